@@ -1,0 +1,1 @@
+"""Doorbells between processes; losing one costs latency, never truth."""

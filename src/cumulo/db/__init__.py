@@ -1,0 +1,5 @@
+"""The database: one engine, explicit transactions, statements not sessions."""
+
+from cumulo.db.engine import Database as Database
+from cumulo.db.engine import Tx as Tx
+from cumulo.db.engine import metadata as metadata

@@ -1,0 +1,136 @@
+"""The commands a host understands.
+
+Every command states what should be and may be given again: `ensure_guest` of a running guest
+and `remove_guest` of an unknown one are successes.  Two errors are for the caller to tell
+apart: `Unavailable` (ask again later) and `HostError` (asking again will not help).  Values are
+plain structs; fields are only ever added, with defaults.
+"""
+
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from cumulo.kit.errors import CloudError
+
+Power: TypeAlias = Literal["running", "paused", "suspended", "stopped", "crashed"]
+
+
+class HostError(CloudError):
+    """The host refused, and asking again will not help."""
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host is and has; asked every minute, so it must be cheap."""
+
+    name: str
+    hypervisor_type: str  # QEMU, fake
+    hypervisor_version: int  # as nova shows it: major * 1_000_000 + minor * 1_000 + micro
+    architecture: str = "x86_64"
+    accelerator: str = "tcg"  # kvm, tcg
+    cpu_model: str = ""
+    cpu_vendor: str = ""
+    cpu_features: list[str] = []
+    vcpus: int
+    memory_mib: int
+    memory_used_mib: int = 0
+    disk_gib: int
+    disk_free_gib: int = 0
+    address: str = "127.0.0.1"
+    boot_id: str = ""  # changes when the machine restarts
+    uptime: str = ""
+
+
+class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
+    """An image to start from; `path` is readable on the host."""
+
+    image_id: str
+    path: str
+    disk_format: Literal["raw", "qcow2"]
+    size: int  # bytes in the file
+    virtual_size: int  # bytes of the disk in it
+    sha256: str = ""
+
+
+class Nic(msgspec.Struct, frozen=True, kw_only=True):
+    """A network interface; the port's id is the key by which the network finds it."""
+
+    port_id: str
+    mac: str
+    mtu: int = 1500
+    bridge: str = "br-int"
+
+
+class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """All there is to know to make a guest."""
+
+    id: str  # the server's UUID, also the guest's SMBIOS UUID
+    name: str  # instance-0000002a
+    display_name: str = ""
+    project_id: str = ""
+    vcpus: int
+    memory_mib: int
+    root_gib: int  # 0: as large as the image
+    ephemeral_gib: int = 0
+    swap_mib: int = 0
+    image: ImageSource
+    nics: list[Nic] = []
+    config_drive: dict[str, str] | None = None  # path on the drive -> text; None: no drive
+    properties: dict[str, str] = {}  # image properties and flavor extra specs that matter to a host
+
+
+class GuestState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host says about one of its guests."""
+
+    id: str
+    power: Power
+    boot_token: str = ""  # the token of the last `reboot_guest` that was carried out
+
+
+class MetadataPort(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a host answers 169.254.169.254 for one network."""
+
+    network_id: str
+    port_id: str
+    mac: str
+    cidrs: list[str]  # 10.0.0.2/24, fd00::2/64
+
+
+class Node(Protocol):
+    """One host."""
+
+    def facts(self) -> HostFacts:
+        """Describe the host."""
+
+    def ensure_guest(self, spec: GuestSpec) -> None:
+        """Make the guest's disks, define it and start it; a guest that exists is left alone.
+
+        What is found half-made is finished.  When this fails, `remove_guest` removes the rest.
+        """
+
+    def ensure_power(self, guest_id: str, wanted: Power, timeout_s: float = 60.0) -> None:
+        """Bring the guest to `wanted`: running, paused, suspended or stopped.
+
+        stopped asks the guest to power off and pulls the plug after `timeout_s` seconds (at once
+        for 0); running starts, unpauses or resumes it, whichever it takes.
+        """
+
+    def reboot_guest(self, guest_id: str, token: str, *, hard: bool) -> None:
+        """Restart the guest, once for each `token`; softly when the guest obeys within a minute."""
+
+    def remove_guest(self, guest_id: str) -> None:
+        """Stop the guest and remove all that was made for it."""
+
+    def guests(self) -> dict[str, GuestState]:
+        """Return every guest this cloud made here, by id."""
+
+    def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
+        """Return the last `lines` lines that the guest wrote to its serial console, or all."""
+
+    def ensure_metadata(self, port: MetadataPort) -> None:
+        """Answer metadata requests from the network's guests."""
+
+    def remove_metadata(self, network_id: str) -> None:
+        """Stop answering them and remove what that took."""
+
+    def metadata_networks(self) -> set[str]:
+        """Return the networks whose metadata requests are answered here."""

@@ -1,0 +1,1 @@
+"""The OpenStack services, each named by its job."""

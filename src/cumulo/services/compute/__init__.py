@@ -1,0 +1,1 @@
+"""Servers, as the Nova API v2.1 shows them."""

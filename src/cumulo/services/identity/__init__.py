@@ -1,0 +1,1 @@
+"""Identity, as the Keystone API v3 shows it."""

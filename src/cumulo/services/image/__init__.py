@@ -1,0 +1,1 @@
+"""Images, as the Glance API v2 shows them."""

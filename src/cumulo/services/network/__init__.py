@@ -1,0 +1,1 @@
+"""Networking, as the Neutron API v2.0 shows it."""

@@ -1,0 +1,215 @@
+"""What a network backend must offer.
+
+The database holds what should be.  The service turns each unit of it (a network, a port, a
+router, a security group) into a plan, complete in itself, and hands it over; the driver
+compares it with what its backend has and changes the difference, in one transaction where the
+backend has such.  Every call may be repeated, in any order: a plan that names a unit not there
+yet is applied as far as it goes and completed when that unit comes.  A driver knows no
+database, no request and no quota.
+
+Errors: `Unavailable` (ask again later) and `BackendError` (do not).
+"""
+
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from cumulo.kit.errors import CloudError
+
+Unit: TypeAlias = Literal["network", "port", "router", "security_group"]
+
+
+class BackendError(CloudError):
+    """The backend refused, and asking again will not help."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination and the way to it."""
+
+    destination: str
+    nexthop: str
+
+
+class SubnetPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A subnet: what its DHCP server and routers tell."""
+
+    id: str
+    cidr: str
+    gateway_ip: str | None
+    enable_dhcp: bool
+    dns_nameservers: list[str] = []
+    host_routes: list[Route] = []
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
+    metadata_ip: str | None = None  # the address of the network's metadata port in this subnet
+
+
+class NetworkPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A network with its subnets; its ports come as plans of their own."""
+
+    id: str
+    name: str
+    network_type: str  # flat, vlan, geneve, vxlan
+    physical_network: str | None
+    segmentation_id: int | None
+    mtu: int
+    external: bool
+    admin_state_up: bool
+    subnets: list[SubnetPlan] = []
+    dns_domain: str = ""
+
+
+class AddressPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A MAC and IP (or CIDR) that a port may use besides its own."""
+
+    mac: str
+    ip: str
+
+
+class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of a network."""
+
+    id: str
+    network_id: str
+    name: str = ""
+    mac: str
+    fixed_ips: list[tuple[str, str]]  # (subnet id, address)
+    device_id: str
+    device_owner: str  # compute:*, network:router_interface, network:router_gateway, network:dhcp, network:distributed (metadata)
+    admin_state_up: bool
+    port_security: bool
+    security_group_ids: list[str] = []
+    address_pairs: list[AddressPair] = []
+    host: str = ""  # binding:host_id
+    router_id: str | None = None  # for a router's ports
+    dhcp_options: dict[str, str] = {}
+    hostname: str = ""  # the DHCP host name
+
+
+class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that leads to a guest."""
+
+    id: str
+    address: str
+    fixed_ip: str
+    port_id: str
+    mac: str  # of the floating IP's own port, for distributed NAT
+
+
+class RouterPortPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A router's leg in a network, without the gateway."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    cidrs: list[str]  # address with prefix length
+    ipv6_ra_mode: str | None = None
+    mtu: int = 1500
+
+
+class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A router's leg in an external network."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    cidrs: list[str]
+    nexthops: list[str]  # the external subnets' gateways
+    enable_snat: bool
+
+
+class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A router with its legs, routes and translations."""
+
+    id: str
+    name: str
+    admin_state_up: bool
+    ports: list[RouterPortPlan] = []
+    gateway: GatewayPlan | None = None
+    routes: list[Route] = []
+    floating_ips: list[FloatingIpPlan] = []
+
+
+class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a security group permits."""
+
+    id: str
+    direction: str  # ingress, egress
+    ethertype: str  # IPv4, IPv6
+    protocol: str | None  # a name or number as the API keeps it; None: any
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+
+
+class SecurityGroupPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A security group; ports name the groups they are in."""
+
+    id: str
+    name: str
+    stateful: bool
+    rules: list[RulePlan] = []
+
+
+class PortStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether traffic of a port flows, and where it is plugged in."""
+
+    up: bool
+    host: str | None
+
+
+class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the backend on a host, as `network agent list` shows it."""
+
+    id: str
+    agent_type: str
+    binary: str
+    host: str
+    alive: bool
+    configurations: dict[str, str] = {}
+
+
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """What the backend holds of this cloud's, by unit."""
+
+    networks: set[str]
+    ports: set[str]
+    routers: set[str]
+    security_groups: set[str]
+
+
+class NetworkDriver(Protocol):
+    """A backend that moves packets."""
+
+    name: str
+
+    def sync_network(self, plan: NetworkPlan) -> None:
+        """Make the network and its DHCP as planned."""
+
+    def sync_port(self, plan: PortPlan) -> None:
+        """Make the port as planned: addresses, DHCP, port security, group membership."""
+
+    def sync_router(self, plan: RouterPlan) -> None:
+        """Make the router as planned: legs, routes, SNAT, floating IPs."""
+
+    def sync_security_group(self, plan: SecurityGroupPlan) -> None:
+        """Make the group's rules as planned, on running guests and open connections too."""
+
+    def remove(self, unit: Unit, unit_id: str) -> None:
+        """Remove a unit and all that was made for it, or find it gone."""
+
+    def present(self) -> Present:
+        """List what is there, so that what nobody owns can be removed."""
+
+    def port_status(self, port_ids: set[str]) -> dict[str, PortStatus]:
+        """Say which of the ports work; a port the backend does not know is left out."""
+
+    def wait_in_force(self, timeout_s: float) -> None:
+        """Return when every host that is alive has applied all that was synced before.
+
+        Raises `Unavailable` when that takes longer.
+        """
+
+    def agents(self) -> list[AgentReport]:
+        """List the backend's parts on every host."""

@@ -1,0 +1,1 @@
+"""Resource providers and allocations, as the Placement API shows them."""
