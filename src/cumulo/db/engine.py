@@ -29,6 +29,7 @@ metadata = sa.MetaData(
 )
 _ATTEMPTS = 8
 # MariaDB deadlock and lock wait, PostgreSQL serialisation failure and deadlock.
+_PRAGMAS = ("busy_timeout=30000", "journal_mode=wal", "foreign_keys=on", "synchronous=normal")
 _RETRYABLE = {"1213", "1205", "40001", "40P01"}
 
 
@@ -93,7 +94,12 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
     def on_connect(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
-        pragmas = ("busy_timeout=30000", "journal_mode=wal", "foreign_keys=on", "synchronous=normal")
+        pragmas = (
+            "busy_timeout=30000",
+            "journal_mode=wal",
+            "foreign_keys=on",
+            "synchronous=normal",
+        )
         for pragma in pragmas:
             connection.execute(f"pragma {pragma}")  # type: ignore[attr-defined]
 

@@ -75,7 +75,8 @@ class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     mac: str
     fixed_ips: list[tuple[str, str]]  # (subnet id, address)
     device_id: str
-    device_owner: str  # compute:*, network:router_interface, network:router_gateway, network:dhcp, network:distributed (metadata)
+    # compute:* or network: router_interface, router_gateway, dhcp, distributed (metadata)
+    device_owner: str
     admin_state_up: bool
     port_security: bool
     security_group_ids: list[str] = []

@@ -1,0 +1,25 @@
+"""Statements that every database has but each spells in its own way."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from cumulo.db.engine import Tx
+
+
+def insert_absent(tx: Tx, table: sa.Table, **row: Any) -> None:
+    """Insert `row` unless a row with its primary or unique key is there, which is left alone.
+
+    Unlike an INSERT whose failure is caught, this neither aborts PostgreSQL's transaction nor
+    needs a savepoint.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(postgresql.insert(table).values(**row).on_conflict_do_nothing())
+    elif tx.dialect.name == "sqlite":
+        tx.execute(sqlite.insert(table).values(**row).on_conflict_do_nothing())
+    else:
+        # Not INSERT IGNORE, which would also swallow a value that is too long.
+        key = next(iter(table.primary_key.columns))
+        change = mysql.insert(table).values(**row)
+        tx.execute(change.on_duplicate_key_update({key.name: key}))
