@@ -28,6 +28,12 @@ metadata = sa.MetaData(
     }
 )
 _ATTEMPTS = 8
+
+
+class LostRace(Exception):
+    """Somebody else changed what this transaction had read; raise it to be run again."""
+
+
 # MariaDB deadlock and lock wait, PostgreSQL serialisation failure and deadlock.
 _PRAGMAS = ("busy_timeout=30000", "journal_mode=wal", "foreign_keys=on", "synchronous=normal")
 _RETRYABLE = {"1213", "1205", "40001", "40P01"}
@@ -73,14 +79,17 @@ class Database:
                     tx.begin(),
                 ):
                     return work(tx, *args, **kw)
-            except sa.exc.DBAPIError as error:
+            except (LostRace, sa.exc.DBAPIError) as error:
                 if attempt == _ATTEMPTS or not _is_lost_race(error):
                     raise
                 time.sleep(random.uniform(0.005, 0.01) * 2**attempt)
         raise AssertionError("unreachable")
 
 
-def _is_lost_race(error: sa.exc.DBAPIError) -> bool:
+def _is_lost_race(error: LostRace | sa.exc.DBAPIError) -> bool:
+    """Say whether another run may fare better: after a conflict of keys it finds the other row."""
+    if isinstance(error, LostRace | sa.exc.IntegrityError):
+        return True
     if "database is locked" in str(error.orig):
         return True
     code = getattr(error.orig, "sqlstate", None)

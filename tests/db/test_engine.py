@@ -1,0 +1,47 @@
+"""A unit of work that lost a race is run again, from its start."""
+
+import pytest
+import sqlalchemy as sa
+
+from cumulo.db import Database, LostRace, Tx
+from cumulo.db.quota import quota_limit
+
+ROW = {"service": "s", "project_id": "p", "resource": "r", "hard_limit": 1}
+
+
+def test_a_lost_race_is_run_again_and_leaves_nothing_of_the_first_run(db: Database) -> None:
+    runs: list[int] = []
+
+    def work(tx: Tx) -> int:
+        tx.execute(sa.insert(quota_limit).values(ROW))
+        runs.append(1)
+        if len(runs) == 1:
+            raise LostRace
+        return len(runs)
+
+    assert db.write(work) == 2
+
+
+def test_a_conflict_of_keys_is_a_lost_race(db: Database) -> None:
+    runs: list[int] = []
+
+    def work(tx: Tx) -> None:
+        runs.append(1)
+        tx.execute(sa.insert(quota_limit).values(ROW))
+        if len(runs) == 1:
+            tx.execute(sa.insert(quota_limit).values(ROW))
+
+    db.write(work)
+    assert len(runs) == 2
+
+
+def test_other_errors_are_not_repeated(db: Database) -> None:
+    runs: list[int] = []
+
+    def work(tx: Tx) -> None:
+        runs.append(1)
+        tx.execute(sa.text("select * from nowhere"))
+
+    with pytest.raises(sa.exc.OperationalError):
+        db.write(work)
+    assert len(runs) == 1
