@@ -1,5 +1,3 @@
-"""What every test may ask for."""
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +7,15 @@ from cumulo.db import Database
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """Return a database in a real file, with the tables of what the test imported."""
-    database = Database(f"sqlite:///{tmp_path / 'cumulo.db'}")
-    database.create_all()
-    yield database
-    database.close()
+def empty_db(tmp_path: Path) -> Iterator[Database]:
+    """A database file without tables."""
+    db = Database(f"sqlite:///{tmp_path}/cumulo.db")
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def db(empty_db: Database) -> Database:
+    """A database with every table of the modules that the test imports."""
+    empty_db.create_all()
+    return empty_db

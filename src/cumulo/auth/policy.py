@@ -1,0 +1,93 @@
+"""May they: OpenStack's rules by name, with an operator's policy.yaml over the defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+
+from cumulo.auth.rules import Caller, Check, Target, compile_rule
+from cumulo.kit import clock
+from cumulo.kit.errors import Invalid
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Scoped(Caller, Protocol):
+    """A caller whose token has a scope."""
+
+    @property
+    def system_scope(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def domain_id(self) -> str | None: ...  # noqa: D102
+
+
+class Policy:
+    """The rules of one service.
+
+    `scopes` names the token scopes that the service's rules are written for; a token of another
+    scope is refused, as oslo.policy's enforce_scope does.  `file` is read again when it changes.
+    """
+
+    def __init__(
+        self,
+        defaults: Mapping[str, str],
+        *,
+        file: Path | None = None,
+        scopes: frozenset[str] = frozenset({"project", "none"}),
+    ) -> None:
+        self._defaults, self._file, self._scopes = dict(defaults), file, scopes
+        self._stamp: object = None
+        self._look_at = 0.0
+        self._checks = self._compiled({})
+        self._reload()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the name of every rule, in order."""
+        return sorted(self._checks)
+
+    def text(self, rule: str) -> str:
+        """Return a rule as written, by the operator or by default."""
+        return self._texts[rule]
+
+    def allows(self, rule: str, caller: Scoped, target: Target) -> bool:
+        """Say whether `rule` permits `caller` to act on `target`."""
+        self._reload()
+        return _scope(caller) in self._scopes and self._find(rule)(caller, target)
+
+    def _find(self, rule: str) -> Check:
+        try:
+            return self._checks[rule]
+        except KeyError:
+            raise Invalid(f"Policy has no rule named {rule}.") from None
+
+    def _compiled(self, overrides: Mapping[str, str]) -> dict[str, Check]:
+        self._texts = {**self._defaults, **overrides}
+        return {name: compile_rule(text, self._find) for name, text in self._texts.items()}
+
+    def _reload(self) -> None:
+        if self._file is None or clock.monotonic() < self._look_at:
+            return
+        self._look_at = clock.monotonic() + _LOOK_AGAIN_S
+        stamp = self._file.stat().st_mtime_ns if self._file.exists() else None
+        if stamp != self._stamp:
+            self._checks = self._compiled(_read(self._file) if stamp else {})
+            self._stamp = stamp
+
+
+def _scope(caller: Scoped) -> str:
+    if caller.system_scope:
+        return "system"
+    if caller.domain_id:
+        return "domain"
+    return "project" if caller.credentials().get("project_id") else "none"
+
+
+def _read(file: Path) -> dict[str, str]:
+    """Return the rules in a policy.yaml; an operator's mistake is named with the file."""
+    found = yaml.safe_load(file.read_text()) or {}
+    if not isinstance(found, dict):
+        raise Invalid(f"{file} must hold rules as 'name: check'.")
+    return {str(name): "" if text is None else str(text) for name, text in found.items()}

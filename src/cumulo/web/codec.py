@@ -1,0 +1,186 @@
+"""Bytes to structs and back: what clients send is checked here, once, against its type."""
+
+import functools
+import types
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from cumulo.kit.errors import Invalid
+from cumulo.web.versions import Version
+from cumulo.web.views import shaper, view, view_of
+
+B = TypeVar("B")
+
+# OpenStack's services read some booleans and numbers from text too: "True", "on", "1".
+LooseBool: TypeAlias = Annotated[bool, msgspec.Meta(extra={"loose": bool})]
+LooseInt: TypeAlias = Annotated[int, msgspec.Meta(extra={"loose": int})]
+
+_TRUE = {"1", "t", "true", "on", "y", "yes"}
+_FALSE = {"0", "f", "false", "off", "n", "no"}
+
+
+def parse(data: bytes) -> Any:
+    """Read JSON of any shape."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"The request body is not valid JSON: {error}.") from error
+
+
+def decode(data: bytes, kind: type[B], version: Version) -> B:
+    """Read a request body as it was at `version`."""
+    whole: Any = kind
+    if loosener(whole) is None and view_of(kind, version) is kind:
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.ValidationError as error:
+            raise invalid(error, parse(data)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Invalid(f"The request body is not valid JSON: {error}.") from error
+    return convert(parse(data), kind, version)
+
+
+def convert(value: Any, kind: type[B], version: Version) -> B:
+    """Check a value that was read from JSON against `kind` as it was at `version`."""
+    whole: Any = kind
+    loosen = loosener(whole)
+    value = loosen(value) if loosen else value
+    shown = view_of(kind, version)
+    try:
+        checked = msgspec.convert(value, type=shown)
+        return checked if shown is kind else msgspec.convert(checked, kind, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise invalid(error, value) from error
+
+
+def decode_query(values: Mapping[str, list[str]], kind: type[B], version: Version) -> B:
+    """Read a query; the last of repeated values counts, unless the field is a list."""
+    whole: Any = kind
+    shown = view(whole, version)
+    lists = _list_fields(shown)
+    flat: Any = {name: found if name in lists else found[-1] for name, found in values.items()}
+    loosen = loosener(whole)
+    flat = loosen(flat) if loosen else flat
+    try:
+        checked: Any = msgspec.convert(flat, type=shown, strict=False)
+        return checked if shown is kind else msgspec.convert(checked, kind, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise invalid(error, flat, what="query parameter") from error
+
+
+def encode(value: Any, version: Version) -> bytes:
+    """Write an answer as it was at `version`."""
+    if isinstance(value, msgspec.Struct):
+        value = shaper(type(value), version)(value)
+    return msgspec.json.encode(value)
+
+
+def invalid(
+    error: msgspec.ValidationError, value: Any, what: str = "input for field/attribute"
+) -> Invalid:
+    """Say what is wrong and where: the field's path, the value found there, what was expected."""
+    reason, _, where = str(error).partition(" - at `$")
+    path = where.rstrip("`").lstrip(".").replace("[...]", "")
+    name = path or "body"
+    found = _at(value, path)
+    shown = "" if found is _MISSING else f" Value: {_short(found)}."
+    return Invalid(f"Invalid {what} {name}.{shown} {reason}.", field=path, reason=reason)
+
+
+_MISSING = object()
+
+
+def _at(value: Any, path: str) -> Any:
+    for part in path.replace("[", ".[").split("."):
+        if part.startswith("[") and isinstance(value, list) and part[1:-1].isdigit():
+            value = value[int(part[1:-1])] if int(part[1:-1]) < len(value) else _MISSING
+        elif isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif part:
+            return _MISSING
+    return _MISSING if isinstance(value, dict | list) else value
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."
+
+
+@functools.cache
+def _list_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(f.encode_name for f in msgspec.structs.fields(struct) if _has_list(f.type))
+
+
+def _has_list(annotation: Any) -> bool:
+    if get_origin(annotation) is list:
+        return True
+    return any(_has_list(arg) for arg in get_args(annotation))
+
+
+@functools.cache
+def loosener(kind: Any) -> Callable[[Any], Any] | None:
+    """Return the function that reads loose booleans and numbers in a value of `kind`, if any."""
+    return _loosener(kind, ())
+
+
+def _loosener(kind: Any, above: tuple[Any, ...]) -> Callable[[Any], Any] | None:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return None if kind in above else _struct_loosener(kind, (*above, kind))
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        wanted = _loose_mark(args[1:])
+        return wanted or _loosener(args[0], above)
+    if origin in (Union, types.UnionType):
+        found = [one for arg in args if (one := _loosener(arg, above))]
+        return found[0] if found else None
+    if origin is list and (item := _loosener(args[0], above)):
+        return lambda value: [item(v) for v in value] if isinstance(value, list) else value
+    if origin is dict and (entry := _loosener(args[1], above)):
+        return lambda value: (
+            {k: entry(v) for k, v in value.items()} if isinstance(value, dict) else value
+        )
+    return None
+
+
+def _struct_loosener(
+    kind: type[msgspec.Struct], above: tuple[Any, ...]
+) -> Callable[[Any], Any] | None:
+    parts = {
+        field.encode_name: found
+        for field in msgspec.structs.fields(kind)
+        if (found := _loosener(field.type, above))
+    }
+    if not parts:
+        return None
+
+    def loosen(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: parts[k](v) if k in parts else v for k, v in value.items()}
+
+    return loosen
+
+
+def _loose_mark(metadata: tuple[Any, ...]) -> Callable[[Any], Any] | None:
+    for meta in metadata:
+        wanted = (getattr(meta, "extra", None) or {}).get("loose")
+        if wanted is bool:
+            return _to_bool
+        if wanted is int:
+            return _to_int
+    return None
+
+
+def _to_bool(value: Any) -> Any:
+    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    if text in _TRUE:
+        return True
+    return False if text in _FALSE else value
+
+
+def _to_int(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 20:
+        return int(value)
+    return value

@@ -1,0 +1,336 @@
+"""The edge: one WSGI application for each API.
+
+A request travels route > version > token > rule > body > handler > answer; whatever is wrong on
+the way leaves as an error that the API's clients know how to read.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
+
+from falcon.routing import CompiledRouter
+
+from cumulo.auth import Context, Policy
+from cumulo.auth.context import anonymous
+from cumulo.db import Database
+from cumulo.kit import clock, log
+from cumulo.kit.errors import CloudError, Invalid, NotFound, TooLarge, Unauthorized
+from cumulo.kit.ids import new_id
+from cumulo.web import codec
+from cumulo.web.answer import Sent, answered
+from cumulo.web.errors import MethodNotAllowed, UnsupportedMedia
+from cumulo.web.faults import Family, Problem
+from cumulo.web.operation import Call, Operation
+from cumulo.web.upload import Upload, read_whole
+from cumulo.web.versions import NONE, History, Version
+
+LOG = log.get("web")
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
+_SAFE_ID = re.compile(r"req-[0-9a-fA-F-]{36}")
+_MOST_PARAMETERS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """One service as the edge sees it."""
+
+    name: str
+    port: int
+    operations: Sequence[Operation]
+    policy: Policy
+    family: Family
+    history: History | None = None
+    tools: Any = None
+    request_id_headers: tuple[str, ...] = ("X-Openstack-Request-Id",)
+    auth_url: str = ""  # where whoever has no token may get one
+    # A path may carry the project before the rest, as in /v2.1/{project_id}/servers.
+    project_prefix: str | None = None
+    body_limit: int = 1 << 20
+    head_follows_get: bool = False
+    route_first: bool = False  # tell strangers 404 before 401
+
+
+@dataclass(slots=True)
+class _Request:
+    environ: Environ
+    method: str
+    path: str
+    request_id: str
+    headers: Mapping[str, str]
+    version: Version = NONE
+    operation: Operation | None = None
+    ctx: Context | None = None
+
+
+class _Headers(dict[str, str]):
+    """A WSGI environ's headers, by lower-case name, translated when asked for."""
+
+    def __init__(self, environ: Environ) -> None:
+        super().__init__()
+        for key, value in environ.items():
+            if key.startswith("HTTP_"):
+                self[key[5:].replace("_", "-").lower()] = value
+        for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if environ.get(key):
+                self[key.replace("_", "-").lower()] = environ[key]
+
+
+class Edge:
+    """A WSGI application over one API; `authenticate` turns a token into its owner."""
+
+    def __init__(self, api: Api, db: Database, authenticate: Callable[[str], Context]) -> None:
+        self._api, self._db, self._authenticate = api, db, authenticate
+        self._router = CompiledRouter()
+        for path, operations in _by_path(api.operations).items():
+            self._router.add_route(path, _Resource(operations))
+        prefix = api.project_prefix
+        self._prefix = (
+            re.compile(rf"^{re.escape(prefix)}/([0-9a-f]{{32}}|[0-9a-f-]{{36}})(?=/|$)")
+            if prefix
+            else None
+        )
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        started = clock.monotonic()
+        request = _Request(
+            environ, environ["REQUEST_METHOD"], _path(environ), f"req-{new_id()}", _Headers(environ)
+        )
+        try:
+            sent = self._serve(request)
+        except CloudError as error:
+            sent = self._fault(request, error)
+        except Exception:
+            LOG.exception("bug", request_id=request.request_id, path=request.path)
+            sent = self._spelled(request, 500, _UNEXPECTED, {})
+        headers = self._headers(request, sent)
+        start_response(sent.status_line, headers)
+        self._log(request, sent, clock.monotonic() - started)
+        return sent.pieces if request.method != "HEAD" else ()
+
+    def _serve(self, request: _Request) -> Sent:
+        path, project = self._split(request.path)
+        found: Any = self._router.find(path)
+        if found is None and not self._api.route_first:
+            self._caller(request)
+        if self._api.history:
+            legacy = request.headers.get((self._api.history.legacy or "").lower())
+            asked = request.headers.get("openstack-api-version")
+            request.version = self._api.history.choose(asked, legacy)
+        if found is None:
+            raise NotFound("The resource could not be found.")
+        resource, _, arguments, _ = found
+        candidates = resource.at(self._method(request, resource), request.version)
+        # Whoever asks is checked before the body is read, so that strangers send no megabytes.
+        ctx = self._caller(request) if candidates[0].policy is not None else None
+        if ctx and project and project != ctx.project_id and not ctx.is_admin:
+            raise Invalid("Malformed request URL: its project id is not that of the token.")
+        operation, value = self._chosen(request, candidates)
+        request.operation = operation
+        ctx = ctx or anonymous(request.request_id, self._api.policy)
+        request.ctx = ctx
+        if operation.policy is not None:
+            ctx.require(operation.policy)
+        return self._run(request, ctx, arguments, value)
+
+    def _run(self, request: _Request, ctx: Context, arguments: dict[str, Any], value: Any) -> Sent:
+        operation = request.operation
+        assert operation is not None
+        call = Call(
+            ctx=ctx,
+            version=request.version,
+            db=self._db,
+            tools=self._api.tools,
+            headers=request.headers,
+            url=_url(request.environ),
+            path=request.path,
+            filters=_query(request.environ),
+        )
+        if operation.query is not None:
+            query = codec.decode_query(call.filters, operation.query, request.version)
+            arguments["query"] = query
+        if "body" in operation.parameters:
+            arguments["body"] = self._body(request, operation, value)
+        unused = arguments.keys() - operation.parameters
+        for name in unused:
+            del arguments[name]
+        return answered(operation.run(call, **arguments), operation, request.version)
+
+    def _chosen(self, request: _Request, candidates: Sequence[Operation]) -> tuple[Operation, Any]:
+        """Return the operation meant and, where the body decides that, what the body says."""
+        first = candidates[0]
+        if first.action is None:
+            return first, _UNREAD
+        body = codec.parse(self._whole(request))
+        if not isinstance(body, dict) or not body:
+            raise Invalid("The request body must be an object that names one action.")
+        for operation in candidates:
+            if operation.action in body:
+                if len(body) > 1:
+                    raise Invalid("The request body must name one action only.")
+                return operation, body[operation.action]
+        raise Invalid(f"There is no such action: {', '.join(sorted(body))[:200]}.")
+
+    def _body(self, request: _Request, operation: Operation, value: Any) -> Any:
+        if value is not _UNREAD:
+            return codec.convert(value, operation.body, request.version)
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if operation.media and media not in operation.media:
+            raise UnsupportedMedia(
+                f"Unsupported Content-Type; must be one of: {', '.join(operation.media)}."
+            )
+        if operation.body is Upload:
+            return Upload(request.environ["wsgi.input"], _length(request), media)
+        return codec.decode(self._whole(request), operation.body, request.version)
+
+    def _whole(self, request: _Request) -> bytes:
+        source = request.environ["wsgi.input"]
+        return read_whole(source, _length(request), self._api.body_limit)
+
+    def _caller(self, request: _Request) -> Context:
+        token = request.headers.get("x-auth-token")
+        if not token:
+            raise Unauthorized(_WHO)
+        ctx = self._authenticate(token)
+        return ctx.serving(request.request_id, self._api.policy)
+
+    def _method(self, request: _Request, resource: "_Resource") -> str:
+        follows = self._api.head_follows_get and request.method == "HEAD"
+        return "GET" if follows and "HEAD" not in resource.methods else request.method
+
+    def _split(self, path: str) -> tuple[str, str | None]:
+        found = self._prefix.match(path) if self._prefix else None
+        if not found:
+            return path, None
+        return f"{self._api.project_prefix}{path[found.end() :]}", found.group(1)
+
+    def _fault(self, request: _Request, error: CloudError) -> Sent:
+        status = self._api.family.status_of(error)
+        sent = self._spelled(request, status, error.message, error.data)
+        if status == 401:
+            sent.headers["WWW-Authenticate"] = f'Keystone uri="{self._api.auth_url}"'
+        if isinstance(error, MethodNotAllowed):
+            sent.headers["Allow"] = ", ".join(error.data["allow"])  # type: ignore[arg-type]
+        if isinstance(error, TooLarge | UnsupportedMedia):
+            sent.headers["Connection"] = "close"
+        return sent
+
+    def _spelled(
+        self, request: _Request, status: int, message: str, data: Mapping[str, object]
+    ) -> Sent:
+        accept = request.headers.get("accept", "")
+        problem = Problem(status, message, data, request.request_id, accept)
+        body, content_type = self._api.family.spell(problem)
+        return Sent(status, {"Content-Type": content_type}, [body], len(body))
+
+    def _headers(self, request: _Request, sent: Sent) -> list[tuple[str, str]]:
+        headers = dict(sent.headers)
+        for name in self._api.request_id_headers:
+            headers[name] = request.request_id
+        history = self._api.history
+        if history and request.version != NONE:
+            headers["OpenStack-API-Version"] = f"{history.service_type} {request.version}"
+            vary = "OpenStack-API-Version"
+            if history.legacy:
+                headers[history.legacy] = str(request.version)
+                vary = f"{vary}, {history.legacy}"
+            headers["Vary"] = vary
+        if sent.length is not None:
+            headers["Content-Length"] = str(sent.length)
+        return list(headers.items())
+
+    def _log(self, request: _Request, sent: Sent, seconds: float) -> None:
+        ctx, operation = request.ctx, request.operation
+        LOG.info(
+            "request",
+            api=self._api.name,
+            method=request.method,
+            path=request.path,
+            status=sent.status,
+            ms=round(seconds * 1000, 1),
+            operation=operation.name if operation else None,
+            user=ctx.user_id if ctx else None,
+            project=ctx.project_id if ctx else None,
+            request_id=request.request_id,
+            client_request_id=_client_id(request),
+        )
+
+
+_UNREAD = object()
+_UNEXPECTED = "Unexpected API Error. The log holds the details under this request's id."
+_WHO = "The request you have made requires authentication."
+
+
+class _Resource:
+    """All operations on one path."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._by_method: dict[str, list[Operation]] = {}
+        for operation in operations:
+            self._by_method.setdefault(operation.method, []).append(operation)
+
+    @property
+    def methods(self) -> list[str]:
+        return sorted(self._by_method)
+
+    def at(self, method: str, version: Version) -> list[Operation]:
+        """Return the operations for a method at a version, or raise what clients expect."""
+        everything = self._by_method.get(method, [])
+        present = [operation for operation in everything if operation.exists_at(version)]
+        if present:
+            return present
+        others = [m for m, ops in self._by_method.items() if any(o.exists_at(version) for o in ops)]
+        if everything or not others:
+            raise NotFound("The resource could not be found.")
+        raise MethodNotAllowed(
+            f"The method {method} is not allowed for this resource.", allow=sorted(others)
+        )
+
+
+def _by_path(operations: Iterable[Operation]) -> dict[str, list[Operation]]:
+    paths: dict[str, list[Operation]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, []).append(operation)
+    return paths
+
+
+def _path(environ: Environ) -> str:
+    """Return the path as text; WSGI hands its bytes over as latin-1."""
+    path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
+    return path if path == "/" else path.rstrip("/") or "/"
+
+
+def _query(environ: Environ) -> dict[str, list[str]]:
+    try:
+        return parse_qs(
+            environ.get("QUERY_STRING", ""),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError as error:
+        raise Invalid(f"The query cannot be read: {error}.") from error
+
+
+def _length(request: _Request) -> int | None:
+    text = request.headers.get("content-length")
+    if text is None:
+        return None if "transfer-encoding" in request.headers else 0
+    if not (text.isascii() and text.isdigit()):
+        raise Invalid("Content-Length must be a number.")
+    return int(text)
+
+
+def _url(environ: Environ) -> str:
+    scheme = environ.get("HTTP_X_FORWARDED_PROTO") or environ.get("wsgi.url_scheme", "http")
+    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    return f"{scheme}://{host}"
+
+
+def _client_id(request: _Request) -> str | None:
+    """Return the id that the client gave its request, if it looks like one."""
+    given = request.headers.get("x-openstack-request-id", "")
+    return given if _SAFE_ID.fullmatch(given) else None

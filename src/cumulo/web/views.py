@@ -1,0 +1,126 @@
+"""A struct as it was at a microversion, derived from the marks on its fields."""
+
+import functools
+import operator
+import types
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from cumulo.web.versions import Version, within
+
+
+@functools.cache
+def view(struct: type[msgspec.Struct], version: Version) -> type[msgspec.Struct]:
+    """Return `struct` with only the fields that exist at `version`; itself when that is all."""
+    if is_whole(struct, version):
+        return struct
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(struct):
+        if within(_marks(field.type), version):
+            declared = (field.name, view_of(field.type, version))
+            default = _default(field)
+            fields.append(declared if default is msgspec.NODEFAULT else (*declared, default))
+    rename = {f.name: f.encode_name for f in msgspec.structs.fields(struct)}
+    strict = struct.__struct_config__.forbid_unknown_fields
+    return msgspec.defstruct(
+        struct.__name__, fields, kw_only=True, rename=rename, forbid_unknown_fields=strict
+    )
+
+
+def view_of(annotation: Any, version: Version) -> Any:
+    """Return a type with every struct in it as it was at `version`."""
+    if _is_struct(annotation):
+        return view(annotation, version)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(view_of(args[0], version), *args[1:])]
+    if origin is None or not any(_structs_in(arg) for arg in args):
+        return annotation
+    inner = tuple(view_of(arg, version) for arg in args)
+    if origin in (Union, types.UnionType):
+        return functools.reduce(operator.or_, inner)
+    return origin[inner]
+
+
+@functools.cache
+def is_whole(struct: type[msgspec.Struct], version: Version) -> bool:
+    """Say whether `struct`, and all structs in it, have each of their fields at `version`."""
+    seen: set[type[msgspec.Struct]] = set()
+    rest = [struct]
+    while rest:
+        one = rest.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        for field in msgspec.structs.fields(one):
+            if not within(_marks(field.type), version):
+                return False
+            rest += _structs_in(field.type)
+    return True
+
+
+@functools.cache
+def shaper(struct: type[msgspec.Struct], version: Version) -> Callable[[Any], Any]:
+    """Return the function that turns a value of `struct` into its view at `version`."""
+    if is_whole(struct, version):
+        return _same
+    target = view(struct, version)
+    parts = [
+        (field.name, _part(field.type, version))
+        for field in msgspec.structs.fields(struct)
+        if within(_marks(field.type), version)
+    ]
+    plain = [name for name, convert in parts if convert is _same]
+    deep = [(name, convert) for name, convert in parts if convert is not _same]
+
+    def shape(value: Any) -> Any:
+        shown = {name: getattr(value, name) for name in plain}
+        for name, convert in deep:
+            shown[name] = convert(getattr(value, name))
+        return target(**shown)
+
+    return shape
+
+
+def _part(annotation: Any, version: Version) -> Callable[[Any], Any]:
+    """Return the function for one field; values decide, since a field may be of several types."""
+    inside = _structs_in(annotation)
+    if all(is_whole(struct, version) for struct in inside):
+        return _same
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, msgspec.Struct):
+            return shaper(type(value), version)(value)
+        if isinstance(value, list | tuple):
+            return [convert(one) for one in value]
+        if isinstance(value, Mapping):
+            return {key: convert(one) for key, one in value.items()}
+        return value
+
+    return convert
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _is_struct(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+def _structs_in(annotation: Any) -> list[type[msgspec.Struct]]:
+    if _is_struct(annotation):
+        return [annotation]
+    return [struct for arg in get_args(annotation) for struct in _structs_in(arg)]
+
+
+def _marks(annotation: Any) -> tuple[Any, ...]:
+    return getattr(annotation, "__metadata__", ())
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory)
+    return field.default

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from cumulo.auth import Context, Policy
+from cumulo.kit import clock
+from cumulo.kit.errors import Forbidden, Invalid
+
+ANN = Context(user_id="ann", project_id="p1", roles=frozenset({"member", "reader"}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "allowed"),
+    [
+        ("", True),
+        ("@", True),
+        ("!", False),
+        ("role:member", True),
+        ("role:MEMBER", True),
+        ("role:admin", False),
+        ("not role:admin", True),
+        ("role:admin or role:reader", True),
+        ("role:admin or role:member and role:nobody", False),
+        ("(role:admin or role:member) and role:reader", True),
+        ("project_id:%(project_id)s", True),
+        ("project_id:%(missing)s", False),
+        ("user_id:%(owner)s", False),
+        ("system_scope:all", False),
+        ("'yes':%(answer)s", True),
+        ("True:%(enabled)s", True),
+        ("None:%(nothing)s", True),
+        ("field:networks:shared=True", True),
+        ("rule:inner", True),
+        ("rule:inner and rule:refused", False),
+    ],
+)
+def test_the_language(rule: str, allowed: bool) -> None:
+    policy = Policy({"it": rule, "inner": "role:member", "refused": "!"})
+    target = {"project_id": "p1", "owner": "bob", "answer": "yes", "enabled": True, "shared": True}
+    assert policy.allows("it", ANN, {**target, "nothing": None}) is allowed
+
+
+@pytest.mark.parametrize("rule", ["role:a or", "(role:a", "role:a role:b", "and", "admin", ")"])
+def test_a_rule_that_cannot_be_read_stops_the_start(rule: str) -> None:
+    with pytest.raises(Invalid):
+        Policy({"it": rule})
+
+
+def test_an_unknown_rule_is_an_error_and_not_a_yes() -> None:
+    with pytest.raises(Invalid, match="nothing"):
+        Policy({"it": "rule:nothing"}).allows("it", ANN, {})
+
+
+def test_an_operators_file_counts_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    with clock.CLOCK.held():
+        policy = Policy({"it": "role:admin"}, file=file)
+        ann = ANN.serving("req-1", policy)
+        assert not ann.may("it")
+        file.write_text('"it": "role:member"\n')
+        clock.CLOCK.move(2)
+        assert ann.may("it")
+        file.unlink()
+        clock.CLOCK.move(2)
+        with pytest.raises(Forbidden, match="it"):
+            ann.require("it")
+
+
+def test_a_token_of_the_wrong_scope_passes_no_rule() -> None:
+    everywhere = Context(user_id="root", system_scope="all", roles=frozenset({"admin"}))
+    assert not Policy({"it": "role:admin"}).allows("it", everywhere, {})
+    system = Policy({"it": "role:admin"}, scopes=frozenset({"system"}))
+    assert system.allows("it", everywhere, {})
