@@ -1,1 +1,5 @@
-"""Doorbells between processes; losing one costs latency, never truth."""
+"""Doorbells between threads and processes; losing a ring costs latency, never truth."""
+
+from cumulo.bus.doorbell import Doorbell as Doorbell
+from cumulo.bus.doorbell import Ear as Ear
+from cumulo.bus.doorbell import LocalDoorbell as LocalDoorbell

@@ -6,18 +6,26 @@ composes with others and can be repeated when the database asks for it.
 """
 
 import contextlib
+import functools
+import itertools
+import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+
+from cumulo.db.failures import LostRace as LostRace
+from cumulo.db.failures import attempts_for, is_gone
+from cumulo.kit.errors import Unavailable
 
 Tx: TypeAlias = sa.Connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
+LOG = logging.getLogger(__name__)
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,25 +35,64 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-_ATTEMPTS = 8
-
-
-class LostRace(Exception):
-    """Somebody else changed what this transaction had read; raise it to be run again."""
-
-
-# MariaDB deadlock and lock wait, PostgreSQL serialisation failure and deadlock.
 _PRAGMAS = ("busy_timeout=30000", "journal_mode=wal", "foreign_keys=on", "synchronous=normal")
-_RETRYABLE = {"1213", "1205", "40001", "40P01"}
+
+
+class _AfterCommit:
+    """What to do once a transaction is known to be kept; each thing once."""
+
+    def __init__(self, ring: Callable[[str], None]) -> None:
+        self._ring = ring
+        self.topics: dict[str, None] = {}
+        self.callbacks: list[Callable[[], None]] = []
+
+    def run(self) -> None:
+        for topic in self.topics:
+            self._guarded(functools.partial(self._ring, topic))
+        for callback in self.callbacks:
+            self._guarded(callback)
+
+    @staticmethod
+    def _guarded(callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except Exception:
+            LOG.exception("what was to follow a commit failed; the commit stands")
+
+
+def after_commit(tx: Tx, callback: Callable[[], None]) -> None:
+    """Call `callback` when the transaction is committed; never when it is rolled back."""
+    _after(tx).callbacks.append(callback)
+
+
+def ring_after_commit(tx: Tx, topic: str) -> None:
+    """Ring the database's bell for `topic` once the transaction is committed."""
+    _after(tx).topics[topic] = None
+
+
+def _after(tx: Tx) -> _AfterCommit:
+    after = tx.get_execution_options().get("after_commit")
+    if not isinstance(after, _AfterCommit):
+        raise TypeError("only Database.write has a commit to follow")
+    return after
 
 
 class Database:
     """The only owner of the engine."""
 
     def __init__(self, url: str, *, connections: int = 48) -> None:
-        self._engine = sa.create_engine(url, pool_size=connections, max_overflow=connections)
+        """Open `url`; set `ring` to hear, topic by topic, what `ring_after_commit` asks for."""
+        parts = sa.make_url(url)
+        lite = parts.get_backend_name() == "sqlite"
+        # The same rules on both servers: each statement sees what was committed before it.
+        safe = {} if lite else {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
+        self._engine = sa.create_engine(
+            parts, pool_size=connections, max_overflow=connections, **safe
+        )
         self._writing: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
-        if self._engine.dialect.name == "sqlite":
+        self._local = threading.local()
+        self.ring: Callable[[str], None] = _silent
+        if lite:
             _make_sqlite_safe(self._engine)
             # SQLite has one writer and makes the others poll; in one process a lock is fairer.
             self._writing = threading.Lock()
@@ -64,38 +111,82 @@ class Database:
         self._engine.dispose()
 
     def read(self, work: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kw: P.kwargs) -> R:
-        """Run `work` in a transaction that is always rolled back."""
-        with self._engine.connect() as tx:
-            return work(tx, *args, **kw)
+        """Run `work` in a transaction that is always rolled back, again if it was cut off."""
+
+        def attempt() -> R:
+            with self._engine.connect() as tx:
+                return work(tx, *args, **kw)
+
+        self._refuse_nesting()
+        return self._repeated(attempt)
 
     def write(self, work: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kw: P.kwargs) -> R:
-        """Run `work` in a transaction, again from the start if it lost a race."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        """Run `work` in a transaction, again from the start if it lost a race or was cut off."""
+
+        def attempt() -> R:
+            after = _AfterCommit(self.ring)
+            options = {"sqlite_begin": "IMMEDIATE", "after_commit": after}
+            with (
+                self._writing,
+                self._marked(),
+                self._engine.connect().execution_options(**options) as tx,
+                tx.begin() as transaction,
+            ):
+                result = work(tx, *args, **kw)
+                _commit(transaction)
+            after.run()
+            return result
+
+        self._refuse_nesting()
+        return self._repeated(attempt)
+
+    def _repeated(self, attempt: Callable[[], R]) -> R:
+        for number in itertools.count(1):
             try:
-                options = {"sqlite_begin": "IMMEDIATE"}
-                with (
-                    self._writing,
-                    self._engine.connect().execution_options(**options) as tx,
-                    tx.begin(),
-                ):
-                    return work(tx, *args, **kw)
-            except (LostRace, sa.exc.DBAPIError) as error:
-                if attempt == _ATTEMPTS or not _is_lost_race(error):
+                return attempt()
+            except (sa.exc.DBAPIError, LostRace) as error:
+                again = attempts_for(error)
+                if not again:
                     raise
-                time.sleep(random.uniform(0.005, 0.01) * 2**attempt)
+                if number >= again:
+                    if isinstance(error, sa.exc.IntegrityError):
+                        raise  # the other row is always there: a bug, not a race
+                    raise Unavailable("The database does not answer, try again.") from error
+            time.sleep(random.uniform(0.005, 0.01) * 2**number)
         raise AssertionError("unreachable")
 
+    @contextlib.contextmanager
+    def _marked(self) -> Iterator[None]:
+        self._local.writing = True
+        try:
+            yield
+        finally:
+            self._local.writing = False
 
-def _is_lost_race(error: LostRace | sa.exc.DBAPIError) -> bool:
-    """Say whether another run may fare better: after a conflict of keys it finds the other row."""
-    if isinstance(error, LostRace | sa.exc.IntegrityError):
-        return True
-    if "database is locked" in str(error.orig):
-        return True
-    code = getattr(error.orig, "sqlstate", None)
-    if code is None and error.orig is not None and error.orig.args:
-        code = error.orig.args[0]
-    return str(code) in _RETRYABLE
+    def _refuse_nesting(self) -> None:
+        if getattr(self._local, "writing", False):
+            raise RuntimeError(
+                "A function of a transaction never opens another: pass it `tx`, or do the rest "
+                "after `write` has returned."
+            )
+
+
+class _CommitUnknown(Unavailable):
+    """The connection broke while committing: the change may or may not be kept."""
+
+
+def _commit(transaction: sa.RootTransaction) -> None:
+    """Commit; a connection lost just now leaves the outcome open, so it must not be repeated."""
+    try:
+        transaction.commit()
+    except sa.exc.DBAPIError as error:
+        if is_gone(error):
+            raise _CommitUnknown("The database did not say whether it kept a change.") from error
+        raise
+
+
+def _silent(_topic: str) -> None:
+    """Ring nothing: nobody listens yet."""
 
 
 def _make_sqlite_safe(engine: sa.Engine) -> None:
@@ -103,13 +194,7 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
     def on_connect(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
-        pragmas = (
-            "busy_timeout=30000",
-            "journal_mode=wal",
-            "foreign_keys=on",
-            "synchronous=normal",
-        )
-        for pragma in pragmas:
+        for pragma in _PRAGMAS:
             connection.execute(f"pragma {pragma}")  # type: ignore[attr-defined]
 
     def on_begin(connection: sa.Connection) -> None:

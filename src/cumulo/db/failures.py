@@ -1,0 +1,60 @@
+"""What a database's errors mean for us: overtaken, cut off, or a bug."""
+
+import sqlalchemy as sa
+
+# MariaDB: deadlock, lock wait, changed since read.  PostgreSQL: serialisation, deadlock.
+_LOST_RACE = {"1213", "1205", "1020", "40001", "40P01"}
+# MariaDB: no connection or lost, too many, shutting down, killed, node of a cluster not ready.
+_GONE = {"2002", "2003", "2006", "2013", "2014", "2055", "1040", "1053", "1927", "1047"}
+
+
+class LostRace(Exception):
+    """Somebody else changed what this transaction had read; raise it to be run again."""
+
+
+def attempts_for(error: BaseException) -> int:
+    """Return how often a transaction that ended so is worth running; 0 when it is a bug."""
+    if isinstance(error, sa.exc.IntegrityError):
+        return 4  # after a conflict of keys it finds the other row
+    if isinstance(error, LostRace) or is_lost_race(error):
+        return 8
+    return 3 if isinstance(error, sa.exc.DBAPIError) and is_gone(error) else 0
+
+
+def is_lost_race(error: BaseException) -> bool:
+    """Tell whether running the same transaction again is likely to succeed."""
+    return any(
+        "database is locked" in str(each.orig) or _code(each) in _LOST_RACE
+        for each in _chain(error)
+    )
+
+
+def is_gone(error: sa.exc.DBAPIError) -> bool:
+    """Tell whether the connection is to blame, not what was asked."""
+    if error.connection_invalidated:
+        return True
+    code = _code(error)
+    if code == "None":  # PostgreSQL gives no code when it could not connect at all
+        return (
+            isinstance(error, sa.exc.OperationalError) and "psycopg" in type(error.orig).__module__
+        )
+    return code in _GONE or code.startswith(("08", "57P")) or code == "53300"
+
+
+def _chain(error: BaseException | None) -> list[sa.exc.DBAPIError]:
+    """Follow the causes: a failed rollback hides the deadlock that it follows."""
+    found: list[sa.exc.DBAPIError] = []
+    while error is not None:
+        if isinstance(error, sa.exc.DBAPIError):
+            found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _code(error: sa.exc.DBAPIError) -> str:
+    """Return PostgreSQL's SQLSTATE or MariaDB's number."""
+    if error.orig is None:
+        return ""
+    if hasattr(error.orig, "sqlstate"):
+        return str(error.orig.sqlstate)
+    return str(error.orig.args[0]) if error.orig.args else ""

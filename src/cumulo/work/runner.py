@@ -1,0 +1,157 @@
+"""Starting workflows, and the worker that carries them on."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from cumulo.bus import Ear, LocalDoorbell
+from cumulo.bus.doorbell import Doorbell
+from cumulo.db import Database, Tx, ring_after_commit
+from cumulo.kit import clock
+from cumulo.kit.errors import Unavailable
+from cumulo.kit.ids import new_id
+from cumulo.work import execution, leases, runs
+from cumulo.work.workflow import Caller, Workflow
+
+LOG = logging.getLogger(__name__)
+P = TypeVar("P", bound=msgspec.Struct)
+T = TypeVar("T")
+TOPIC = "work"
+_POLL_S = 2.0
+
+
+def start(
+    tx: Tx,
+    workflow: Workflow[P, T],
+    params: P,
+    *,
+    subject: str = "",
+    cancel: bool = False,
+    ctx: Caller | None = None,
+) -> str:
+    """Record the wish to run `workflow`, in the transaction that made it necessary.
+
+    Runs with the same `subject` go one after another in the order of their start.  `cancel` has
+    the earlier ones that are not finished unwind first: their `failed` is told "Cancelled".
+    """
+    if cancel:
+        runs.run_cancel(tx, subject)
+    run_id = new_id()
+    row = {
+        "id": run_id,
+        "kind": workflow.name,
+        "params": msgspec.json.encode(params).decode(),
+        "request_id": ctx.request_id if ctx else None,
+        "user_id": ctx.user_id if ctx else None,
+        "project_id": ctx.project_id if ctx else None,
+    }
+    runs.run_insert(tx, row, subject or None)
+    ring_after_commit(tx, TOPIC)
+    return run_id
+
+
+def wake(tx: Tx, subject: str) -> None:
+    """Let a run of `subject` that waits after Unavailable try again now."""
+    runs.run_wake(tx, subject)
+    ring_after_commit(tx, TOPIC)
+
+
+class Worker:
+    """Takes runs that are due and carries them to their end."""
+
+    def __init__(
+        self,
+        db: Database,
+        workflows: Iterable[Workflow[Any, Any]],
+        tools: Any,
+        name: str = "",
+        bell: Doorbell | None = None,
+    ) -> None:
+        self._db, self._tools, self.name = db, tools, name or leases.new_owner()
+        self._known = {workflow.name: workflow for workflow in workflows}
+        self._bell = bell or LocalDoorbell()
+        self._active: set[str] = set()
+        self._renewed_at = clock.monotonic()
+        self._stopping = threading.Event()
+
+    def run_pending(self) -> int:
+        """Carry on, in this thread, all that can be carried on now; return how many runs."""
+        touched = 0
+        while taken := self._take(1):
+            for row in taken:
+                self._carry_on(row)
+            touched += len(taken)
+        return touched
+
+    def adopt_dead(self) -> int:
+        """Free what dead processes of this host were carrying on; return how many runs."""
+        return self._db.write(runs.adopt, leases.is_dead)
+
+    def renew_leases(self) -> None:
+        """Hold on to the runs being carried on, so that a step may take longer than a lease."""
+        if active := list(self._active):
+            self._db.write(runs.renew, self.name, active)
+        self._renewed_at = clock.monotonic()
+
+    def serve(self, threads: int = 8, stop: threading.Event | None = None) -> None:
+        """Carry runs on in `threads` threads until `stop` is set; steps under way are finished.
+
+        Ring the bell for TOPIC after setting `stop` to be heard at once.
+        """
+        stop = stop or threading.Event()
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        with self._bell.listen(TOPIC) as ear, pool:
+            while not stop.is_set():
+                try:
+                    wait_s = self._hand_out(pool, threads, ear)
+                except Exception:
+                    LOG.exception("worker %s cannot look for work", self.name)
+                    wait_s = _POLL_S
+                ear.wait(wait_s)
+            self._stopping.set()
+
+    def _hand_out(self, pool: ThreadPoolExecutor, threads: int, ear: Ear) -> float:
+        """Give due runs to free threads; return for how many seconds to wait for a ring."""
+        if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
+            self.renew_leases()
+        free = threads - len(self._active)
+        for row in self._take(free) if free else []:
+            pool.submit(self._carry_on_and_tell, row, ear)
+        if len(self._active) >= threads:
+            return _POLL_S
+        due = self._db.read(runs.next_due, list(self._known))
+        return _POLL_S if due is None else max(0.0, min(_POLL_S, due - clock.timestamp()))
+
+    def _carry_on_and_tell(self, row: runs.RunRow, ear: Ear) -> None:
+        try:
+            self._carry_on(row)
+        finally:
+            ear.hear(TOPIC)
+
+    def _take(self, limit: int) -> list[runs.RunRow]:
+        due = self._db.read(runs.runs_due, list(self._known), limit)
+        if not due:
+            return []
+        taken = self._db.write(runs.run_take, due, self.name)
+        self._active.update(row.id for row in taken)
+        return taken
+
+    def _carry_on(self, row: runs.RunRow) -> None:
+        began = time.monotonic()
+        try:
+            execution.carry_on(self._known[row.kind], row, self._db, self._tools, self._stopping)
+        except runs.LostLease:
+            LOG.warning("run %s (%s) was taken over by another worker", row.id, row.kind)
+        except Unavailable:
+            # The database itself is gone: the lease ends, and the run is taken up again.
+            LOG.exception("run %s (%s) could not be recorded", row.id, row.kind)
+        except Exception:
+            LOG.exception("run %s (%s) broke the worker", row.id, row.kind)
+        finally:
+            self._active.discard(row.id)
+        LOG.debug("run %s (%s): %.3f s", row.id, row.kind, time.monotonic() - began)
