@@ -1,0 +1,1 @@
+"""Tables of placement and the statements over them."""

@@ -1,0 +1,79 @@
+"""Which single providers have room for a request, decided by the database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.placement.store import tables
+
+p = tables.provider.c
+pt = tables.provider_trait.c
+pa = tables.provider_aggregate.c
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """What one provider must have: each trait set and each aggregate set by one of its members."""
+
+    resources: Mapping[str, int]
+    required: Sequence[frozenset[str]] = ()
+    forbidden: frozenset[str] = frozenset()
+    member_of: Sequence[frozenset[str]] = ()
+    not_member_of: frozenset[str] = frozenset()
+
+
+def provider_qualities(demand: Demand) -> list[sa.ColumnElement[bool]]:
+    """Say what a provider must be, apart from its stock."""
+    clauses = [_has(tables.provider_trait, pt.trait, wanted) for wanted in demand.required]
+    clauses += [_has(tables.provider_aggregate, pa.aggregate_id, w) for w in demand.member_of]
+    if demand.forbidden:
+        clauses.append(~_has(tables.provider_trait, pt.trait, demand.forbidden))
+    if demand.not_member_of:
+        clauses.append(~_has(tables.provider_aggregate, pa.aggregate_id, demand.not_member_of))
+    return clauses
+
+
+def room_for(stock: "sa.FromClause", amount: int) -> sa.ColumnElement[bool]:
+    """Say that an inventory has room for one consumer's `amount` in units it gives out."""
+    return sa.and_(
+        stock.c.used + amount <= stock.c.capacity,
+        stock.c.min_unit <= amount,
+        stock.c.max_unit >= amount,
+        amount % stock.c.step_size == 0,
+    )
+
+
+def providers_with_room(tx: Tx, demand: Demand, limit: int | None) -> list[str]:
+    """Return the providers that have all of it, in the order of their names."""
+    select = sa.select(p.id)
+    for number, (resource_class, amount) in enumerate(sorted(demand.resources.items())):
+        stock = tables.inventory.alias(f"i{number}")
+        same = sa.and_(stock.c.provider_id == p.id, stock.c.resource_class == resource_class)
+        select = select.join(stock, sa.and_(same, room_for(stock, amount)))
+    select = select.where(*provider_qualities(demand)).order_by(p.name)
+    return list(tx.scalars(select.limit(limit) if limit else select))
+
+
+def providers_offering(tx: Tx, resource_classes: Iterable[str]) -> dict[str, str]:
+    """Return the names, by id, of the providers that have any of the classes."""
+    i = tables.inventory.c
+    some = sa.select(i.provider_id).where(i.resource_class.in_(list(resource_classes)))
+    rows = tx.execute(sa.select(p.id, p.name).where(p.id.in_(some)).order_by(p.name))
+    return {row.id: row.name for row in rows}
+
+
+def aggregates_of_some(tx: Tx, provider_ids: Iterable[str]) -> dict[str, set[str]]:
+    """Return each provider's aggregates; a provider in none is left out."""
+    select = sa.select(pa.provider_id, pa.aggregate_id)
+    found: dict[str, set[str]] = {}
+    for row in tx.execute(select.where(pa.provider_id.in_(list(provider_ids)))):
+        found.setdefault(row.provider_id, set()).add(row.aggregate_id)
+    return found
+
+
+def _has(
+    table: sa.Table, column: "sa.Column[object]", any_of: frozenset[str]
+) -> sa.ColumnElement[bool]:
+    link = sa.select(sa.literal(1)).select_from(table)
+    return link.where(table.c.provider_id == p.id, column.in_(sorted(any_of))).exists()
