@@ -12,35 +12,18 @@ from cumulo.db import Tx
 from cumulo.services.placement import allocations, inventories, providers, traits
 from cumulo.services.placement.aggregates import set_aggregates as _set_aggregates
 from cumulo.services.placement.allocations import Wanted
-from cumulo.services.placement.store import inventories as stock
 from cumulo.services.placement.store import providers as provider_rows
 from cumulo.services.placement.store.allocations import usage_by_type
 from cumulo.services.placement.store.candidates import (
     Demand,
     aggregates_of_some,
+    figures_of,
     providers_offering,
     providers_with_room,
 )
+from cumulo.services.placement.store.candidates import Figures as Figures
 from cumulo.services.placement.store.inventories import Inventory as Inventory
 from cumulo.services.placement.store.traits import traits_of as _traits_of
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a class a provider has, and how much of that is taken."""
-
-    total: int
-    reserved: int
-    allocation_ratio: float
-    min_unit: int
-    max_unit: int
-    step_size: int
-    used: int
-    capacity: int  # (total - reserved) * allocation_ratio
-
-    @property
-    def free(self) -> int:
-        """Return how much can still be claimed; less than nothing where too much is used."""
-        return self.capacity - self.used
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +32,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     provider_id: str
     name: str
     figures: dict[str, Figures]
-    traits: frozenset[str]
 
 
 class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,16 +92,10 @@ def candidates(
     """Return the providers that have room for all of it, every trait, and any of the aggregates."""
     demand = _demand(resources, required, aggregates, forbidden)
     found = providers_with_room(tx, demand, limit)
-    rows = provider_rows.provider_some(tx, found)
-    numbers, qualities = figures(tx, found), _traits_of(tx, found)
+    numbers = figures_of(tx, found)
     return [
-        Candidate(
-            provider_id=provider_id,
-            name=rows[provider_id].name,
-            figures=numbers.get(provider_id, {}),
-            traits=frozenset(qualities.get(provider_id, ())),
-        )
-        for provider_id in found
+        Candidate(provider_id=provider_id, name=name, figures=numbers.get(provider_id, {}))
+        for provider_id, name in found.items()
     ]
 
 
@@ -156,19 +132,7 @@ def shortfalls(
 
 def figures(tx: Tx, provider_ids: Iterable[str]) -> dict[str, dict[str, Figures]]:
     """Return the figures of each provider, by class; a provider without any is left out."""
-    found: dict[str, dict[str, Figures]] = {}
-    for row in stock.inventory_list(tx, provider_ids):
-        found.setdefault(row.provider_id, {})[row.resource_class] = Figures(
-            total=row.total,
-            reserved=row.reserved,
-            allocation_ratio=row.allocation_ratio,
-            min_unit=row.min_unit,
-            max_unit=row.max_unit,
-            step_size=row.step_size,
-            used=row.used,
-            capacity=row.capacity,
-        )
-    return found
+    return figures_of(tx, provider_ids)
 
 
 def claim(

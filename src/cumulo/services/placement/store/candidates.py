@@ -11,6 +11,7 @@ from cumulo.services.placement.store import tables
 p = tables.provider.c
 pt = tables.provider_trait.c
 pa = tables.provider_aggregate.c
+i = tables.inventory.c
 
 
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,24 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     forbidden: frozenset[str] = frozenset()
     member_of: Sequence[frozenset[str]] = ()
     not_member_of: frozenset[str] = frozenset()
+
+
+class Figures(msgspec.Struct, frozen=True, gc=False):
+    """How much of a class a provider has, and how much of that is taken."""
+
+    total: int
+    reserved: int
+    allocation_ratio: float
+    min_unit: int
+    max_unit: int
+    step_size: int
+    used: int
+    capacity: int  # (total - reserved) * allocation_ratio
+
+    @property
+    def free(self) -> int:
+        """Return how much can still be claimed; less than nothing where too much is used."""
+        return self.capacity - self.used
 
 
 def provider_qualities(demand: Demand) -> list[sa.ColumnElement[bool]]:
@@ -44,20 +63,28 @@ def room_for(stock: "sa.FromClause", amount: int) -> sa.ColumnElement[bool]:
     )
 
 
-def providers_with_room(tx: Tx, demand: Demand, limit: int | None) -> list[str]:
-    """Return the providers that have all of it, in the order of their names."""
-    select = sa.select(p.id)
+def providers_with_room(tx: Tx, demand: Demand, limit: int | None) -> dict[str, str]:
+    """Return the names, by id, of the providers that have all of it, in the order of the names."""
+    select = sa.select(p.id, p.name)
     for number, (resource_class, amount) in enumerate(sorted(demand.resources.items())):
         stock = tables.inventory.alias(f"i{number}")
         same = sa.and_(stock.c.provider_id == p.id, stock.c.resource_class == resource_class)
         select = select.join(stock, sa.and_(same, room_for(stock, amount)))
     select = select.where(*provider_qualities(demand)).order_by(p.name)
-    return list(tx.scalars(select.limit(limit) if limit else select))
+    rows = tx.execute(select.limit(limit) if limit else select)
+    return {row.id: row.name for row in rows}
+
+
+def figures_of(tx: Tx, provider_ids: Iterable[str]) -> dict[str, dict[str, Figures]]:
+    """Return the figures of each provider, by class; a provider without any is left out."""
+    found: dict[str, dict[str, Figures]] = {}
+    for provider_id, resource_class, *numbers in tx.execute(_FIGURES, {"ids": list(provider_ids)}):
+        found.setdefault(provider_id, {})[resource_class] = Figures(*numbers)
+    return found
 
 
 def providers_offering(tx: Tx, resource_classes: Iterable[str]) -> dict[str, str]:
     """Return the names, by id, of the providers that have any of the classes."""
-    i = tables.inventory.c
     some = sa.select(i.provider_id).where(i.resource_class.in_(list(resource_classes)))
     rows = tx.execute(sa.select(p.id, p.name).where(p.id.in_(some)).order_by(p.name))
     return {row.id: row.name for row in rows}
@@ -70,6 +97,24 @@ def aggregates_of_some(tx: Tx, provider_ids: Iterable[str]) -> dict[str, set[str
     for row in tx.execute(select.where(pa.provider_id.in_(list(provider_ids)))):
         found.setdefault(row.provider_id, set()).add(row.aggregate_id)
     return found
+
+
+_FIGURES = (
+    sa.select(
+        i.provider_id,
+        i.resource_class,
+        i.total,
+        i.reserved,
+        i.allocation_ratio,
+        i.min_unit,
+        i.max_unit,
+        i.step_size,
+        i.used,
+        i.capacity,
+    )
+    .where(i.provider_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(i.provider_id, i.resource_class)
+)
 
 
 def _has(
