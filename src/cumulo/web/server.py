@@ -53,11 +53,8 @@ class HttpServer:
             None, None, False, None, None, None, "tls1.3", None, [], False, (None, None),
         )  # fmt: skip
         scheduler = _new_cbscheduler(loop, _runner(self._app), impl_asyncio=True)
-        try:
-            worker.serve_mtr(scheduler, loop, self._signal)
-            self._stopped.wait()
-        finally:
-            loop.close()
+        worker.serve_mtr(scheduler, loop, self._signal)
+        self._stopped.wait()
 
 
 def _check_free(host: str, port: int) -> None:

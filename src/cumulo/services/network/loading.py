@@ -1,0 +1,96 @@
+"""Plans of many units at once, read from the database in few statements."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import TypeAlias
+
+from cumulo.db import Tx
+from cumulo.services.network import metadata, plans, ports
+from cumulo.services.network.drivers.base import (
+    NetworkPlan,
+    PortPlan,
+    RouterPlan,
+    SecurityGroupPlan,
+    Unit,
+)
+from cumulo.services.network.store import allocations, tables
+from cumulo.services.network.store import floatingips as floatingip_store
+from cumulo.services.network.store import networks as network_store
+from cumulo.services.network.store import ports as port_store
+from cumulo.services.network.store import routers as router_store
+from cumulo.services.network.store import security_groups as group_store
+from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.subnets import Subnet
+
+Plan: TypeAlias = NetworkPlan | PortPlan | RouterPlan | SecurityGroupPlan
+# A floating IP's own port holds its address and MAC; nothing is ever plugged into it.
+UNPLUGGED = "network:floatingip"
+
+
+def load(tx: Tx, units: Iterable[tuple[Unit, str]]) -> dict[tuple[Unit, str], Plan]:
+    """Return the plan of each unit there is; a unit without one is to be removed."""
+    wanted: defaultdict[Unit, set[str]] = defaultdict(set)
+    for unit, unit_id in units:
+        wanted[unit].add(unit_id)
+    found: dict[tuple[Unit, str], Plan] = {}
+    found |= {("network", p.id): p for p in _networks(tx, wanted["network"])}
+    found |= {("port", p.id): p for p in _ports(tx, wanted["port"])}
+    found |= {("router", p.id): p for p in _routers(tx, wanted["router"])}
+    found |= {("security_group", p.id): p for p in _groups(tx, wanted["security_group"])}
+    return found
+
+
+def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
+    networks = network_store.networks_by_id(tx, ids)
+    subnets: defaultdict[str, list[Subnet]] = defaultdict(list)
+    for subnet in subnet_store.subnets_of(tx, networks):
+        subnets[subnet.network_id].append(subnet)
+    p = tables.port.c
+    where = (p.network_id.in_(networks), p.device_owner == metadata.OWNER)
+    serving = {port.network_id: port.id for port in port_store.ports_where(tx, *where)}
+    ips = allocations.allocation_map(tx, serving.values())
+    return [
+        plans.network_plan(network, subnets[id_], ips.get(serving.get(id_, ""), []))
+        for id_, network in networks.items()
+    ]
+
+
+def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
+    found = port_store.ports_by_id(tx, ids).values()
+    plugged = [port for port in found if port.device_owner != UNPLUGGED]
+    routers = router_store.routers_of_ports(tx, [port.id for port in plugged])
+    details = ports.details(tx, plugged)
+    return [plans.port_plan(detail, routers.get(detail.port.id)) for detail in details]
+
+
+def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:
+    groups = group_store.groups_where(tx, tables.security_group.c.id.in_(ids)) if ids else []
+    rules = group_store.rules_map(tx, [group.id for group in groups])
+    return [plans.security_group_plan(group, rules.get(group.id, [])) for group in groups]
+
+
+def _routers(tx: Tx, ids: Collection[str]) -> list[RouterPlan]:
+    routers = router_store.routers_by_id(tx, ids)
+    if not routers:
+        return []
+    rows = router_store.legs_of(tx, routers)
+    floating = floatingip_store.floatingips_of_routers(tx, routers)
+    wanted = [row.port_id for row in rows] + [one.floating_port_id for one in floating]
+    port_rows = port_store.ports_by_id(tx, wanted)
+    ips = allocations.allocation_map(tx, [row.port_id for row in rows])
+    around = plans.Surroundings(
+        network_store.networks_by_id(tx, {port.network_id for port in port_rows.values()}),
+        subnet_store.subnets_by_id(tx, {f.subnet_id for fixed in ips.values() for f in fixed}),
+        {port.id: port.mac_address for port in port_rows.values()},
+    )
+    legs: defaultdict[str, list[plans.Leg]] = defaultdict(list)
+    for row in rows:
+        leg = plans.Leg(row.kind, port_rows[row.port_id], ips.get(row.port_id, []))
+        legs[row.router_id].append(leg)
+    carried: defaultdict[str, list[floatingip_store.FloatingIp]] = defaultdict(list)
+    for one in floating:
+        carried[one.router_id or ""].append(one)
+    return [
+        plans.router_plan(router, legs[id_], carried[id_], around)
+        for id_, router in routers.items()
+    ]

@@ -1,0 +1,212 @@
+"""Networks: what may be done with them and what follows."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cumulo.auth import Context
+from cumulo.db import LostRace, Tx
+from cumulo.kit import clock
+from cumulo.kit.errors import Conflict
+from cumulo.kit.ids import new_id
+from cumulo.services.network import quotas, refusals, segments, tags, zones
+from cumulo.services.network.owners import owner, viewer
+from cumulo.services.network.settings import NetworkSettings
+from cumulo.services.network.spelling import LooseBool, LooseInt, Text
+from cumulo.services.network.store import changes, sharing, standard, tables
+from cumulo.services.network.store import networks as store
+from cumulo.services.network.store import ports as port_store
+from cumulo.services.network.store import routers as router_store
+from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.networks import Network, Segment
+
+MIN_MTU = 68
+# Ports that the cloud made for itself and takes away with the network.
+OWN_PORTS = {"network:dhcp", "network:distributed"}
+
+
+class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client says about a network it wants."""
+
+    name: Text = ""
+    description: Text = ""
+    project_id: Text | UnsetType = UNSET
+    tenant_id: Text | UnsetType = UNSET
+    admin_state_up: LooseBool = True
+    shared: LooseBool = False
+    external: LooseBool = msgspec.field(name="router:external", default=False)
+    mtu: Annotated[LooseInt, Meta(ge=0)] | UnsetType = UNSET
+    port_security_enabled: LooseBool = True
+    network_type: str | UnsetType | None = msgspec.field(
+        name="provider:network_type", default=UNSET
+    )
+    physical_network: str | UnsetType | None = msgspec.field(
+        name="provider:physical_network", default=UNSET
+    )
+    segmentation_id: LooseInt | UnsetType | None = msgspec.field(
+        name="provider:segmentation_id", default=UNSET
+    )
+    availability_zone_hints: list[Text] = []
+
+
+class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client wants changed about a network."""
+
+    name: Text | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+    admin_state_up: LooseBool | UnsetType = UNSET
+    shared: LooseBool | UnsetType = UNSET
+    external: LooseBool | UnsetType = msgspec.field(name="router:external", default=UNSET)
+    mtu: Annotated[LooseInt, Meta(ge=0)] | UnsetType = UNSET
+    port_security_enabled: LooseBool | UnsetType = UNSET
+
+
+def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
+    """Return a network the caller may know of; to anyone else it does not exist."""
+    found = store.network_find(tx, network_id, sharing.networks_seen(viewer(ctx)))
+    if found is None:
+        raise refusals.network_not_found(network_id)
+    return found
+
+
+def network_get(tx: Tx, network_id: str) -> Network:
+    """Return a network, whoever owns it."""
+    found = store.network_find(tx, network_id)
+    if found is None:
+        raise refusals.network_not_found(network_id)
+    return found
+
+
+def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: NetworkSpec) -> Network:
+    """Record a new network with a segment of its own."""
+    project_id, network_id, now = owner(ctx, spec.project_id, spec.tenant_id), new_id(), clock.now()
+    zones.check(settings, spec.availability_zone_hints)
+    quotas.take(tx, settings, project_id, "network")
+    segment = _segment(tx, settings, network_id, spec)
+    network = Network(
+        id=network_id,
+        project_id=project_id,
+        name=spec.name,
+        description=spec.description,
+        revision_number=1,
+        created_at=now,
+        updated_at=now,
+        admin_state_up=spec.admin_state_up,
+        status="ACTIVE",
+        external=spec.external,
+        mtu=_mtu(settings, segment, spec.mtu),
+        port_security_enabled=spec.port_security_enabled,
+        network_type=segment.network_type,
+        physical_network=segment.physical_network,
+        segmentation_id=segment.segmentation_id,
+        availability_zone_hints=spec.availability_zone_hints,
+    )
+    store.network_insert(tx, network)
+    for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
+        if wanted:
+            sharing.grant(tx, project_id, network_id, action)
+    changes.mark(tx, "network", [network_id])
+    return network
+
+
+def _segment(tx: Tx, settings: NetworkSettings, network_id: str, spec: NetworkSpec) -> Segment:
+    physical, number = spec.physical_network or None, spec.segmentation_id
+    number = None if number is UNSET else number
+    if spec.network_type:
+        wanted = Segment(spec.network_type, physical, number)
+        return segments.claim(tx, settings, network_id, wanted)
+    if physical is not None or number is not None:
+        raise refusals.invalid_input("network_type required")
+    return segments.claim_any(tx, settings, network_id)
+
+
+def _mtu(settings: NetworkSettings, segment: Segment, asked: int | UnsetType) -> int:
+    most = segments.mtu_of(settings, segment.network_type)
+    if asked is UNSET or asked == 0:
+        return most
+    if not MIN_MTU <= asked <= most:
+        raise refusals.invalid_input(
+            f"Requested MTU is {'too small' if asked < MIN_MTU else 'too big'}: {asked}, "
+            f"must be between {MIN_MTU} and {most}",
+            "InvalidInput",
+        )
+    return asked
+
+
+def update_network(
+    tx: Tx, settings: NetworkSettings, network: Network, wanted: NetworkChange, revision: int | None
+) -> Network:
+    """Change a network as it stands at `revision`, if one is given."""
+    values = {
+        name: value
+        for name, value in msgspec.structs.asdict(wanted).items()
+        if value is not UNSET and name != "shared"
+    }
+    if "mtu" in values:
+        segment = Segment(network.network_type)
+        values["mtu"] = _mtu(settings, segment, values["mtu"])
+    if wanted.shared is not UNSET:
+        _share(tx, network, wanted.shared)
+    if wanted.external is not UNSET and wanted.external != network.external:
+        _open(tx, network, wanted.external)
+    if not standard.change(tx, tables.network, network.id, revision=revision, **values):
+        raise LostRace
+    changes.mark(tx, "network", [network.id])
+    if "mtu" in values:
+        changes.mark(tx, "router", router_store.routers_on_network(tx, network.id))
+    return network_get(tx, network.id)
+
+
+def _share(tx: Tx, network: Network, shared: bool) -> None:
+    if shared:
+        sharing.grant(tx, network.project_id, network.id, sharing.SHARED)
+        return
+    users = port_store.foreign_projects(tx, network.id, network.project_id)
+    users -= sharing.targets(tx, network.id, sharing.SHARED)
+    if users:
+        raise Conflict(
+            f"Unable to reconfigure sharing settings for network {network.id}. "
+            "Multiple projects are using it.",
+            type="InvalidSharedSetting",
+        )
+    sharing.revoke(tx, network.id, sharing.SHARED)
+
+
+def _open(tx: Tx, network: Network, external: bool) -> None:
+    if external:
+        sharing.grant(tx, network.project_id, network.id, sharing.EXTERNAL)
+        return
+    if router_store.gateways_on(tx, network.id):
+        raise Conflict(
+            f"External network {network.id} cannot be updated to be made non-external, since "
+            "it has existing gateway ports.",
+            type="ExternalNetworkInUse",
+        )
+    sharing.revoke(tx, network.id, sharing.EXTERNAL)
+
+
+def delete_network(tx: Tx, network: Network) -> None:
+    """Forget a network nobody uses, with its subnets and the cloud's own ports in it."""
+    ports = port_store.ports_of_network(tx, network.id)
+    if any(port.device_owner not in OWN_PORTS for port in ports):
+        raise Conflict(
+            f"Unable to complete operation on network {network.id}. There are one or more "
+            "ports still in use on the network.",
+            type="NetworkInUse",
+        )
+    for port in ports:
+        port_store.port_delete(tx, port.id)
+    changes.mark(tx, "port", [port.id for port in ports])
+    subnets = subnet_store.subnets_of(tx, [network.id])
+    for subnet in subnets:
+        tags.forget(tx, subnet.id)
+        subnet_store.subnet_delete(tx, subnet.id)
+        quotas.give_back(tx, subnet.project_id, "subnet")
+    store.segment_delete(tx, network.id)
+    sharing.forget(tx, network.id)
+    tags.forget(tx, network.id)
+    if not standard.remove(tx, tables.network, network.id):
+        raise refusals.network_not_found(network.id)
+    quotas.give_back(tx, network.project_id, "network")
+    changes.mark(tx, "network", [network.id])

@@ -1,0 +1,191 @@
+"""From rows to plans: what the backend is to have, unit by unit."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from cumulo.services.network.drivers.base import (
+    AddressPair,
+    FloatingIpPlan,
+    GatewayPlan,
+    NetworkPlan,
+    PortPlan,
+    Route,
+    RouterPlan,
+    RouterPortPlan,
+    RulePlan,
+    SecurityGroupPlan,
+    SubnetPlan,
+)
+from cumulo.services.network.ports import Details
+from cumulo.services.network.store import values
+from cumulo.services.network.store.floatingips import FloatingIp
+from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.ports import Port
+from cumulo.services.network.store.routers import GATEWAY, Router
+from cumulo.services.network.store.security_groups import Rule, SecurityGroup
+from cumulo.services.network.store.subnets import Subnet
+from cumulo.services.network.store.values import FixedIp
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What routers' legs stand in."""
+
+    networks: Mapping[str, Network]
+    subnets: Mapping[str, Subnet]
+    macs: Mapping[str, str]  # of floating IPs' own ports
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """A router's leg with its port and addresses."""
+
+    kind: str
+    port: Port
+    fixed_ips: Sequence[FixedIp]
+
+
+def network_plan(
+    network: Network, subnets: Iterable[Subnet], metadata_ips: Iterable[FixedIp]
+) -> NetworkPlan:
+    """Return what the backend is to have of a network."""
+    metadata = {fixed.subnet_id: fixed.ip_address for fixed in metadata_ips}
+    return NetworkPlan(
+        id=network.id,
+        name=network.name,
+        network_type=network.network_type,
+        physical_network=network.physical_network,
+        segmentation_id=network.segmentation_id,
+        mtu=network.mtu,
+        external=network.external,
+        admin_state_up=network.admin_state_up,
+        subnets=[_subnet_plan(subnet, metadata.get(subnet.id)) for subnet in subnets],
+    )
+
+
+def _subnet_plan(subnet: Subnet, metadata_ip: str | None) -> SubnetPlan:
+    return SubnetPlan(
+        id=subnet.id,
+        cidr=subnet.cidr,
+        gateway_ip=subnet.gateway_ip,
+        enable_dhcp=subnet.enable_dhcp,
+        dns_nameservers=subnet.dns_nameservers,
+        host_routes=_routes(subnet.host_routes),
+        ipv6_ra_mode=subnet.ipv6_ra_mode,
+        ipv6_address_mode=subnet.ipv6_address_mode,
+        metadata_ip=metadata_ip,
+    )
+
+
+def _routes(routes: Iterable[values.Route]) -> list[Route]:
+    return [Route(destination=one.destination, nexthop=one.nexthop) for one in routes]
+
+
+def port_plan(detail: Details, router_id: str | None) -> PortPlan:
+    """Return what the backend is to have of a port."""
+    port = detail.port
+    return PortPlan(
+        id=port.id,
+        network_id=port.network_id,
+        name=port.name,
+        mac=port.mac_address,
+        fixed_ips=[(fixed.subnet_id, fixed.ip_address) for fixed in detail.fixed_ips],
+        device_id=port.device_id,
+        device_owner=port.device_owner,
+        admin_state_up=port.admin_state_up,
+        port_security=port.port_security_enabled,
+        security_group_ids=detail.security_groups,
+        address_pairs=[
+            AddressPair(mac=pair.mac_address, ip=pair.ip_address)
+            for pair in port.allowed_address_pairs
+        ],
+        host=port.host,
+        router_id=router_id,
+        dhcp_options={
+            option.opt_name: option.opt_value
+            for option in port.extra_dhcp_opts
+            if option.ip_version == 4
+        },
+    )
+
+
+def router_plan(
+    router: Router, legs: Iterable[Leg], floating: Iterable[FloatingIp], around: Surroundings
+) -> RouterPlan:
+    """Return what the backend is to have of a router."""
+    legs = list(legs)
+    inside = [leg for leg in legs if leg.kind != GATEWAY]
+    outside = next((leg for leg in legs if leg.kind == GATEWAY), None)
+    return RouterPlan(
+        id=router.id,
+        name=router.name,
+        admin_state_up=router.admin_state_up,
+        ports=[_router_port_plan(leg, around) for leg in inside],
+        gateway=_gateway_plan(outside, router, around) if outside else None,
+        routes=_routes(router.routes),
+        floating_ips=[
+            FloatingIpPlan(
+                id=one.id,
+                address=one.floating_ip_address,
+                fixed_ip=one.fixed_ip_address or "",
+                port_id=one.port_id or "",
+                mac=around.macs[one.floating_port_id],
+            )
+            for one in floating
+        ],
+    )
+
+
+def _router_port_plan(leg: Leg, around: Surroundings) -> RouterPortPlan:
+    subnets = [around.subnets[fixed.subnet_id] for fixed in leg.fixed_ips]
+    modes = [subnet.ipv6_ra_mode for subnet in subnets if subnet.ipv6_ra_mode]
+    return RouterPortPlan(
+        port_id=leg.port.id,
+        network_id=leg.port.network_id,
+        mac=leg.port.mac_address,
+        cidrs=_cidrs(leg, around),
+        ipv6_ra_mode=modes[0] if modes else None,
+        mtu=around.networks[leg.port.network_id].mtu,
+    )
+
+
+def _gateway_plan(leg: Leg, router: Router, around: Surroundings) -> GatewayPlan:
+    subnets = [around.subnets[fixed.subnet_id] for fixed in leg.fixed_ips]
+    return GatewayPlan(
+        port_id=leg.port.id,
+        network_id=leg.port.network_id,
+        mac=leg.port.mac_address,
+        cidrs=_cidrs(leg, around),
+        nexthops=[subnet.gateway_ip for subnet in subnets if subnet.gateway_ip],
+        enable_snat=router.enable_snat,
+    )
+
+
+def _cidrs(leg: Leg, around: Surroundings) -> list[str]:
+    lengths = {
+        fixed.subnet_id: ipaddress.ip_network(around.subnets[fixed.subnet_id].cidr).prefixlen
+        for fixed in leg.fixed_ips
+    }
+    return [f"{fixed.ip_address}/{lengths[fixed.subnet_id]}" for fixed in leg.fixed_ips]
+
+
+def security_group_plan(group: SecurityGroup, rules: Iterable[Rule]) -> SecurityGroupPlan:
+    """Return what the backend is to have of a security group."""
+    return SecurityGroupPlan(
+        id=group.id,
+        name=group.name,
+        stateful=group.stateful,
+        rules=[
+            RulePlan(
+                id=rule.id,
+                direction=rule.direction,
+                ethertype=rule.ethertype,
+                protocol=rule.protocol,
+                port_range_min=rule.port_range_min,
+                port_range_max=rule.port_range_max,
+                remote_ip_prefix=rule.remote_ip_prefix,
+                remote_group_id=rule.remote_group_id,
+            )
+            for rule in rules
+        ],
+    )

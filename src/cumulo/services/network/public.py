@@ -1,0 +1,46 @@
+"""All that other services may do with networks.
+
+Functions of `tx` run in the caller's transaction; those that take `db` talk to the backend and
+belong into a workflow's step or a reconciler.
+"""
+
+from cumulo.services.network import (
+    in_force,
+    server_groups,
+    server_networks,
+    server_ports,
+    server_views,
+)
+from cumulo.services.network.drivers.base import BackendError as BackendError
+from cumulo.services.network.settings import NetworkSettings as NetworkSettings
+from cumulo.services.network.tools import Tools as Tools
+
+# What a server is plugged into.
+Nic = server_networks.Nic
+RequestedNic = server_networks.RequestedNic
+check_nics = server_networks.check_nics
+
+# Its ports, from the request to its end.
+Plug = server_ports.Plug
+create_server_port = server_ports.create_server_port
+take_port = server_ports.take_port
+bind_ports = server_ports.bind_ports
+release_port = server_ports.release_port
+release_ports = server_ports.release_ports
+put_in_force = in_force.put_in_force
+ports_up = in_force.ports_up
+
+# Its security groups.
+server_group_ids = server_groups.server_group_ids
+security_groups_of_servers = server_groups.security_groups_of_servers
+
+# What is shown of it, told to it and known by it.
+ServerAddress = server_views.ServerAddress
+ServerPort = server_views.ServerPort
+ServerSubnet = server_views.ServerSubnet
+MetadataPort = server_views.MetadataPort
+ports_of_servers = server_views.ports_of_servers
+subnets_of_ports = server_views.subnets_of_ports
+server_by_address = server_views.server_by_address
+metadata_port = server_views.metadata_port
+metadata_ports_on_host = server_views.metadata_ports_on_host

@@ -1,0 +1,203 @@
+"""Security groups: what guests may receive and send."""
+
+from collections.abc import Collection
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cumulo.auth import Context
+from cumulo.db import LostRace, Tx
+from cumulo.kit import clock
+from cumulo.kit.errors import Conflict
+from cumulo.kit.ids import new_id
+from cumulo.services.network import quotas, refusals, tags
+from cumulo.services.network.owners import owner, viewer
+from cumulo.services.network.security_group_rules import same_as
+from cumulo.services.network.settings import NetworkSettings
+from cumulo.services.network.spelling import LooseBool, Text
+from cumulo.services.network.store import changes, sharing, standard, tables
+from cumulo.services.network.store import security_groups as store
+from cumulo.services.network.store.security_groups import Rule, SecurityGroup
+
+DEFAULT = "default"
+
+
+class SecurityGroupSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client says about a security group it wants."""
+
+    name: Text = ""
+    description: Text = ""
+    stateful: LooseBool = True
+    project_id: Text | UnsetType = UNSET
+    tenant_id: Text | UnsetType = UNSET
+
+
+class SecurityGroupChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client wants changed about a security group."""
+
+    name: Text | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+    stateful: LooseBool | UnsetType = UNSET
+
+
+def group_visible(tx: Tx, ctx: Context, group_id: str) -> SecurityGroup:
+    """Return a security group the caller may know of; to anyone else it does not exist."""
+    found = store.group_find(tx, group_id, sharing.owned(tables.security_group, viewer(ctx)))
+    if found is None:
+        raise refusals.security_group_not_found(group_id)
+    return found
+
+
+def create_group(
+    tx: Tx, ctx: Context, settings: NetworkSettings, spec: SecurityGroupSpec
+) -> SecurityGroup:
+    """Record a new security group, which lets everything out and nothing in."""
+    project_id = owner(ctx, spec.project_id, spec.tenant_id)
+    if spec.name.lower() == DEFAULT:
+        raise Conflict(
+            "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists"
+        )
+    ensure_default(tx, settings, project_id)
+    return _new_group(tx, settings, project_id, spec, [])
+
+
+def ensure_default(tx: Tx, settings: NetworkSettings, project_id: str) -> str:
+    """Return the project's default group, made on first use.
+
+    Its members may send anything, and receive from each other.
+    """
+    found = store.default_find(tx, project_id)
+    if found is not None:
+        return found
+    spec = SecurityGroupSpec(name=DEFAULT, description="Default security group")
+    group = _new_group(tx, settings, project_id, spec, ["IPv4", "IPv6"])
+    store.default_insert(tx, project_id, group.id)
+    return group.id
+
+
+def _new_group(
+    tx: Tx,
+    settings: NetworkSettings,
+    project_id: str,
+    spec: SecurityGroupSpec,
+    among_members: Collection[str],
+) -> SecurityGroup:
+    now = clock.now()
+    group = SecurityGroup(
+        id=new_id(),
+        project_id=project_id,
+        name=spec.name,
+        description=spec.description,
+        revision_number=1,
+        created_at=now,
+        updated_at=now,
+        stateful=spec.stateful,
+    )
+    outward = [_open_rule(group, "egress", kind, None) for kind in ("IPv4", "IPv6")]
+    inward = [_open_rule(group, "ingress", kind, group.id) for kind in among_members]
+    rules = [*outward, *inward]
+    quotas.take(tx, settings, project_id, "security_group")
+    quotas.take(tx, settings, project_id, "security_group_rule", len(rules))
+    store.group_insert(tx, group)
+    store.rules_insert(tx, rules)
+    changes.mark(tx, "security_group", [group.id])
+    return group
+
+
+def _open_rule(group: SecurityGroup, direction: str, ethertype: str, remote: str | None) -> Rule:
+    rule = Rule(
+        id=new_id(),
+        project_id=group.project_id,
+        description="",
+        revision_number=1,
+        created_at=group.created_at,
+        updated_at=group.created_at,
+        security_group_id=group.id,
+        direction=direction,
+        ethertype=ethertype,
+        protocol=None,
+        port_range_min=None,
+        port_range_max=None,
+        remote_ip_prefix=None,
+        remote_group_id=remote,
+        sameness="",
+    )
+    return msgspec.structs.replace(rule, sameness=same_as(rule))
+
+
+def update_group(
+    tx: Tx,
+    ctx: Context,
+    group: SecurityGroup,
+    wanted: SecurityGroupChange,
+    revision: int | None,
+) -> SecurityGroup:
+    """Change a security group as it stands at `revision`, if one is given."""
+    values = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v is not UNSET}
+    _check_name(tx, ctx, group, values.get("name", group.name))
+    if values.get("stateful", group.stateful) != group.stateful and store.group_ports(tx, group.id):
+        raise Conflict(f"Security Group {group.id} in use.", type="SecurityGroupInUse")
+    if not standard.change(tx, tables.security_group, group.id, revision=revision, **values):
+        raise LostRace
+    changes.mark(tx, "security_group", [group.id])
+    return group_visible(tx, ctx, group.id)
+
+
+def _check_name(tx: Tx, ctx: Context, group: SecurityGroup, name: str) -> None:
+    is_default = bool(store.defaults_among(tx, [group.id]))
+    if is_default and name != group.name:
+        raise Conflict(
+            "Updating default security group not allowed.", type="SecurityGroupCannotUpdateDefault"
+        )
+    if not is_default and name.lower() == DEFAULT:
+        raise Conflict(
+            "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists"
+        )
+
+
+def delete_group(tx: Tx, ctx: Context, group: SecurityGroup) -> None:
+    """Forget a security group that no port is in, and rules elsewhere that admit its members."""
+    if store.group_ports(tx, group.id):
+        raise Conflict(f"Security Group {group.id} in use.", type="SecurityGroupInUse")
+    if store.defaults_among(tx, [group.id]) and not ctx.is_admin:
+        raise Conflict(
+            "Insufficient rights for removing default security group.",
+            type="SecurityGroupCannotRemoveDefault",
+        )
+    store.default_delete(tx, group.id)
+    _forget_mentions(tx, group.id)
+    count = store.rules_delete(tx, group.id)
+    tags.forget(tx, group.id)
+    if not standard.remove(tx, tables.security_group, group.id):
+        raise refusals.security_group_not_found(group.id)
+    quotas.give_back(tx, group.project_id, "security_group_rule", count)
+    quotas.give_back(tx, group.project_id, "security_group")
+    changes.mark(tx, "security_group", [group.id])
+
+
+def _forget_mentions(tx: Tx, group_id: str) -> None:
+    for rule_id, its_group, project_id in store.rules_naming(tx, group_id):
+        if its_group != group_id:
+            standard.remove(tx, tables.security_group_rule, rule_id)
+            quotas.give_back(tx, project_id, "security_group_rule")
+            changes.mark(tx, "security_group", [its_group])
+
+
+def usable_groups(
+    tx: Tx, ctx: Context, project_id: str, group_ids: Collection[str]
+) -> list[SecurityGroup]:
+    """Return the groups, if the project may put its ports into all of them."""
+    wanted = set(group_ids)
+    g = tables.security_group.c
+    found = store.groups_where(tx, g.id.in_(wanted))
+    usable = [group for group in found if ctx.is_admin or group.project_id == project_id]
+    missing = wanted - {group.id for group in usable}
+    if missing:
+        raise refusals.security_group_not_found(", ".join(sorted(missing)))
+    if len({group.stateful for group in usable}) > 1:
+        raise Conflict(
+            "Error Cannot apply both stateful and stateless security groups on the same port at "
+            "the same time while attempting the operation.",
+            type="SecurityGroupConflict",
+        )
+    return usable

@@ -1,0 +1,118 @@
+"""Which port owns which address."""
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.network.store.tables import allocation
+from cumulo.services.network.store.values import FixedIp
+
+_CHUNK = 500
+
+
+def key_of(address: str) -> str:
+    """Spell an address so that it sorts as the number that it is."""
+    ip = ipaddress.ip_address(address)
+    return f"{int(ip):08x}" if ip.version == 4 else f"{int(ip):032x}"
+
+
+def address_of(key: str) -> str:
+    """Return the address that `key_of` spelled."""
+    number = int(key, 16)
+    kind = ipaddress.IPv4Address if len(key) == 8 else ipaddress.IPv6Address
+    return str(kind(number))
+
+
+def allocation_insert(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> bool:
+    """Give the address to the port, unless it is somebody's; then say so and change nothing."""
+    row = {
+        "subnet_id": fixed.subnet_id,
+        "ip_key": key_of(fixed.ip_address),
+        "ip_address": fixed.ip_address,
+        "port_id": port_id,
+        "position": position,
+    }
+    if _is_taken(tx, fixed.subnet_id, row["ip_key"]):
+        return False
+    try:
+        with tx.begin_nested():
+            tx.execute(sa.insert(allocation).values(row))
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
+def _is_taken(tx: Tx, subnet_id: str, key: object) -> bool:
+    a = allocation.c
+    found = sa.select(a.port_id).where(a.subnet_id == subnet_id, a.ip_key == key)
+    return tx.execute(found).first() is not None
+
+
+def allocation_highest(tx: Tx, subnet_id: str, low: str, high: str) -> str | None:
+    """Return the highest key between `low` and `high` that is taken."""
+    a = allocation.c
+    between = (a.subnet_id == subnet_id, a.ip_key >= low, a.ip_key <= high)
+    highest: str | None = tx.scalar(sa.select(sa.func.max(a.ip_key)).where(*between))
+    return highest
+
+
+def allocation_keys(tx: Tx, subnet_id: str, low: str, high: str, most: int) -> list[str]:
+    """Return the first `most` keys between `low` and `high` that are taken, in order."""
+    a = allocation.c
+    between = (a.subnet_id == subnet_id, a.ip_key >= low, a.ip_key <= high)
+    return list(tx.scalars(sa.select(a.ip_key).where(*between).order_by(a.ip_key).limit(most)))
+
+
+def allocation_map(tx: Tx, port_ids: Collection[str]) -> dict[str, list[FixedIp]]:
+    """Return the addresses of each port, in the order they were asked for."""
+    a = allocation.c
+    found: defaultdict[str, list[FixedIp]] = defaultdict(list)
+    wanted = list(port_ids)
+    for start in range(0, len(wanted), _CHUNK):
+        rows = tx.execute(
+            sa.select(a.port_id, a.subnet_id, a.ip_address)
+            .where(a.port_id.in_(wanted[start : start + _CHUNK]))
+            .order_by(a.port_id, a.position)
+        )
+        for port_id, subnet_id, ip_address in rows:
+            found[port_id].append(FixedIp(subnet_id, ip_address))
+    return found
+
+
+def allocation_delete(tx: Tx, port_id: str, fixed: FixedIp | None = None) -> None:
+    """Take one address of the port, or all."""
+    a = allocation.c
+    where = [a.port_id == port_id]
+    if fixed is not None:
+        where += [a.subnet_id == fixed.subnet_id, a.ip_key == key_of(fixed.ip_address)]
+    tx.execute(sa.delete(allocation).where(*where))
+
+
+def allocation_position(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> None:
+    """Say where among the port's addresses this one stands."""
+    a = allocation.c
+    where = (a.port_id == port_id, a.subnet_id == fixed.subnet_id)
+    change = sa.update(allocation).where(*where, a.ip_key == key_of(fixed.ip_address))
+    tx.execute(change.values(position=position))
+
+
+def subnet_ports(tx: Tx, subnet_id: str) -> list[str]:
+    """Return the ports with an address in the subnet."""
+    a = allocation.c
+    rows = tx.scalars(sa.select(a.port_id).where(a.subnet_id == subnet_id).distinct())
+    return sorted(rows)
+
+
+def allocation_delete_subnet(tx: Tx, subnet_id: str) -> None:
+    """Take every address of a subnet that goes away."""
+    tx.execute(sa.delete(allocation).where(allocation.c.subnet_id == subnet_id))
+
+
+def allocation_holder(tx: Tx, subnet_id: str, address: str) -> str | None:
+    """Return the port that owns the address, if one does."""
+    a = allocation.c
+    where = (a.subnet_id == subnet_id, a.ip_key == key_of(address))
+    return tx.scalar(sa.select(a.port_id).where(*where))

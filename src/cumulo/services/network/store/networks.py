@@ -1,0 +1,100 @@
+"""Networks as they are stored, and the segments they hold."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.network.store import tables
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """A broadcast domain."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str
+    revision_number: int
+    created_at: datetime
+    updated_at: datetime
+    admin_state_up: bool
+    status: str
+    external: bool
+    mtu: int
+    port_security_enabled: bool
+    network_type: str
+    physical_network: str | None
+    segmentation_id: int | None
+    availability_zone_hints: list[str]
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """How a network's frames are told apart from others'."""
+
+    network_type: str
+    physical_network: str | None = None
+    segmentation_id: int | None = None
+
+
+def network_find(
+    tx: Tx, network_id: str, seen: sa.ColumnElement[bool] | None = None
+) -> Network | None:
+    """Return a network that fulfils `seen`, or None."""
+    where = [tables.network.c.id == network_id, *([] if seen is None else [seen])]
+    row = tx.execute(sa.select(tables.network).where(*where)).one_or_none()
+    return Network(**row._mapping) if row else None
+
+
+def networks_by_id(tx: Tx, network_ids: Collection[str]) -> dict[str, Network]:
+    """Return those of the networks that there are."""
+    select = sa.select(tables.network).where(tables.network.c.id.in_(network_ids))
+    return {row.id: Network(**row._mapping) for row in tx.execute(select)}
+
+
+def network_insert(tx: Tx, network: Network) -> None:
+    """Record a new network."""
+    tx.execute(sa.insert(tables.network).values(msgspec.structs.asdict(network)))
+
+
+def segment_insert(tx: Tx, network_id: str, segment: Segment) -> bool:
+    """Give the segment to the network, unless another has it."""
+    row = {
+        "network_type": segment.network_type,
+        "physical_network": segment.physical_network or "",
+        "segmentation_id": segment.segmentation_id or 0,
+        "network_id": network_id,
+    }
+    try:
+        with tx.begin_nested():
+            tx.execute(sa.insert(tables.segment).values(row))
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
+def segments_taken(
+    tx: Tx, network_type: str, physical_network: str | None, span: tuple[int, int]
+) -> set[int]:
+    """Return the segmentation ids within `span` that some network has."""
+    s = tables.segment.c
+    select = sa.select(s.segmentation_id).where(
+        s.network_type == network_type,
+        s.physical_network == (physical_network or ""),
+        s.segmentation_id.between(*span),
+    )
+    return set(tx.scalars(select))
+
+
+def segment_delete(tx: Tx, network_id: str) -> None:
+    """Free what the network held."""
+    tx.execute(sa.delete(tables.segment).where(tables.segment.c.network_id == network_id))
+
+
+def networks_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Network]:
+    """Return the networks that fulfil every condition, oldest first."""
+    n = tables.network.c
+    select = sa.select(tables.network).where(*where).order_by(n.created_at, n.id)
+    return [Network(**row._mapping) for row in tx.execute(select)]

@@ -1,0 +1,122 @@
+"""Ports as they are stored, and the security groups they are in."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.network.store import tables
+from cumulo.services.network.store.values import AddressPair, DhcpOption
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in a network that something is plugged into."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str
+    revision_number: int
+    created_at: datetime
+    updated_at: datetime
+    network_id: str
+    mac_address: str
+    admin_state_up: bool
+    status: str
+    device_id: str
+    device_owner: str
+    host: str
+    vnic_type: str
+    profile: dict[str, object]
+    made_for: str
+    port_security_enabled: bool
+    allowed_address_pairs: list[AddressPair]
+    extra_dhcp_opts: list[DhcpOption]
+
+
+def port_find(tx: Tx, port_id: str, seen: sa.ColumnElement[bool] | None = None) -> Port | None:
+    """Return a port that fulfils `seen`, or None."""
+    where = [tables.port.c.id == port_id, *([] if seen is None else [seen])]
+    row = tx.execute(sa.select(tables.port).where(*where)).one_or_none()
+    return Port(**row._mapping) if row else None
+
+
+def ports_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Port]:
+    """Return the ports that fulfil every condition, oldest first."""
+    p = tables.port.c
+    select = sa.select(tables.port).where(*where).order_by(p.created_at, p.id)
+    return [Port(**row._mapping) for row in tx.execute(select)]
+
+
+def ports_by_id(tx: Tx, port_ids: Collection[str]) -> dict[str, Port]:
+    """Return those of the ports that there are."""
+    return {port.id: port for port in ports_where(tx, tables.port.c.id.in_(port_ids))}
+
+
+def ports_of_devices(tx: Tx, device_ids: Collection[str], owner_prefix: str) -> list[Port]:
+    """Return the ports plugged into the devices, whose owner begins with `owner_prefix`."""
+    p = tables.port.c
+    owned = p.device_owner.startswith(owner_prefix, autoescape=True)
+    return ports_where(tx, p.device_id.in_(device_ids), owned)
+
+
+def ports_of_network(tx: Tx, network_id: str) -> list[Port]:
+    """Return the ports of a network."""
+    return ports_where(tx, tables.port.c.network_id == network_id)
+
+
+def port_with_mac(tx: Tx, network_id: str, mac: str) -> bool:
+    """Say whether some port of the network has that MAC address."""
+    p = tables.port.c
+    found = sa.select(p.id).where(p.network_id == network_id, p.mac_address == mac)
+    return tx.execute(found).first() is not None
+
+
+def port_insert(tx: Tx, port: Port) -> None:
+    """Record a new port."""
+    tx.execute(sa.insert(tables.port).values(msgspec.structs.asdict(port)))
+
+
+def port_delete(tx: Tx, port_id: str) -> bool:
+    """Forget a port with its addresses and memberships; say whether there was one."""
+    for table in (tables.allocation, tables.port_security_group):
+        tx.execute(sa.delete(table).where(table.c.port_id == port_id))
+    return bool(tx.execute(sa.delete(tables.port).where(tables.port.c.id == port_id)).rowcount)
+
+
+def groups_set(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
+    """Put the port into these security groups, and no others."""
+    table = tables.port_security_group
+    tx.execute(sa.delete(table).where(table.c.port_id == port_id))
+    rows = [{"port_id": port_id, "security_group_id": group_id} for group_id in group_ids]
+    if rows:
+        tx.execute(sa.insert(table), rows)
+
+
+def groups_map(tx: Tx, port_ids: Collection[str]) -> dict[str, list[str]]:
+    """Return the security groups of each port."""
+    m = tables.port_security_group.c
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    select = sa.select(m.port_id, m.security_group_id).where(m.port_id.in_(port_ids))
+    for port_id, group_id in tx.execute(select.order_by(m.port_id, m.security_group_id)):
+        found[port_id].append(group_id)
+    return found
+
+
+def status_set(tx: Tx, port_ids: Collection[str], status: str) -> list[str]:
+    """Record what the backend says of ports; return those for which that was new."""
+    p = tables.port.c
+    stale = list(tx.scalars(sa.select(p.id).where(p.id.in_(port_ids), p.status != status)))
+    if stale:
+        tx.execute(sa.update(tables.port).where(p.id.in_(stale)).values(status=status))
+    return stale
+
+
+def foreign_projects(tx: Tx, network_id: str, owner: str) -> set[str]:
+    """Return the projects besides the owner that have ports in the network."""
+    p = tables.port.c
+    where = (p.network_id == network_id, p.project_id.not_in((owner, "")))
+    return set(tx.scalars(sa.select(p.project_id).where(*where).distinct()))

@@ -1,0 +1,74 @@
+"""Subnets as they are stored."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.network.store import tables
+from cumulo.services.network.store.values import Pool, Route
+
+
+class Subnet(msgspec.Struct, frozen=True, kw_only=True):
+    """A range of addresses in a network."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str
+    revision_number: int
+    created_at: datetime
+    updated_at: datetime
+    network_id: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None
+    enable_dhcp: bool
+    ipv6_ra_mode: str | None
+    ipv6_address_mode: str | None
+    allocation_pools: list[Pool]
+    dns_nameservers: list[str]
+    host_routes: list[Route]
+
+
+def subnet_find(
+    tx: Tx, subnet_id: str, seen: sa.ColumnElement[bool] | None = None
+) -> Subnet | None:
+    """Return a subnet that fulfils `seen`, or None."""
+    where = [tables.subnet.c.id == subnet_id, *([] if seen is None else [seen])]
+    row = tx.execute(sa.select(tables.subnet).where(*where)).one_or_none()
+    return Subnet(**row._mapping) if row else None
+
+
+def subnets_of(tx: Tx, network_ids: Collection[str]) -> list[Subnet]:
+    """Return the subnets of the networks, oldest first."""
+    s = tables.subnet.c
+    select = sa.select(tables.subnet).where(s.network_id.in_(network_ids))
+    return [Subnet(**row._mapping) for row in tx.execute(select.order_by(s.created_at, s.id))]
+
+
+def subnets_by_id(tx: Tx, subnet_ids: Collection[str]) -> dict[str, Subnet]:
+    """Return those of the subnets that there are."""
+    select = sa.select(tables.subnet).where(tables.subnet.c.id.in_(subnet_ids))
+    return {row.id: Subnet(**row._mapping) for row in tx.execute(select)}
+
+
+def subnet_ids_of(tx: Tx, network_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (network, subnet) for each subnet of the networks, oldest first."""
+    s = tables.subnet.c
+    select = sa.select(s.network_id, s.id).where(s.network_id.in_(network_ids))
+    return [(row[0], row[1]) for row in tx.execute(select.order_by(s.created_at, s.id))]
+
+
+def subnet_insert(tx: Tx, subnet: Subnet) -> None:
+    """Record a new subnet."""
+    tx.execute(sa.insert(tables.subnet).values(msgspec.structs.asdict(subnet)))
+
+
+def subnet_delete(tx: Tx, subnet_id: str) -> bool:
+    """Forget a subnet; say whether there was one."""
+    return bool(
+        tx.execute(sa.delete(tables.subnet).where(tables.subnet.c.id == subnet_id)).rowcount
+    )
