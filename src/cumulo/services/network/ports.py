@@ -140,7 +140,23 @@ def create_port(
     project_id = owner(ctx, spec.project_id, spec.tenant_id) if spec.project_id != "" else ""
     if project_id:
         quotas.take(tx, settings, project_id, "port")
-    now, secure, wanted_mac = clock.now(), spec.port_security_enabled, spec.mac_address
+    port = _new_row(tx, settings, network, spec, project_id, made_for)
+    store.port_insert(tx, port)
+    fixed = _assign(tx, settings, port, spec.fixed_ips)
+    _join_groups(tx, ctx, settings, port, fixed, spec.security_groups)
+    changes.mark(tx, "port", [port.id])
+    return port
+
+
+def _new_row(
+    tx: Tx,
+    settings: NetworkSettings,
+    network: Network,
+    spec: PortSpec,
+    project_id: str,
+    made_for: str,
+) -> Port:
+    now, secure, mac = clock.now(), spec.port_security_enabled, spec.mac_address
     port = Port(
         id=new_id(),
         project_id=project_id,
@@ -151,9 +167,7 @@ def create_port(
         updated_at=now,
         network_id=network.id,
         mac_address=(
-            macs.chosen(tx, network.id, wanted_mac)
-            if wanted_mac
-            else macs.fresh(tx, settings, network.id)
+            macs.chosen(tx, network.id, mac) if mac else macs.fresh(tx, settings, network.id)
         ),
         admin_state_up=spec.admin_state_up,
         status="N/A" if spec.device_owner == "network:floatingip" else "DOWN",
@@ -168,12 +182,7 @@ def create_port(
         extra_dhcp_opts=dhcp_options([], spec.extra_dhcp_opts or []),
     )
     pairs = checked_pairs(settings, spec.allowed_address_pairs or [], port)
-    port = msgspec.structs.replace(port, allowed_address_pairs=pairs)
-    store.port_insert(tx, port)
-    fixed = _assign(tx, settings, port, spec.fixed_ips)
-    _join_groups(tx, ctx, settings, port, fixed, spec.security_groups)
-    changes.mark(tx, "port", [port.id])
-    return port
+    return msgspec.structs.replace(port, allowed_address_pairs=pairs)
 
 
 def _assign(

@@ -14,7 +14,11 @@ from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.floatingips import FloatingIp
+from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.subnets import Subnet
+from cumulo.services.network.store.values import FixedIp
 
 
 class ServerAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,36 +83,40 @@ def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[Serv
     }
     found: defaultdict[str, list[ServerPort]] = defaultdict(list)
     for port in ports:
-        network = networks[port.network_id]
-        addresses = []
-        for fixed in ips.get(port.id, []):
-            over = floating.get((port.id, fixed.ip_address))
-            addresses.append(
-                ServerAddress(
-                    subnet_id=fixed.subnet_id,
-                    address=fixed.ip_address,
-                    version=6 if ":" in fixed.ip_address else 4,
-                    floating=over.floating_ip_address if over else None,
-                    floating_id=over.id if over else None,
-                )
-            )
-        found[port.device_id].append(
-            ServerPort(
-                id=port.id,
-                server_id=port.device_id,
-                project_id=port.project_id,
-                network_id=network.id,
-                network_name=network.name,
-                mac=port.mac_address,
-                mtu=network.mtu,
-                status=port.status,
-                host=port.host,
-                admin_state_up=port.admin_state_up,
-                given=port.made_for != port.device_id,
-                addresses=addresses,
-            )
-        )
+        addresses = [
+            _address(fixed, floating.get((port.id, fixed.ip_address)))
+            for fixed in ips.get(port.id, [])
+        ]
+        shown = _port(port, networks[port.network_id], addresses)
+        found[port.device_id].append(shown)
     return found
+
+
+def _address(fixed: FixedIp, over: FloatingIp | None) -> ServerAddress:
+    return ServerAddress(
+        subnet_id=fixed.subnet_id,
+        address=fixed.ip_address,
+        version=6 if ":" in fixed.ip_address else 4,
+        floating=over.floating_ip_address if over else None,
+        floating_id=over.id if over else None,
+    )
+
+
+def _port(port: Port, network: Network, addresses: list[ServerAddress]) -> ServerPort:
+    return ServerPort(
+        id=port.id,
+        server_id=port.device_id,
+        project_id=port.project_id,
+        network_id=network.id,
+        network_name=network.name,
+        mac=port.mac_address,
+        mtu=network.mtu,
+        status=port.status,
+        host=port.host,
+        admin_state_up=port.admin_state_up,
+        given=port.made_for != port.device_id,
+        addresses=addresses,
+    )
 
 
 def server_by_address(tx: Tx, network_id: str, address: str) -> tuple[str, str] | None:
