@@ -6,11 +6,12 @@ apart: `Unavailable` (ask again later) and `HostError` (asking again will not he
 plain structs; fields are only ever added, with defaults.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from cumulo.kit.errors import CloudError
+from cumulo.kit.errors import CloudError, NotFound
 
 Power: TypeAlias = Literal["running", "paused", "suspended", "stopped", "crashed"]
 
@@ -75,6 +76,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: ImageSource
     nics: list[Nic] = []
     config_drive: dict[str, str] | None = None  # path on the drive -> text; None: no drive
+    config_drive_bytes: dict[str, bytes] = {}  # more of it that is not text, as user data may be
     properties: dict[str, str] = {}  # image properties and flavor extra specs that matter to a host
 
 
@@ -134,3 +136,30 @@ class Node(Protocol):
 
     def metadata_networks(self) -> set[str]:
         """Return the networks whose metadata requests are answered here."""
+
+
+class Nodes(Protocol):
+    """The hosts of the cloud, as those see them who have work for them."""
+
+    def on(self, host: str) -> Node:
+        """Return the host of that name; NotFound when this cloud has none."""
+
+    def names(self) -> list[str]:
+        """Return the names of all hosts, sorted."""
+
+
+class FixedNodes:
+    """Hosts that were known when the program started."""
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self._nodes = dict(nodes)
+
+    def on(self, host: str) -> Node:
+        """Return the host of that name; NotFound when there is none."""
+        if host not in self._nodes:
+            raise NotFound(f"Host {host} is not part of this cloud.", host=host)
+        return self._nodes[host]
+
+    def names(self) -> list[str]:
+        """Return the names of all hosts, sorted."""
+        return sorted(self._nodes)

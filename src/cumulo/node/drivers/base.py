@@ -1,0 +1,56 @@
+"""The two halves of a host: what runs guests, and what answers their metadata requests.
+
+`cumulo.node.local.LocalNode` puts one of each together.  What `Node` says of a command holds
+here too.  Errors: `Unavailable` (ask again later), `HostError` (do not), `NotFound` (no such
+guest; only where a guest must exist).
+"""
+
+from typing import Protocol
+
+from cumulo.node.api import GuestSpec, GuestState, HostFacts, MetadataPort, Power
+
+
+class Hypervisor(Protocol):
+    """What runs guests on a host."""
+
+    def facts(self) -> HostFacts:
+        """Describe the host; called every minute, so it must be cheap."""
+
+    def ensure_guest(self, spec: GuestSpec) -> None:
+        """Make the guest's disks, define it and start it; one that was made before is left alone.
+
+        What is found half-made is finished.  When this fails, `remove_guest` removes the rest.
+        """
+
+    def ensure_power(self, guest_id: str, wanted: Power, timeout_s: float = 60.0) -> None:
+        """Bring the guest to `wanted`: running, paused, suspended or stopped.
+
+        stopped asks the guest to power off and pulls the plug after `timeout_s` seconds (at once
+        for 0); running starts, unpauses or resumes it, whichever it takes.  Only a running or
+        paused guest can be suspended.
+        """
+
+    def reboot_guest(self, guest_id: str, token: str, *, hard: bool) -> None:
+        """Restart the guest, once for each `token`; softly when the guest obeys within a minute."""
+
+    def remove_guest(self, guest_id: str) -> None:
+        """Stop the guest and remove all that was made for it, or find it gone."""
+
+    def guests(self) -> dict[str, GuestState]:
+        """Return every guest made here, half-made ones too; called often, so it must be cheap."""
+
+    def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
+        """Return the last `lines` lines that the guest wrote to its serial console, or all kept."""
+
+
+class MetadataListeners(Protocol):
+    """What answers 169.254.169.254 on a host, one listener for each network."""
+
+    def ensure_metadata(self, port: MetadataPort) -> None:
+        """Answer metadata requests from the network's guests."""
+
+    def remove_metadata(self, network_id: str) -> None:
+        """Stop answering them and remove what that took."""
+
+    def metadata_networks(self) -> set[str]:
+        """Return the networks whose metadata requests are answered here."""

@@ -1,0 +1,244 @@
+"""A host without a machine: a whole cloud runs on it, without root, and its troubles are scripted.
+
+With a directory it keeps its guests over a restart of the process, as a real host does.
+"""
+
+import re
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from cumulo.kit import clock
+from cumulo.kit.errors import NotFound
+from cumulo.node import consoles
+from cumulo.node.api import GuestSpec, GuestState, HostError, HostFacts, MetadataPort, Power
+from cumulo.node.drivers.script import Script
+
+_LOG_LIMIT = 256 * 1024
+_TEXT_OF = {
+    "stopped": "[  OK  ] Reached target poweroff.target - System Power Off.\n"
+    "[   42.000000] reboot: Power down\n",
+    "suspended": "[   42.000000] PM: suspend entry\n",
+}
+
+
+class _Guest(msgspec.Struct, kw_only=True):
+    """A guest of ours, as it is kept in memory and in its file."""
+
+    spec: GuestSpec
+    power: Power = "running"
+    boot_token: str = ""
+    console: str = ""
+
+
+class _Listeners(msgspec.Struct):
+    ports: dict[str, MetadataPort] = {}
+
+
+class FakeNode:
+    """A host that only remembers what it was told."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        directory: Path | None = None,
+        facts: HostFacts | None = None,
+        script: Script | None = None,
+    ) -> None:
+        self.script = script or Script()
+        self._facts = facts or generous(name)
+        self._directory = directory
+        self._lock = threading.RLock()
+        self._guests: dict[str, _Guest] = {}
+        self._listeners = _Listeners()
+        if directory is not None:
+            self._load(directory)
+
+    def facts(self) -> HostFacts:
+        """Describe the host."""
+        with self.script.around("facts"), self._lock:
+            specs = [guest.spec for guest in self._guests.values()]
+            taken_gib = sum(_disk_gib(spec) for spec in specs)
+            return msgspec.structs.replace(
+                self._facts,
+                memory_used_mib=512 + sum(spec.memory_mib for spec in specs),
+                disk_free_gib=self._facts.disk_gib - taken_gib,
+                uptime=f" {clock.now():%H:%M:%S} up 1 day, 0 users, load average: 0.00, 0.00, 0.00",
+            )
+
+    def ensure_guest(self, spec: GuestSpec) -> None:
+        """Make and start a guest, or leave it alone."""
+        with self.script.around("ensure_guest", spec.id), self._lock:
+            if spec.id not in self._guests:
+                self._save(_booted(_Guest(spec=spec)))
+
+    def ensure_power(self, guest_id: str, wanted: Power, timeout_s: float = 60.0) -> None:
+        """Bring the guest to `wanted`; it obeys at once."""
+        with self.script.around("ensure_power", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if guest.power != wanted:
+                self._save(_moved(guest, wanted))
+
+    def reboot_guest(self, guest_id: str, token: str, *, hard: bool) -> None:
+        """Restart the guest once for each token."""
+        with self.script.around("reboot_guest", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if guest.boot_token != token:
+                if not hard:
+                    guest.console += _TEXT_OF["stopped"]
+                guest.boot_token = token
+                self._save(_booted(guest))
+
+    def remove_guest(self, guest_id: str) -> None:
+        """Forget the guest."""
+        with self.script.around("remove_guest", guest_id), self._lock:
+            self._guests.pop(guest_id, None)
+            if self._directory is not None:
+                _file(self._directory, guest_id).unlink(missing_ok=True)
+
+    def guests(self) -> dict[str, GuestState]:
+        """Return every guest made here."""
+        with self.script.around("guests"), self._lock:
+            return {
+                guest_id: GuestState(id=guest_id, power=guest.power, boot_token=guest.boot_token)
+                for guest_id, guest in self._guests.items()
+            }
+
+    def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
+        """Return what a guest would have written."""
+        with self.script.around("console_log", guest_id), self._lock:
+            return consoles.last_lines(self._find(guest_id).console.encode(), lines)
+
+    def ensure_metadata(self, port: MetadataPort) -> None:
+        """Remember that the network is served."""
+        with self.script.around("ensure_metadata"), self._lock:
+            self._listeners.ports[port.network_id] = port
+            self._save_listeners()
+
+    def remove_metadata(self, network_id: str) -> None:
+        """Forget it."""
+        with self.script.around("remove_metadata"), self._lock:
+            self._listeners.ports.pop(network_id, None)
+            self._save_listeners()
+
+    def metadata_networks(self) -> set[str]:
+        """Return the networks that are served."""
+        with self.script.around("metadata_networks"), self._lock:
+            return set(self._listeners.ports)
+
+    def spec(self, guest_id: str) -> GuestSpec:
+        """Return what the guest was made from, for tests to look at."""
+        with self._lock:
+            return self._find(guest_id).spec
+
+    def crash(self, guest_id: str) -> None:
+        """Let the guest die on its own."""
+        self._happens(guest_id, "crashed")
+
+    def power_off(self, guest_id: str) -> None:
+        """Let someone inside the guest switch it off."""
+        self._happens(guest_id, "stopped")
+
+    def _happens(self, guest_id: str, power: Power) -> None:
+        with self._lock:
+            guest = self._find(guest_id)
+            guest.power = power
+            self._save(guest)
+
+    def _find(self, guest_id: str) -> _Guest:
+        guest = self._guests.get(guest_id)
+        if guest is None:
+            raise NotFound(f"Host {self._facts.name} has no guest {guest_id}.", guest_id=guest_id)
+        return guest
+
+    def _save(self, guest: _Guest) -> None:
+        self._guests[guest.spec.id] = guest
+        if self._directory is not None:
+            _write(_file(self._directory, guest.spec.id), guest)
+
+    def _save_listeners(self) -> None:
+        if self._directory is not None:
+            _write(self._directory / "listeners.json", self._listeners)
+
+    def _load(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in directory.glob("guest-*.json"):
+            guest = msgspec.json.decode(path.read_bytes(), type=_Guest)
+            self._guests[guest.spec.id] = guest
+        path = directory / "listeners.json"
+        if path.exists():
+            self._listeners = msgspec.json.decode(path.read_bytes(), type=_Listeners)
+
+
+def generous(name: str) -> HostFacts:
+    """Describe a host on which nobody runs short by accident."""
+    return HostFacts(
+        name=name,
+        hypervisor_type="fake",
+        hypervisor_version=1_000_000,
+        accelerator="tcg",
+        cpu_model="fake",
+        cpu_vendor="Cumulo",
+        vcpus=64,
+        memory_mib=256 * 1024,
+        memory_used_mib=512,
+        disk_gib=10 * 1024,
+        disk_free_gib=10 * 1024,
+        boot_id="fake",
+    )
+
+
+def _moved(guest: _Guest, wanted: Power) -> _Guest:
+    if wanted == "crashed":
+        raise HostError("A guest cannot be made to crash.")
+    if wanted == "suspended" and guest.power not in ("running", "paused"):
+        raise HostError(f"Guest {guest.spec.id} is {guest.power}: it cannot be suspended.")
+    if wanted in ("running", "paused") and guest.power in ("stopped", "crashed"):
+        guest = _booted(guest)
+    guest.power = wanted
+    guest.console += _TEXT_OF.get(wanted, "")
+    return guest
+
+
+def _booted(guest: _Guest) -> _Guest:
+    """Let the guest write what one writes that starts."""
+    guest.power = "running"
+    name = _hostname(guest.spec)
+    nics = "".join(
+        f"[    1.204{number:03d}] virtio_net virtio{number}: eth{number}: {nic.mac}\n"
+        for number, nic in enumerate(guest.spec.nics)
+    )
+    text = (
+        "[    0.000000] Linux version 6.1.0-fake-amd64\n"
+        "[    0.000000] Command line: root=/dev/vda1 console=ttyS0\n"
+        f"[    0.021000] smpboot: Total of {guest.spec.vcpus} processors activated\n"
+        f"[    0.042000] Memory: {guest.spec.memory_mib * 1024}K available\n"
+        f"{nics}"
+        f"[    2.100000] cloud-init: instance-id {guest.spec.id}\n"
+        f"GUEST-READY hostname={name}\n\n"
+        f"{name} login: "
+    )
+    guest.console = (guest.console + text)[-_LOG_LIMIT:]
+    return guest
+
+
+def _hostname(spec: GuestSpec) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", (spec.display_name or spec.name).lower()).strip("-")
+
+
+def _disk_gib(spec: GuestSpec) -> int:
+    root = spec.root_gib or -(-spec.image.virtual_size // 2**30)
+    return root + spec.ephemeral_gib + -(-spec.swap_mib // 1024)
+
+
+def _file(directory: Path, guest_id: str) -> Path:
+    return directory / f"guest-{quote(guest_id, safe='')}.json"
+
+
+def _write(path: Path, value: msgspec.Struct) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_bytes(msgspec.json.encode(value))
+    draft.replace(path)
