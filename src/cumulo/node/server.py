@@ -75,6 +75,7 @@ class UnixTransport:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
+        self._inode = 0
 
 
 class NodeServer:
