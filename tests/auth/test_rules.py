@@ -29,6 +29,10 @@ ANN = Context(user_id="ann", project_id="p1", roles=frozenset({"member", "reader
         ("'yes':%(answer)s", True),
         ("True:%(enabled)s", True),
         ("None:%(nothing)s", True),
+        ("domain_id:None", True),
+        ("not domain_id:None", False),
+        ("user_id:None", False),
+        ("domain_id:%(nothing)s", False),
         ("field:networks:shared=True", True),
         ("rule:inner", True),
         ("rule:inner and rule:refused", False),
@@ -71,3 +75,19 @@ def test_a_token_of_the_wrong_scope_passes_no_rule() -> None:
     assert not Policy({"it": "role:admin"}).allows("it", everywhere, {})
     system = Policy({"it": "role:admin"}, scopes=frozenset({"system"}))
     assert system.allows("it", everywhere, {})
+
+
+def test_a_rule_may_be_written_for_fewer_scopes_than_the_rest() -> None:
+    everyone = frozenset({"project", "domain", "system", "none"})
+    narrow = {"list_services": everyone - {"domain"}}
+    policy = Policy({"list_services": "@", "list_users": "@"}, scopes=everyone, rule_scopes=narrow)
+    ann = Context(user_id="ann", domain_id="d1", roles=frozenset({"admin"})).serving("r", policy)
+    assert ann.may("list_users")
+    assert not ann.may("list_services")
+
+
+def test_rules_may_ask_for_the_domain_of_the_token() -> None:
+    policy = Policy({"it": "token.project.domain.id:%(target.domain.id)s"})
+    ann = Context(user_id="ann", project_id="p1", project_domain_id="d1").serving("r", policy)
+    assert ann.may("it", **{"target.domain.id": "d1"})
+    assert not ann.may("it", **{"target.domain.id": "d2"})

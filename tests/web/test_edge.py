@@ -123,6 +123,12 @@ def delete_new(call: Call) -> None:
     """Remove what came with 2.3."""
 
 
+@routes.get("/v2/owned/{owner}", policy="own", on_target=True)
+def show_owned(call: Call, owner: str) -> None:
+    """Show what only its owner may see."""
+    call.ctx.require("own", user_id=owner)
+
+
 @routes.get("/v2/bug", policy="show")
 def bug(call: Call) -> None:
     """Fail."""
@@ -131,6 +137,7 @@ def bug(call: Call) -> None:
 
 HISTORY = History("things", ("2.1", "The first."), ("2.3", "Groups."), legacy="X-Things-Version")
 RULES = {"create": "role:member", "list": "role:reader", "show": "role:reader"}
+RULES |= {"own": "user_id:%(user_id)s"}
 
 
 @pytest.fixture
@@ -143,6 +150,7 @@ def api(db: Database) -> Client:
         family=faults.NAMED,
         history=HISTORY,
         project_prefix="/v2",
+        vary="X-Auth-Token",
     )
     return Client(Edge(kind, db, authenticate))
 
@@ -238,6 +246,14 @@ def test_rules_are_checked(api: Client) -> None:
     assert answer.status == 403
     assert "create" in answer.json()["forbidden"]["message"]
     assert api.as_("ann:system:admin").get("/v2/things/a").status == 403
+
+
+def test_a_rule_on_a_stored_object_is_asked_once_it_is_known(api: Client) -> None:
+    answer = api.get("/v2/owned/ann")
+    assert answer.status == 200
+    assert answer.headers["vary"].startswith("X-Auth-Token, OpenStack-API-Version")
+    assert api.get("/v2/owned/bob").status == 403
+    assert api.as_(None).get("/v2/owned/bob").status == 401
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ class Context:
             "user_domain_id": self.user_domain_id,
             "project_domain_id": self.project_domain_id,
             "system_scope": self.system_scope,
+            "token.domain.id": self.domain_id,
+            "token.project.domain.id": self.project_domain_id,
             "is_admin": self.is_admin,
         }
 

@@ -26,8 +26,9 @@ class Scoped(Caller, Protocol):
 class Policy:
     """The rules of one service.
 
-    `scopes` names the token scopes that the service's rules are written for; a token of another
-    scope is refused, as oslo.policy's enforce_scope does.  `file` is read again when it changes.
+    `scopes` names the token scopes that the service's rules are written for, `rule_scopes` those
+    of single rules that are narrower; a token of another scope is refused, as oslo.policy's
+    enforce_scope does.  `file` is read again when it changes.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Policy:
         *,
         file: Path | None = None,
         scopes: frozenset[str] = frozenset({"project", "none"}),
+        rule_scopes: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._defaults, self._file, self._scopes = dict(defaults), file, scopes
+        self._rule_scopes = rule_scopes or {}
         self._stamp: object = None
         self._look_at = 0.0
         self._checks = self._compiled({})
@@ -55,7 +58,8 @@ class Policy:
     def allows(self, rule: str, caller: Scoped, target: Target) -> bool:
         """Say whether `rule` permits `caller` to act on `target`."""
         self._reload()
-        return _scope(caller) in self._scopes and self._find(rule)(caller, target)
+        scopes = self._rule_scopes.get(rule, self._scopes)
+        return _scope(caller) in scopes and self._find(rule)(caller, target)
 
     def _find(self, rule: str) -> Check:
         try:

@@ -128,6 +128,8 @@ def _compare(kind: str, match: str) -> Check:
     try:
         literal = str(ast.literal_eval(kind))
     except (ValueError, SyntaxError):
+        if match == "None":
+            return lambda caller, _target: caller.credentials().get(kind) is None
         return lambda caller, target: _same(caller.credentials().get(kind), _filled(match, target))
     return lambda _caller, target: _same(literal, _filled(match, target))
 

@@ -46,6 +46,7 @@ class Api:
     tools: Any = None
     request_id_headers: tuple[str, ...] = ("X-Openstack-Request-Id",)
     auth_url: str = ""  # where whoever has no token may get one
+    vary: str = ""  # on which request headers the answers depend, versions aside
     # A path may carry the project before the rest, as in /v2.1/{project_id}/servers.
     project_prefix: str | None = None
     body_limit: int = 1 << 20
@@ -132,7 +133,7 @@ class Edge:
         request.operation = operation
         ctx = ctx or anonymous(request.request_id, self._api.policy)
         request.ctx = ctx
-        if operation.policy is not None:
+        if operation.policy is not None and not operation.on_target:
             ctx.require(operation.policy)
         return self._run(request, ctx, arguments, value)
 
@@ -230,14 +231,16 @@ class Edge:
         headers = dict(sent.headers)
         for name in self._api.request_id_headers:
             headers[name] = request.request_id
+        vary = [self._api.vary] if self._api.vary else []
         history = self._api.history
         if history and request.version != NONE:
             headers["OpenStack-API-Version"] = f"{history.service_type} {request.version}"
-            vary = "OpenStack-API-Version"
+            vary.append("OpenStack-API-Version")
             if history.legacy:
                 headers[history.legacy] = str(request.version)
-                vary = f"{vary}, {history.legacy}"
-            headers["Vary"] = vary
+                vary.append(history.legacy)
+        if vary:
+            headers["Vary"] = ", ".join(vary)
         if sent.length is not None:
             headers["Content-Length"] = str(sent.length)
         return list(headers.items())

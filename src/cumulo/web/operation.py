@@ -61,6 +61,7 @@ class Operation:
     path: str
     run: Callable[..., Answer]
     policy: str | None  # None: needs no token
+    on_target: bool  # the domain asks the rule about the stored object; the edge cannot
     status: int
     since: Version | None
     until: Version | None
@@ -97,6 +98,7 @@ class Routes:
         until: str | None = None,
         action: str | None = None,
         media: tuple[str, ...] = (),
+        on_target: bool = False,
     ) -> Callable[[F], F]:
         """Declare the decorated function an operation; the function itself is unchanged."""
 
@@ -108,6 +110,7 @@ class Routes:
                 path=path,
                 run=function,
                 policy=policy,
+                on_target=on_target,
                 status=status,
                 since=first,
                 until=last,

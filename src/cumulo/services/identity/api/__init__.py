@@ -1,0 +1,33 @@
+"""Identity over HTTP: the Identity API v3."""
+
+from cumulo.services.identity.api import (
+    assignments,
+    auth,
+    catalog,
+    domains,
+    grants,
+    groups,
+    projects,
+    roles,
+    tokens,
+    users,
+    versions,
+)
+
+OPERATIONS = [
+    operation
+    for module in (
+        versions,
+        tokens,
+        auth,
+        domains,
+        projects,
+        users,
+        groups,
+        roles,
+        grants,
+        assignments,
+        catalog,
+    )
+    for operation in module.routes.operations
+]

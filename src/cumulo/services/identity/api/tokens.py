@@ -1,0 +1,266 @@
+"""Tokens: made from a password or another token, shown, revoked."""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cumulo.db import Tx
+from cumulo.kit.clock import iso_micro_z
+from cumulo.services.identity import catalog, tokens
+from cumulo.services.identity.api.wire import Call
+from cumulo.services.identity.authentication import (
+    DomainRef,
+    ProjectRef,
+    Proof,
+    UserRef,
+    Wish,
+    authenticate,
+    found_token,
+)
+from cumulo.services.identity.catalog import CatalogEntry
+from cumulo.services.identity.journal import note
+from cumulo.services.identity.refusals import lacking
+from cumulo.services.identity.tokens import Token
+from cumulo.web import LooseBool, Reply, Routes
+
+routes = Routes()
+
+
+class PasswordSpec(msgspec.Struct):
+    """What the password method needs."""
+
+    user: UserRef | None = None
+
+
+class TokenSpec(msgspec.Struct):
+    """What the token method needs."""
+
+    id: str
+
+
+class IdentitySpec(msgspec.Struct):
+    """How a client proves who it is."""
+
+    methods: list[str]
+    password: PasswordSpec | None = None
+    token: TokenSpec | None = None
+
+
+class ScopeSpec(msgspec.Struct):
+    """What the token is to be good for; exactly one."""
+
+    project: ProjectRef | UnsetType = UNSET
+    domain: DomainRef | UnsetType = UNSET
+    system: dict[str, LooseBool] | UnsetType = UNSET
+    unscoped: object = UNSET
+
+
+class AuthSpec(msgspec.Struct):
+    """Who asks, and for what scope."""
+
+    identity: IdentitySpec
+    scope: ScopeSpec | str | UnsetType = UNSET
+
+
+class AuthBody(msgspec.Struct):
+    """A request for a token."""
+
+    auth: AuthSpec | None = None
+
+
+class TokenQuery(msgspec.Struct):
+    """How much of a token to show, and whether an expired one too."""
+
+    nocatalog: str | None = None
+    allow_expired: LooseBool = False
+    cascade: LooseBool = True
+
+
+class Named(msgspec.Struct):
+    """A domain or role as a token shows it."""
+
+    id: str
+    name: str
+
+
+class InDomain(msgspec.Struct):
+    """A project as a token shows it."""
+
+    domain: Named
+    id: str
+    name: str
+
+
+class UserView(msgspec.Struct):
+    """A user as a token shows it."""
+
+    domain: Named
+    id: str
+    name: str
+    password_expires_at: str | None = None
+
+
+class EndpointView(msgspec.Struct):
+    """An endpoint in a catalog."""
+
+    id: str
+    interface: str
+    region_id: str | None
+    url: str
+    region: str | None
+
+
+class ServiceView(msgspec.Struct):
+    """A service in a catalog."""
+
+    endpoints: list[EndpointView]
+    id: str
+    type: str
+    name: str
+
+
+class System(msgspec.Struct):
+    """The whole cloud as a scope."""
+
+    all: bool = True
+
+
+class TokenView(msgspec.Struct):
+    """A token as clients see it."""
+
+    methods: list[str]
+    user: UserView
+    audit_ids: list[str]
+    expires_at: str
+    issued_at: str
+    project: InDomain | UnsetType = UNSET
+    is_domain: bool | UnsetType = UNSET
+    domain: Named | UnsetType = UNSET
+    system: System | UnsetType = UNSET
+    roles: list[Named] | UnsetType = UNSET
+    catalog: list[ServiceView] | UnsetType = UNSET
+
+
+class TokenBody(msgspec.Struct):
+    """A token in an answer."""
+
+    token: TokenView
+
+
+@routes.post("/v3/auth/tokens", policy=None, status=201)
+def create_token(call: Call, body: AuthBody, query: TokenQuery) -> Reply:
+    """Issue a token for a scope to whoever proves to be someone."""
+    if body.auth is None:
+        raise lacking("auth", "request body")
+    identity = body.auth.identity
+    proof = Proof(
+        methods=identity.methods,
+        user=identity.password.user if identity.password else None,
+        token_id=identity.token.id if identity.token else None,
+    )
+    token_id, token = authenticate(call.db, call.tools, proof, _wish(body.auth.scope))
+    return _answer(call, token_id, token, with_catalog=query.nocatalog is None)
+
+
+@routes.get("/v3/auth/tokens", policy="identity:validate_token", on_target=True)
+def show_token(call: Call, query: TokenQuery) -> Reply:
+    """Show what a token is worth."""
+    token_id, token = _subject(call, "identity:validate_token", query.allow_expired)
+    return _answer(call, token_id, token, with_catalog=query.nocatalog is None)
+
+
+@routes.head("/v3/auth/tokens", policy="identity:check_token", on_target=True)
+def check_token(call: Call, query: TokenQuery) -> Reply:
+    """Say whether a token is worth anything."""
+    token_id, _ = _subject(call, "identity:check_token", query.allow_expired)
+    return Reply(headers={"X-Subject-Token": token_id})
+
+
+@routes.delete("/v3/auth/tokens", policy="identity:revoke_token", status=204, on_target=True)
+def revoke_token(call: Call, query: TokenQuery) -> None:
+    """Make a token worthless at once, and those made from it unless cascade is false."""
+    _, token = _subject(call, "identity:revoke_token", False)
+    call.db.write(_revoke, call, token, query.cascade)
+
+
+def _revoke(tx: Tx, call: Call, token: Token, cascade: bool) -> None:
+    tokens.revoke(tx, token, with_descendants=cascade)
+    note(tx, call.ctx, "revoke_token", after=token.user)
+
+
+def _subject(call: Call, rule: str, allow_expired: bool) -> tuple[str, Token]:
+    """Return the token that the request is about."""
+    token_id = call.headers.get("x-subject-token", "")
+    allowance_s = call.tools.settings.allow_expired_window if allow_expired else 0
+    token = found_token(call.tools, token_id, allowance_s=allowance_s)
+    call.ctx.require(rule, **{"target.token.user_id": token.user.id})
+    return token_id, token
+
+
+def _wish(scope: ScopeSpec | str | UnsetType) -> Wish | None:
+    if scope is UNSET:
+        return None
+    if isinstance(scope, str):
+        scope = ScopeSpec(unscoped={}) if scope == "unscoped" else ScopeSpec()
+    wanted = msgspec.structs.asdict(scope)
+    if sum(value is not UNSET for value in wanted.values()) != 1:
+        raise lacking("system, project, domain or unscoped", "scope")
+    project = scope.project if scope.project is not UNSET else None
+    domain = scope.domain if scope.domain is not UNSET else None
+    for named, where in ((project, "project"), (domain, "domain")):
+        if named is not None and not (named.id or named.name):
+            raise lacking("id or name", where)
+    return Wish(project, domain, scope.system is not UNSET, scope.unscoped is not UNSET)
+
+
+def _answer(call: Call, token_id: str, token: Token, *, with_catalog: bool) -> Reply:
+    entries = None
+    if with_catalog and token.scope.kind != "unscoped":
+        project_id = token.target.id if token.target and token.scope.kind == "project" else None
+        entries = call.db.read(catalog.catalog, user_id=token.user.id, project_id=project_id)
+    body = TokenBody(_view(token, entries))
+    return Reply(body, headers={"X-Subject-Token": token_id})
+
+
+def _view(token: Token, entries: list[CatalogEntry] | None) -> TokenView:
+    domain = token.user_domain
+    view = TokenView(
+        methods=list(token.methods),
+        user=UserView(Named(domain.id, domain.name), token.user.id, token.user.name),
+        audit_ids=list(token.audit_ids),
+        expires_at=_when(token.expires_at),
+        issued_at=_when(token.issued_at),
+    )
+    target = token.target
+    if token.scope.kind != "unscoped":
+        view.roles = [Named(role.id, role.name) for role in token.roles]
+    if token.scope.kind == "system":
+        view.system = System()
+    if token.scope.kind == "domain" and target:
+        view.domain = Named(target.id, target.name)
+    if token.scope.kind == "project" and target and token.target_domain:
+        around = Named(token.target_domain.id, token.target_domain.name)
+        view.project = InDomain(around, target.id, target.name)
+        view.is_domain = target.is_domain
+    if entries is not None:
+        view.catalog = catalog_view(entries)
+    return view
+
+
+def catalog_view(entries: list[CatalogEntry]) -> list[ServiceView]:
+    """Return a catalog as clients see it."""
+    return [
+        ServiceView(
+            [EndpointView(e.id, e.interface, e.region_id, e.url, e.region_id) for e in ours],
+            entry.service.id,
+            entry.service.type,
+            entry.service.name,
+        )
+        for entry in entries
+        for ours in (entry.endpoints,)
+    ]
+
+
+def _when(moment: datetime) -> str:
+    return iso_micro_z(moment)

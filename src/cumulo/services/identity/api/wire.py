@@ -1,0 +1,156 @@
+"""What is common to identity's requests and answers: attributes, filters, links."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cumulo.kit.errors import Invalid
+from cumulo.services.identity.listings import Listing, Match, Page
+from cumulo.services.identity.tools import Tools
+from cumulo.web import Call as _Call
+from cumulo.web import LooseBool
+from cumulo.web.codec import convert
+from cumulo.web.versions import NONE
+
+Call: TypeAlias = _Call[Tools]
+S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
+
+# A resource as a client writes or reads it: fields of ours, and whatever else it wants kept.
+Attributes: TypeAlias = dict[str, Any]
+Name64 = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
+Name255 = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
+Description = Annotated[str, Meta(max_length=255)]
+Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
+
+_COMPARATORS = re.compile(r"(\w+)__(i?)(contains|startswith|endswith)")
+_FALSE = {"0", "false", "no", "n", "off"}
+_TRUE = {"", "1", "true", "yes", "y", "on"}
+
+
+class ResourceOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """Options that projects, domains and roles have."""
+
+    immutable: LooseBool | UnsetType | None = UNSET
+
+
+class PageQuery(msgspec.Struct, kw_only=True):
+    """Which part of a collection."""
+
+    limit: Annotated[int, Meta(ge=0)] | None = None
+    marker: str | None = None
+
+
+class NamedQuery(PageQuery, kw_only=True):
+    """Which of the things that have a name."""
+
+    name: str | None = None
+
+
+class DomainNamedQuery(NamedQuery, kw_only=True):
+    """Which of the things that are in a domain."""
+
+    domain_id: str | None = None
+
+
+def split(kind: type[S], attributes: Attributes) -> tuple[S, dict[str, object]]:
+    """Return the fields of ours, checked, and the rest as it came."""
+    ours = {field.encode_name for field in msgspec.structs.fields(kind)}
+    known = {name: value for name, value in attributes.items() if name in ours}
+    rest = {name: value for name, value in attributes.items() if name not in ours}
+    return convert(known, kind, NONE), rest
+
+
+def given(patch: msgspec.Struct, extra: dict[str, object]) -> dict[str, object]:
+    """Return only what a client wants changed; an empty wish is refused."""
+    changes = {
+        name: value for name, value in msgspec.structs.asdict(patch).items() if value is not UNSET
+    }
+    if isinstance(changes.get("options"), msgspec.Struct):
+        changes["options"] = options_of(changes["options"])
+    if extra:
+        changes["extra"] = extra
+    if not changes:
+        raise Invalid("The request must change at least one attribute.")
+    return changes
+
+
+def options_of(options: object) -> dict[str, object]:
+    """Return the options that were given; None takes one back."""
+    if not isinstance(options, msgspec.Struct):
+        return {}
+    values = msgspec.structs.asdict(options)
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def options_set(options: object) -> dict[str, object]:
+    """Return the options of something new."""
+    return {name: value for name, value in options_of(options).items() if value is not None}
+
+
+def listing(call: Call, query: PageQuery, **equals: object) -> Listing:
+    """Return what a query asks to see; `equals` are filters that are not plain strings."""
+    values = {k: v for k, v in msgspec.structs.asdict(query).items() if k in _text_filters(query)}
+    exact = {k: v for k, v in {**values, **equals}.items() if v is not None}
+    matches = []
+    for key, found in call.filters.items():
+        inexact = _COMPARATORS.fullmatch(key)
+        if inexact and inexact[1] in values:
+            matches += [Match(inexact[1], inexact[3], one, bool(inexact[2])) for one in found]
+    return Listing(exact, matches, query.marker, query.limit)
+
+
+def _text_filters(query: PageQuery) -> set[str]:
+    fields = msgspec.structs.fields(type(query))
+    return {f.name for f in fields} - {"limit", "marker", "enabled", "is_domain"}
+
+
+def flag(text: str | None, field: str) -> bool | None:
+    """Read a filter that is true unless it says otherwise."""
+    if text is None:
+        return None
+    if text.lower() in _FALSE:
+        return False
+    if text.lower() in _TRUE:
+        return True
+    raise Invalid(
+        f"Invalid input for query parameters {field}. Value: {text[:120]}. It must be a boolean.",
+        field=field,
+    )
+
+
+def asked(call: Call, name: str) -> bool:
+    """Say whether a query parameter is there, with any value but 0."""
+    values = call.filters.get(name)
+    return values is not None and values[-1] != "0"
+
+
+def link(call: Call, *parts: str) -> dict[str, object]:
+    """Return the links of one resource."""
+    return {"self": "/".join((call.url, "v3", *parts))}
+
+
+def collection(
+    call: Call, name: str, page: Page[T], show: Callable[[T], Mapping[str, object]]
+) -> dict[str, object]:
+    """Return a list as clients page through it."""
+    here = f"{call.url}{call.path}"
+    query = urlencode([(k, v) for k, found in call.filters.items() for v in found])
+    links: dict[str, str | None] = {
+        "next": None,
+        "self": f"{here}?{query}" if query else here,
+        "previous": None,
+    }
+    members = [show(member) for member in page.members]
+    body: dict[str, object] = {name: members, "links": links}
+    if page.is_truncated:
+        body["truncated"] = True
+        if members:
+            kept = {k: found[-1] for k, found in call.filters.items()}
+            links["next"] = f"{here}?{urlencode({**kept, 'marker': members[-1]['id']})}"
+    return body

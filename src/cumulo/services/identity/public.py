@@ -1,0 +1,69 @@
+"""All that the rest of the cloud may use of identity."""
+
+from cumulo.db import Database, Tx
+from cumulo.services.identity.bootstrap import Bootstrap as Bootstrap
+from cumulo.services.identity.bootstrap import ServiceSpec as ServiceSpec
+from cumulo.services.identity.bootstrap import bootstrap as _bootstrap
+from cumulo.services.identity.keys import Keyring
+from cumulo.services.identity.keys import rotate as _rotate
+from cumulo.services.identity.passwords import Passwords
+from cumulo.services.identity.policy import EVERY_SCOPE as EVERY_SCOPE
+from cumulo.services.identity.policy import RULE_SCOPES as RULE_SCOPES
+from cumulo.services.identity.policy import RULES as RULES
+from cumulo.services.identity.reconcile import forget_revocations as forget_revocations
+from cumulo.services.identity.reconcile import rotate_keys as rotate_keys
+from cumulo.services.identity.refusals import absent
+from cumulo.services.identity.settings import IdentitySettings as IdentitySettings
+from cumulo.services.identity.store.projects import Project as Project
+from cumulo.services.identity.store.projects import project_find, projects_by_ids
+from cumulo.services.identity.store.users import User as User
+from cumulo.services.identity.store.users import user_find, users_by_ids
+from cumulo.services.identity.tools import Tools as Tools
+from cumulo.services.identity.validation import TokenValidator as TokenValidator
+
+
+def new_tools(db: Database, settings: IdentitySettings) -> Tools:
+    """Return what identity's operations and every edge's token check need, once a process."""
+    keyring = Keyring()
+    return Tools(settings, keyring, Passwords(settings), TokenValidator(db, keyring))
+
+
+def bootstrap(db: Database, tools: Tools, spec: Bootstrap) -> None:
+    """Make the first domain, projects, users, roles, catalog and keys, or find them made."""
+    _bootstrap(db, tools.passwords, spec)
+
+
+def rotate(db: Database, settings: IdentitySettings) -> None:
+    """Rotate the keys of tokens now; tokens that are out stay good."""
+    db.write(_rotate, settings)
+
+
+def project_get(tx: Tx, project_id: str) -> Project:
+    """Return a project, whoever asks."""
+    project = project_find(tx, project_id)
+    if project is None or project.is_domain:
+        raise absent("project", project_id)
+    return project
+
+
+def project_exists(tx: Tx, project_id: str) -> bool:
+    """Say whether there is such a project."""
+    return project_find(tx, project_id) is not None
+
+
+def user_get(tx: Tx, user_id: str) -> User:
+    """Return a user, whoever asks."""
+    user = user_find(tx, user_id)
+    if user is None:
+        raise absent("user", user_id)
+    return user
+
+
+def project_names(tx: Tx, project_ids: set[str]) -> dict[str, str]:
+    """Return the names of those that are there, by id."""
+    return {one.id: one.name for one in projects_by_ids(tx, project_ids).values()}
+
+
+def user_names(tx: Tx, user_ids: set[str]) -> dict[str, str]:
+    """Return the names of those that are there, by id."""
+    return {one.id: one.name for one in users_by_ids(tx, user_ids).values()}

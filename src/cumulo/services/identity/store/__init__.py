@@ -1,0 +1,1 @@
+"""What identity keeps in the database, and every statement on it."""

@@ -1,0 +1,39 @@
+"""Statements on tokens revoked one by one."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.db.statements import insert_absent
+from cumulo.services.identity.store.tables import revocation
+
+
+def revocation_ensure(
+    tx: Tx, audit_id: str, *, with_descendants: bool, expires_at: datetime
+) -> None:
+    """Revoke a token, and perhaps those made from it, until it would have expired anyway."""
+    insert_absent(
+        tx,
+        revocation,
+        audit_id=audit_id,
+        with_descendants=with_descendants,
+        expires_at=expires_at,
+    )
+    if with_descendants:
+        change = sa.update(revocation).where(revocation.c.audit_id == audit_id)
+        tx.execute(change.values(with_descendants=True))
+
+
+def is_revoked(tx: Tx, audit_ids: list[str]) -> bool:
+    """Say whether the token of these audit ids, its own first, has been revoked."""
+    r = revocation.c
+    own, *before = audit_ids
+    inherited = sa.and_(r.audit_id.in_(before), r.with_descendants == sa.true())
+    select = sa.select(r.audit_id).where(sa.or_(r.audit_id == own, inherited)).limit(1)
+    return tx.scalar(select) is not None
+
+
+def revocations_forget(tx: Tx, before: datetime) -> int:
+    """Take away what concerns only tokens that expired before then."""
+    return tx.execute(sa.delete(revocation).where(revocation.c.expires_at < before)).rowcount

@@ -1,0 +1,256 @@
+"""What a token says, how it is made and when it is still worth something.
+
+A token is not stored: it carries who, how, for what scope and until when, sealed with Fernet.
+Everything else (names, roles, whether anything was disabled meanwhile) is looked up when the
+token is used, so that a change acts on tokens that are already out.
+"""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.auth import Context
+from cumulo.auth import Token as TokenFacts
+from cumulo.db import Tx
+from cumulo.kit import clock
+from cumulo.kit.ids import new_secret
+from cumulo.services.identity.implications import Implications
+from cumulo.services.identity.keys import Keyring
+from cumulo.services.identity.refusals import unknown_caller
+from cumulo.services.identity.settings import IdentitySettings
+from cumulo.services.identity.store.assignments import (
+    SYSTEM,
+    assignment_list,
+    is_inherited,
+    of_actors,
+    on_target,
+    reaching,
+)
+from cumulo.services.identity.store.generation import generation_advance, generation_get
+from cumulo.services.identity.store.groups import group_ids_of
+from cumulo.services.identity.store.projects import Project, project_find, project_parents
+from cumulo.services.identity.store.revocations import is_revoked, revocation_ensure
+from cumulo.services.identity.store.roles import Role
+from cumulo.services.identity.store.users import User, user_find
+
+METHODS = ("password", "token")
+_FORMAT = 1
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a token is good for."""
+
+    kind: Literal["unscoped", "project", "domain", "system"] = "unscoped"
+    id: str = ""
+
+
+UNSCOPED = Scope()
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What was proved before a token is made, and what it is to be good for."""
+
+    user_id: str
+    methods: frozenset[str]
+    scope: Scope
+    # From the token that this one is made of, which it must not outlive.
+    expires_at: datetime | None = None
+    parent_audit_id: str | None = None
+
+
+class _Payload(msgspec.Struct, frozen=True, array_like=True):
+    """What is sealed in a token; positions are fixed, new fields go to the end."""
+
+    format: int
+    user_id: bytes
+    methods: int
+    scope_kind: int
+    scope_id: bytes
+    issued_at: int
+    expires_at: int
+    audit_ids: list[bytes]
+    generation: int
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A token that was checked, with all that it is worth at this moment."""
+
+    user: User
+    user_domain: Project
+    methods: tuple[str, ...]
+    audit_ids: tuple[str, ...]
+    issued_at: datetime
+    expires_at: datetime
+    scope: Scope = UNSCOPED
+    # The project or domain of the scope, and the domain that such a project is in.
+    target: Project | None = None
+    target_domain: Project | None = None
+    roles: tuple[Role, ...] = ()
+    group_ids: tuple[str, ...] = ()
+
+    def is_expired(self, allowance_s: int = 0) -> bool:
+        """Say whether its time is over, by more than `allowance_s`."""
+        return self.expires_at + timedelta(seconds=allowance_s) <= clock.now()
+
+    def context(self) -> Context:
+        """Return its owner as the rest of the cloud sees them."""
+        kind, target, domain = self.scope.kind, self.target, self.target_domain
+        return Context(
+            user_id=self.user.id,
+            user_name=self.user.name,
+            user_domain_id=self.user_domain.id,
+            user_domain_name=self.user_domain.name,
+            project_id=target.id if target and kind == "project" else None,
+            project_name=target.name if target and kind == "project" else "",
+            project_domain_id=domain.id if domain and kind == "project" else None,
+            project_domain_name=domain.name if domain and kind == "project" else "",
+            domain_id=target.id if target and kind == "domain" else None,
+            domain_name=target.name if target and kind == "domain" else "",
+            system_scope=SYSTEM if kind == "system" else None,
+            roles=frozenset(role.name.lower() for role in self.roles),
+            role_ids=frozenset(role.id for role in self.roles),
+            group_ids=frozenset(self.group_ids),
+            token=TokenFacts(
+                audit_ids=self.audit_ids,
+                methods=self.methods,
+                issued_at=self.issued_at,
+                expires_at=self.expires_at,
+            ),
+        )
+
+
+def issue(tx: Tx, keyring: Keyring, settings: IdentitySettings, grant: Grant) -> tuple[str, Token]:
+    """Make a token, unless the user has nothing to do with the scope; writes nothing."""
+    issued_at = int(clock.timestamp())
+    expires_at = grant.expires_at or clock.now() + timedelta(seconds=settings.expiration)
+    audit_ids = [new_secret(16)]
+    if grant.parent_audit_id:
+        audit_ids.append(_audit_bytes(grant.parent_audit_id))
+    payload = _Payload(
+        format=_FORMAT,
+        user_id=_packed(grant.user_id),
+        methods=sum(1 << bit for bit, name in enumerate(METHODS) if name in grant.methods),
+        scope_kind=_KINDS.index(grant.scope.kind),
+        scope_id=_packed(grant.scope.id),
+        issued_at=issued_at,
+        expires_at=int(expires_at.timestamp()),
+        audit_ids=audit_ids,
+        generation=generation_get(tx),
+    )
+    token = _worth(tx, payload)
+    return keyring.seal(tx, msgspec.msgpack.encode(payload), issued_at), token
+
+
+def read(tx: Tx, keyring: Keyring, token_id: str) -> Token:
+    """Return what a token is worth now, expired or not; raise `Unauthorized` when nothing."""
+    sealed = keyring.open(tx, token_id)
+    if sealed is None:
+        raise unknown_caller()
+    return _worth(tx, msgspec.msgpack.decode(sealed, type=_Payload))
+
+
+def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
+    """Make a token worthless at once, and unless told otherwise those made from it."""
+    generation_advance(tx)
+    revocation_ensure(
+        tx,
+        token.audit_ids[0],
+        with_descendants=with_descendants,
+        expires_at=token.expires_at,
+    )
+
+
+def roles_on(tx: Tx, user_id: str, scope: Scope) -> list[Role]:
+    """Return the roles that a user has on a scope, however it came to them."""
+    held = {one.role_id for one in assignment_list(tx, *_held(tx, user_id, scope))}
+    return Implications(tx).effective(held) if held else []
+
+
+def _held(tx: Tx, user_id: str, scope: Scope) -> list[sa.ColumnElement[bool]]:
+    mine = of_actors(user_id, group_ids_of(tx, user_id))
+    if scope.kind == "project":
+        project = project_find(tx, scope.id)
+        parents = project_parents(tx, project) if project else []
+        above = [parent.id for parent in parents if not parent.is_domain]
+        return [mine, reaching(scope.id, above, project.domain_id if project else None)]
+    target_id = SYSTEM if scope.kind == "system" else scope.id
+    return [mine, on_target(scope.kind, target_id), is_inherited(False)]
+
+
+def _worth(tx: Tx, payload: _Payload) -> Token:
+    user = user_find(tx, _unpacked(payload.user_id))
+    user_domain = project_find(tx, user.domain_id) if user else None
+    audit_ids = [_audit_text(one) for one in payload.audit_ids]
+    if user is None or user_domain is None or is_revoked(tx, audit_ids):
+        raise unknown_caller()
+    scope = Scope(_KINDS[payload.scope_kind], _unpacked(payload.scope_id))
+    target, target_domain = _target(tx, scope)
+    for one in (user, user_domain, target, target_domain):
+        if one is not None and not (one.enabled and one.tokens_since <= payload.generation):
+            raise unknown_caller()
+    roles = roles_on(tx, user.id, scope) if scope.kind != "unscoped" else []
+    if scope.kind != "unscoped" and not roles:
+        raise unknown_caller()
+    return Token(
+        user=user,
+        user_domain=user_domain,
+        methods=tuple(name for bit, name in enumerate(METHODS) if payload.methods >> bit & 1),
+        audit_ids=tuple(audit_ids),
+        issued_at=datetime.fromtimestamp(payload.issued_at, UTC),
+        expires_at=datetime.fromtimestamp(payload.expires_at, UTC),
+        scope=scope,
+        target=target,
+        target_domain=target_domain,
+        roles=tuple(roles),
+        group_ids=tuple(group_ids_of(tx, user.id)),
+    )
+
+
+def _target(tx: Tx, scope: Scope) -> tuple[Project | None, Project | None]:
+    """Return the project or domain of a scope and the domain around it; both must be there."""
+    if scope.kind not in ("project", "domain"):
+        return None, None
+    target = project_find(tx, scope.id)
+    if target is None or target.is_domain != (scope.kind == "domain"):
+        raise unknown_caller()
+    if target.domain_id is None:
+        return target, None
+    domain = project_find(tx, target.domain_id)
+    if domain is None:
+        raise unknown_caller()
+    return target, domain
+
+
+_KINDS: tuple[Literal["unscoped", "project", "domain", "system"], ...] = (
+    "unscoped",
+    "project",
+    "domain",
+    "system",
+)
+
+
+def _packed(resource_id: str) -> bytes:
+    """Halve the ids that are 32 hexadecimal digits, which most are; others never have 16 bytes."""
+    try:
+        packed = bytes.fromhex(resource_id)
+    except ValueError:
+        packed = b""
+    if len(packed) == 16 and packed.hex() == resource_id:
+        return packed
+    text = resource_id.encode()
+    return text + b"\0" if len(text) == 16 else text
+
+
+def _unpacked(packed: bytes) -> str:
+    return packed.hex() if len(packed) == 16 else packed.rstrip(b"\0").decode()
+
+
+def _audit_text(audit_id: bytes) -> str:
+    return base64.urlsafe_b64encode(audit_id).decode().rstrip("=")
+
+
+def _audit_bytes(audit_id: str) -> bytes:
+    return base64.urlsafe_b64decode(audit_id + "==")
