@@ -117,6 +117,7 @@ class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
     cidrs: list[str]
     nexthops: list[str]  # the external subnets' gateways
     enable_snat: bool
+    mtu: int = 1500
 
 
 class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):

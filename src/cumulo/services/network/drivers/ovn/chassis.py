@@ -1,0 +1,175 @@
+"""The hosts as OVN knows them: which are alive, which lead out, how far each of them is."""
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Iterable
+
+import msgspec
+
+from cumulo.kit import clock
+from cumulo.kit.errors import Unavailable
+from cumulo.services.network.drivers.base import AgentReport
+from cumulo.services.network.drivers.ovn.ovsdb import Client, Op
+from cumulo.services.network.drivers.ovn.replica import Replica, Row
+
+DOWN_AFTER_S = 75.0  # the default of agent_down_time
+_STRANGER_DOWN_AFTER_S = 1.0  # for a host that has not been heard of for that long already
+_GATEWAYS = 5
+_BUMPS_KEPT = 64
+
+
+class Chassis(msgspec.Struct, frozen=True):
+    """A host with a controller."""
+
+    name: str
+    hostname: str
+    options: set[str]
+    mappings: dict[str, str]  # physical network -> bridge
+    answered: int  # the last configuration number that it has applied
+    answered_at: float  # seconds since 1970, by its own clock
+
+    @property
+    def leads_out(self) -> bool:
+        """Say whether routers may have their way out here."""
+        return "enable-chassis-as-gw" in self.options
+
+
+class Hosts:
+    """Asks the hosts how far they are, and remembers who does not answer."""
+
+    def __init__(self, north: Client, south: Client) -> None:
+        self._north, self._south = north, south
+        self._asked: list[tuple[int, float]] = []  # configuration number, when
+        self._lock = threading.Lock()
+
+    def all(self) -> list[Chassis]:
+        """Return every host in the southbound database."""
+        return self._south.read(_chassis)
+
+    def gateways(self, physical_network: str | None, router_id: str) -> list[str]:
+        """Return the names of the hosts for a router's way out, the best first.
+
+        Each router has an order of its own, and a host that comes or goes moves no other.
+        """
+        fit = [
+            chassis.name
+            for chassis in self.all()
+            if chassis.leads_out
+            and (physical_network is None or physical_network in chassis.mappings)
+        ]
+        return sorted(fit, key=lambda name: _weight(router_id, name))[:_GATEWAYS]
+
+    def await_any(self, timeout_s: float) -> None:
+        """Wait for the first host; a cloud that starts may be faster than its hosts."""
+        self._south.wait_until(lambda south: bool(south.rows("Chassis")), timeout_s)
+
+    def wait_in_force(self, timeout_s: float) -> None:
+        """Return when all hosts that are alive have applied everything written before."""
+        until = clock.monotonic() + timeout_s
+        dead = self._dead(self.all())
+        number = self._ask()
+        written = self._north.wait_until(lambda north: _translated(north) >= number, timeout_s)
+        left_s = max(0.0, until - clock.monotonic())
+        if not written or not self._await_answers(number, dead, left_s):
+            behind = sorted(c.hostname for c in self.all() if c.answered < number)
+            who = ", ".join(behind) or "northd"
+            raise Unavailable(f"Not in force after {timeout_s:g} s; still to answer: {who}.")
+
+    def reports(self) -> list[AgentReport]:
+        """Report on the parts of each host."""
+        known = self.all()
+        number = self._ask()
+        self._await_answers(number, self._dead(known), _STRANGER_DOWN_AFTER_S)
+        known = self.all()
+        dead = self._dead(known)
+        return [report for chassis in known for report in _reports(chassis, dead)]
+
+    def _ask(self) -> int:
+        """Raise the configuration number, which every host answers when it got that far."""
+        results = self._north.transact(_raise_number)
+        number = int(results[-1]["rows"][0]["nb_cfg"])
+        with self._lock:
+            self._asked = [*self._asked[-_BUMPS_KEPT:], (number, clock.monotonic())]
+        return number
+
+    def _await_answers(self, number: int, dead: set[str], timeout_s: float) -> bool:
+        def all_answered(south: Replica) -> bool:
+            return all(c.answered >= number for c in _chassis(south) if c.name not in dead)
+
+        return self._south.wait_until(all_answered, timeout_s)
+
+    def _dead(self, known: Iterable[Chassis]) -> set[str]:
+        """Return the hosts that leave a question unanswered for too long."""
+        now, today = clock.monotonic(), clock.timestamp()
+        with self._lock:
+            asked = list(self._asked)
+        dead = set()
+        for chassis in known:
+            heard_of = today - chassis.answered_at < DOWN_AFTER_S
+            patience_s = DOWN_AFTER_S if heard_of else _STRANGER_DOWN_AFTER_S
+            unanswered = next((at for number, at in asked if number > chassis.answered), now)
+            if now - unanswered >= patience_s:
+                dead.add(chassis.name)
+        return dead
+
+
+def _chassis(south: Replica) -> list[Chassis]:
+    private = {row["name"]: row for row in south.rows("Chassis_Private").values()}
+    found = [_one(row, private.get(row["name"], {})) for row in south.rows("Chassis").values()]
+    return sorted(found, key=lambda chassis: (chassis.hostname, chassis.name))
+
+
+def _one(row: Row, private: Row) -> Chassis:
+    config = row["other_config"]
+    assert isinstance(config, dict)
+    pairs = (pair.partition(":") for pair in config.get("ovn-bridge-mappings", "").split(","))
+    answered, answered_ms = private.get("nb_cfg", 0), private.get("nb_cfg_timestamp", 0)
+    assert isinstance(answered, int)
+    assert isinstance(answered_ms, int)
+    return Chassis(
+        name=str(row["name"]),
+        hostname=str(row["hostname"]),
+        options=set(config.get("ovn-cms-options", "").split(",")),
+        mappings={name: bridge for name, _, bridge in pairs if bridge},
+        answered=answered,
+        answered_at=answered_ms / 1000,
+    )
+
+
+def _reports(chassis: Chassis, dead: set[str]) -> list[AgentReport]:
+    way = "Gateway " if chassis.leads_out else ""
+    parts = [(chassis.name, f"OVN Controller {way}agent", "ovn-controller")]
+    if "cumulo-metadata" in chassis.options:
+        part_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"metadata {chassis.name}"))
+        parts.append((part_id, "OVN Metadata agent", "neutron-ovn-metadata-agent"))
+    mappings = ",".join(f"{name}:{bridge}" for name, bridge in sorted(chassis.mappings.items()))
+    return [
+        AgentReport(
+            id=part_id,
+            agent_type=agent_type,
+            binary=binary,
+            host=chassis.hostname,
+            alive=chassis.name not in dead,
+            configurations={"chassis_name": chassis.name, "bridge-mappings": mappings},
+        )
+        for part_id, agent_type, binary in parts
+    ]
+
+
+def _raise_number(north: Replica) -> list[Op]:
+    look = {"op": "select", "table": "NB_Global", "where": [], "columns": ["nb_cfg"]}
+    if not north.rows("NB_Global"):
+        return [{"op": "insert", "table": "NB_Global", "row": {"nb_cfg": 1}}, look]
+    plus = {"op": "mutate", "table": "NB_Global", "where": [], "mutations": [["nb_cfg", "+=", 1]]}
+    return [plus, look]
+
+
+def _translated(north: Replica) -> int:
+    """Return the configuration number up to which northd has come."""
+    numbers = [row["sb_cfg"] for row in north.rows("NB_Global").values()]
+    return max((number for number in numbers if isinstance(number, int)), default=0)
+
+
+def _weight(router_id: str, name: str) -> bytes:
+    return hashlib.sha256(f"{router_id} {name}".encode()).digest()

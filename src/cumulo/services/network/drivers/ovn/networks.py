@@ -1,0 +1,59 @@
+"""Networks as logical switches, with a way out where they have a physical network."""
+
+from cumulo.services.network.drivers.base import NetworkPlan
+from cumulo.services.network.drivers.ovn.dhcp import subnet_rows
+from cumulo.services.network.drivers.ovn.names import bare_switch, switch_id
+from cumulo.services.network.drivers.ovn.rows import Parent, Row, row_id, unit_mark
+
+
+def network_rows(plan: NetworkPlan) -> list[Row]:
+    """Return a network's switch, its way out and its DHCP options."""
+    bare = bare_switch(plan.id)
+    switch = Row(
+        table=bare.table,
+        key=bare.key,
+        unit=bare.unit,
+        columns={
+            **bare.columns,
+            "other_config": {
+                "mcast_snoop": "false",
+                "mcast_flood_unregistered": "false",
+                "vlan-passthru": "false",
+            },
+        },
+        ids={"neutron:network_name": plan.name, "neutron:mtu": str(plan.mtu)},
+    )
+    return [switch, *_way_out(plan), *subnet_rows(plan)]
+
+
+def way_out_id(network_id: str) -> str:
+    """Return the UUID of the port that leads to a network's physical network."""
+    return row_id("Logical_Switch_Port", f"{network_id} localnet")
+
+
+def _way_out(plan: NetworkPlan) -> list[Row]:
+    if plan.physical_network is None:
+        return []
+    tag: frozenset[int] = frozenset()
+    if plan.network_type == "vlan" and plan.segmentation_id is not None:
+        tag = frozenset({plan.segmentation_id})
+    return [
+        Row(
+            table="Logical_Switch_Port",
+            key=f"{plan.id} localnet",
+            unit=unit_mark("network", plan.id),
+            columns={
+                "name": f"provnet-{plan.id}",
+                "type": "localnet",
+                "addresses": frozenset({"unknown"}),
+                "options": {
+                    "network_name": plan.physical_network,
+                    "mcast_flood": "false",
+                    "mcast_flood_reports": "true",
+                },
+                "tag": tag,
+                "enabled": frozenset({plan.admin_state_up}),
+            },
+            parent=Parent("Logical_Switch", switch_id(plan.id), "ports"),
+        )
+    ]

@@ -1,0 +1,171 @@
+"""Routers as logical routers: legs, the way out, routes and translations."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from cumulo.services.network.drivers.base import GatewayPlan, RouterPlan, RouterPortPlan
+from cumulo.services.network.drivers.ovn.names import router_port_name, switch_name
+from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, unit_mark
+
+_RA_MODES = {
+    "slaac": "slaac",
+    "dhcpv6-stateful": "dhcpv6_stateful",
+    "dhcpv6-stateless": "dhcpv6_stateless",
+}
+
+
+def router_rows(plan: RouterPlan, gateway_hosts: Sequence[str], *, distributed: bool) -> list[Row]:
+    """Return a router with all that belongs to it.
+
+    `gateway_hosts` are chassis for the way out, the best first.  A `distributed` floating IP is
+    answered for on its guest's host, which then must have the external network.
+    """
+    unit = unit_mark("router", plan.id)
+    router = Row(
+        table="Logical_Router",
+        key=plan.id,
+        unit=unit,
+        columns={
+            "name": switch_name(plan.id),
+            "enabled": frozenset({plan.admin_state_up}),
+            "options": {
+                "always_learn_from_arp_request": "false",
+                "dynamic_neigh_routers": "true",
+                "mac_binding_age_threshold": "300",
+            },
+        },
+        ids={"neutron:router_name": plan.name},
+    )
+    rows = [router, *(_leg(router, leg) for leg in plan.ports)]
+    if plan.gateway is not None:
+        rows += _gateway(router, plan, plan.gateway, gateway_hosts)
+        rows += _translations(router, plan, plan.gateway, distributed=distributed)
+    for route in plan.routes:
+        rows.append(_route(router, route.destination, route.nexthop))
+    return rows
+
+
+def _leg(router: Row, leg: RouterPortPlan) -> Row:
+    has_v6 = any(":" in cidr for cidr in leg.cidrs)
+    mode = _RA_MODES.get(leg.ipv6_ra_mode or "")
+    advertise = (
+        {"address_mode": mode, "send_periodic": "true", "mtu": str(leg.mtu)}
+        if mode is not None and has_v6
+        else {}
+    )
+    return _router_port(router, leg.port_id, leg.mac, leg.cidrs, {"ipv6_ra_configs": advertise})
+
+
+def _gateway(
+    router: Row, plan: RouterPlan, gateway: GatewayPlan, hosts: Sequence[str]
+) -> list[Row]:
+    # What comes in may be longer than the narrowest network inside takes.
+    mtu = min((leg.mtu for leg in plan.ports), default=gateway.mtu)
+    options = {"gateway_mtu": str(mtu)} if mtu < gateway.mtu else {}
+    port = _router_port(
+        router,
+        gateway.port_id,
+        gateway.mac,
+        gateway.cidrs,
+        {"options": options, "ipv6_ra_configs": {}},
+    )
+    rows = [port]
+    for index, host in enumerate(hosts):
+        rows.append(
+            Row(
+                table="Gateway_Chassis",
+                key=f"{gateway.port_id} {host}",
+                unit=router.unit,
+                columns={
+                    "name": f"{router_port_name(gateway.port_id)}_{host}",
+                    "chassis_name": host,
+                    "priority": len(hosts) - index,
+                },
+                parent=Parent(port.table, port.id, "gateway_chassis"),
+            )
+        )
+    for nexthop in gateway.nexthops:
+        everywhere = "::/0" if ":" in nexthop else "0.0.0.0/0"
+        rows.append(_route(router, everywhere, nexthop, router_port_name(gateway.port_id)))
+    return rows
+
+
+def _translations(
+    router: Row, plan: RouterPlan, gateway: GatewayPlan, *, distributed: bool
+) -> list[Row]:
+    own = next((cidr.split("/")[0] for cidr in gateway.cidrs if ":" not in cidr), None)
+    rows: list[Row] = []
+    inside = {
+        str(ipaddress.ip_interface(cidr).network)
+        for leg in plan.ports
+        for cidr in leg.cidrs
+        if ":" not in cidr
+    }
+    if gateway.enable_snat and own is not None:
+        snats = (_nat(router, f"{plan.id} {cidr}", ("snat", own, cidr)) for cidr in sorted(inside))
+        rows.extend(snats)
+    for address in plan.floating_ips:
+        place: dict[str, Value] = {}
+        if distributed and address.port_id and address.mac:
+            place = {
+                "logical_port": frozenset({address.port_id}),
+                "external_mac": frozenset({address.mac}),
+            }
+        nat = ("dnat_and_snat", address.address, address.fixed_ip)
+        rows.append(_nat(router, address.id, nat, place))
+    return rows
+
+
+def _router_port(
+    router: Row, port_id: str, mac: str, cidrs: list[str], cells: dict[str, Value]
+) -> Row:
+    return Row(
+        table="Logical_Router_Port",
+        key=port_id,
+        unit=router.unit,
+        columns={
+            "name": router_port_name(port_id),
+            "mac": mac,
+            "networks": frozenset(cidrs),
+            "enabled": frozenset(),
+            "options": {},
+            **cells,
+        },
+        parent=Parent(router.table, router.id, "ports"),
+    )
+
+
+def _route(router: Row, destination: str, nexthop: str, out: str | None = None) -> Row:
+    return Row(
+        table="Logical_Router_Static_Route",
+        key=f"{router.key} {destination} {nexthop}",
+        unit=router.unit,
+        columns={
+            "ip_prefix": destination,
+            "nexthop": nexthop,
+            "output_port": frozenset() if out is None else frozenset({out}),
+            "policy": frozenset({"dst-ip"}),
+        },
+        parent=Parent(router.table, router.id, "static_routes"),
+    )
+
+
+def _nat(
+    router: Row, key: str, nat: tuple[str, str, str], place: dict[str, Value] | None = None
+) -> Row:
+    kind, external, logical = nat
+    return Row(
+        table="NAT",
+        key=key,
+        unit=router.unit,
+        columns={
+            "type": kind,
+            "external_ip": external,
+            "logical_ip": logical,
+            "logical_port": frozenset(),
+            "external_mac": frozenset(),
+            "options": {},
+            **(place or {}),
+        },
+        parent=Parent(router.table, router.id, "nat"),
+    )
