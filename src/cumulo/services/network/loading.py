@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 from cumulo.db import Tx
-from cumulo.services.network import metadata, plans, ports
+from cumulo.services.network import plans, ports
 from cumulo.services.network.drivers.base import (
     NetworkPlan,
     PortPlan,
@@ -46,7 +46,7 @@ def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
     for subnet in subnet_store.subnets_of(tx, networks):
         subnets[subnet.network_id].append(subnet)
     p = tables.port.c
-    where = (p.network_id.in_(networks), p.device_owner == metadata.OWNER)
+    where = (p.network_id.in_(networks), p.made_for == p.network_id)
     serving = {port.network_id: port.id for port in port_store.ports_where(tx, *where)}
     ips = allocations.allocation_map(tx, serving.values())
     return [
@@ -58,9 +58,9 @@ def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
 def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     found = port_store.ports_by_id(tx, ids).values()
     plugged = [port for port in found if port.device_owner != UNPLUGGED]
-    routers = router_store.routers_of_ports(tx, [port.id for port in plugged])
+    legs = router_store.legs_of_ports(tx, [port.id for port in plugged])
     details = ports.details(tx, plugged)
-    return [plans.port_plan(detail, routers.get(detail.port.id)) for detail in details]
+    return [plans.port_plan(detail, legs.get(detail.port.id)) for detail in details]
 
 
 def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:

@@ -24,8 +24,7 @@ def device_of(network_id: str) -> str:
 def find_port(tx: Tx, network_id: str) -> Port | None:
     """Return the network's metadata port, once it has one."""
     p = tables.port.c
-    where = (p.network_id == network_id, p.device_owner == OWNER)
-    found = port_store.ports_where(tx, *where, p.device_id == device_of(network_id))
+    found = port_store.ports_where(tx, p.network_id == network_id, p.made_for == network_id)
     return found[0] if found else None
 
 
@@ -74,7 +73,7 @@ def _new_port(tx: Tx, settings: NetworkSettings, network: Network) -> Port:
         host="",
         vnic_type="normal",
         profile={},
-        made_for="",
+        made_for=network.id,
         port_security_enabled=False,
         allowed_address_pairs=[],
         extra_dhcp_opts=[],

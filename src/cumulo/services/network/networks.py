@@ -12,6 +12,7 @@ from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
 from cumulo.services.network import quotas, refusals, segments, tags, zones
 from cumulo.services.network.owners import owner, viewer
+from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, LooseInt, Text
 from cumulo.services.network.store import changes, sharing, standard, tables
@@ -196,8 +197,7 @@ def delete_network(tx: Tx, network: Network) -> None:
             type="NetworkInUse",
         )
     for port in ports:
-        port_store.port_delete(tx, port.id)
-    changes.mark(tx, "port", [port.id for port in ports])
+        discard_port(tx, port)
     subnets = subnet_store.subnets_of(tx, [network.id])
     for subnet in subnets:
         tags.forget(tx, subnet.id)

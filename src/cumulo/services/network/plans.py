@@ -19,14 +19,17 @@ from cumulo.services.network.drivers.base import (
     SubnetPlan,
 )
 from cumulo.services.network.ports import Details
+from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp
 from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.ports import Port
-from cumulo.services.network.store.routers import GATEWAY, Router
+from cumulo.services.network.store.routers import GATEWAY, INTERFACE, Router
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
 from cumulo.services.network.store.subnets import Subnet
 from cumulo.services.network.store.values import FixedIp
+
+_LEGS = {INTERFACE: "network:router_interface", GATEWAY: "network:router_gateway"}
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -81,9 +84,16 @@ def _routes(routes: Iterable[values.Route]) -> list[Route]:
     return [Route(destination=one.destination, nexthop=one.nexthop) for one in routes]
 
 
-def port_plan(detail: Details, router_id: str | None) -> PortPlan:
-    """Return what the backend is to have of a port."""
+def port_plan(detail: Details, leg: store.Leg | None) -> PortPlan:
+    """Return what the backend is to have of a port.
+
+    What a client wrote as the device's owner makes no port a part of the network: that would
+    free a guest from its security groups.
+    """
     port = detail.port
+    device_owner = _LEGS[leg.kind] if leg else port.device_owner
+    if device_owner.startswith("network:") and not leg and port.made_for != port.network_id:
+        device_owner = ""
     return PortPlan(
         id=port.id,
         network_id=port.network_id,
@@ -91,7 +101,7 @@ def port_plan(detail: Details, router_id: str | None) -> PortPlan:
         mac=port.mac_address,
         fixed_ips=[(fixed.subnet_id, fixed.ip_address) for fixed in detail.fixed_ips],
         device_id=port.device_id,
-        device_owner=port.device_owner,
+        device_owner=device_owner,
         admin_state_up=port.admin_state_up,
         port_security=port.port_security_enabled,
         security_group_ids=detail.security_groups,
@@ -100,7 +110,7 @@ def port_plan(detail: Details, router_id: str | None) -> PortPlan:
             for pair in port.allowed_address_pairs
         ],
         host=port.host,
-        router_id=router_id,
+        router_id=leg.router_id if leg else None,
         dhcp_options={
             option.opt_name: option.opt_value
             for option in port.extra_dhcp_opts

@@ -8,7 +8,15 @@ from msgspec import UNSET
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
 from cumulo.kit.errors import Conflict
-from cumulo.services.network import addresses, macs, quotas, refusals, security_groups, tags
+from cumulo.services.network import (
+    addresses,
+    macs,
+    quotas,
+    refusals,
+    router_subnets,
+    security_groups,
+    tags,
+)
 from cumulo.services.network.ports import (
     TRUSTED_PREFIX,
     PortChange,
@@ -118,7 +126,23 @@ def _readdress(
     subnets = subnet_store.subnets_of(tx, [port.network_id])
     fixed = addresses.reassign(tx, holder_of(port), subnets, current, asked)
     _check_floating(tx, port, fixed)
+    _move_leg(tx, port, fixed)
     return fixed
+
+
+def _move_leg(tx: Tx, port: Port, fixed: Sequence[FixedIp]) -> None:
+    """Let a router's leg stand in other subnets than before."""
+    leg = router_store.leg_of_port(tx, port.id)
+    if leg is None or leg.kind != router_store.INTERFACE:
+        return
+    before = router_store.subnets_of_leg(tx, port.id)
+    after = {ip.subnet_id for ip in fixed}
+    for subnet_id in before - after:
+        router_store.router_subnet_delete(tx, leg.router_id, subnet_id)
+    new = subnet_store.subnets_by_id(tx, after - before)
+    if new:
+        router_subnets.check_apart(tx, leg.router_id, list(new.values()))
+        router_store.router_subnets_insert(tx, leg, new)
 
 
 def _is_automatic(tx: Tx, subnet_id: str | None) -> bool:
@@ -165,7 +189,7 @@ def _regroup(
 def delete_port(tx: Tx, port: Port) -> None:
     """Forget a port; floating IPs that led to it lead nowhere."""
     leg = router_store.leg_of_port(tx, port.id)
-    if leg is not None or port.device_owner == "network:floatingip":
+    if leg or port.device_owner == "network:floatingip" or port.made_for == port.network_id:
         raise Conflict(
             f"Port {port.id} cannot be deleted directly via the port API: has device owner "
             f"{port.device_owner}.",
@@ -182,7 +206,7 @@ def discard_port(tx: Tx, port: Port) -> None:
     router_store.leg_delete(tx, port.id)
     if not store.port_delete(tx, port.id):
         raise refusals.port_not_found(port.id)
-    if port.project_id and port.device_owner != "network:distributed":
+    if port.project_id and port.made_for != port.network_id:
         quotas.give_back(tx, port.project_id, "port")
     changes.mark(tx, "port", [port.id])
 

@@ -133,18 +133,30 @@ def create_port(
     spec: PortSpec,
     made_for: str = "",
 ) -> Port:
-    """Record a new port with a MAC and addresses of its own.
+    """Record a new port with a MAC and addresses of its own."""
+    project_id = owner(ctx, spec.project_id, spec.tenant_id)
+    spec = msgspec.structs.replace(spec, project_id=project_id)
+    return create_service_port(tx, ctx, settings, network, spec, made_for)
 
-    An empty project marks a part of the network itself, which is nobody's and is not counted.
-    """
-    project_id = owner(ctx, spec.project_id, spec.tenant_id) if spec.project_id != "" else ""
+
+def create_service_port(
+    tx: Tx,
+    ctx: Context,
+    settings: NetworkSettings,
+    network: Network,
+    spec: PortSpec,
+    made_for: str = "",
+) -> Port:
+    """Record a new port for whomever `spec` says; nobody's ports are not counted."""
+    project_id = spec.project_id or ""
     if project_id:
         quotas.take(tx, settings, project_id, "port")
     port = _new_row(tx, settings, network, spec, project_id, made_for)
     store.port_insert(tx, port)
     fixed = _assign(tx, settings, port, spec.fixed_ips)
     _join_groups(tx, ctx, settings, port, fixed, spec.security_groups)
-    changes.mark(tx, "port", [port.id])
+    if port.status != "N/A":
+        changes.mark(tx, "port", [port.id])
     return port
 
 

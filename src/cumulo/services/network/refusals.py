@@ -78,3 +78,8 @@ def mac_in_use(network_id: str, mac: str) -> Conflict:
         f"Unable to complete operation for network {network_id}. The mac address {mac} is in use.",
         type="MacAddressInUse",
     )
+
+
+def bad_request_of(type: str, message: str) -> Invalid:
+    """Return an error whose message stands alone."""
+    return Invalid(message, type=type)

@@ -9,7 +9,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.networks import network_get
 from cumulo.services.network.port_changes import discard_port
-from cumulo.services.network.ports import PortSpec, create_port, port_get
+from cumulo.services.network.ports import PortSpec, create_service_port, port_get
 from cumulo.services.network.server_networks import Nic, check_port_free
 from cumulo.services.network.store import changes, standard, tables
 from cumulo.services.network.store import ports as store
@@ -41,7 +41,7 @@ def create_server_port(tx: Tx, ctx: Context, tools: Tools, plug: Plug, nic: Nic)
         device_owner=f"{COMPUTE}{plug.zone}",
         security_groups=groups if network.port_security_enabled else None,
     )
-    return create_port(tx, ctx, tools.settings, network, spec, made_for=plug.server_id).id
+    return create_service_port(tx, ctx, tools.settings, network, spec, made_for=plug.server_id).id
 
 
 def take_port(tx: Tx, ctx: Context, plug: Plug, port_id: str) -> None:

@@ -102,8 +102,63 @@ def gateways_on(tx: Tx, network_id: str) -> list[str]:
     return sorted(set(tx.scalars(select.where(*where))))
 
 
-def routers_of_ports(tx: Tx, port_ids: Collection[str]) -> dict[str, str]:
-    """Return the router of each of the ports that is a leg of one."""
+def legs_of_ports(tx: Tx, port_ids: Collection[str]) -> dict[str, Leg]:
+    """Return what each of the ports is to which router, if to any."""
     legs = tables.router_port.c
-    select = sa.select(legs.port_id, legs.router_id).where(legs.port_id.in_(port_ids))
-    return {row[0]: row[1] for row in tx.execute(select)}
+    select = sa.select(legs.router_id, legs.port_id, legs.kind).where(legs.port_id.in_(port_ids))
+    return {row[1]: Leg(*row) for row in tx.execute(select)}
+
+
+def subnets_of_router(tx: Tx, router_id: str) -> set[str]:
+    """Return the subnets that the router's legs inside stand in."""
+    s = tables.router_subnet.c
+    return set(tx.scalars(sa.select(s.subnet_id).where(s.router_id == router_id)))
+
+
+def subnets_of_leg(tx: Tx, port_id: str) -> set[str]:
+    """Return the subnets that one leg stands in."""
+    s = tables.router_subnet.c
+    return set(tx.scalars(sa.select(s.subnet_id).where(s.port_id == port_id)))
+
+
+def router_subnets_insert(tx: Tx, leg: Leg, subnet_ids: Collection[str]) -> None:
+    """Record in which subnets a leg stands; no other of the router may."""
+    rows = [
+        {"router_id": leg.router_id, "subnet_id": subnet_id, "port_id": leg.port_id}
+        for subnet_id in subnet_ids
+    ]
+    tx.execute(sa.insert(tables.router_subnet), rows)
+
+
+def router_subnet_delete(tx: Tx, router_id: str, subnet_id: str) -> None:
+    """Record that no leg of the router stands in the subnet any more."""
+    s = tables.router_subnet.c
+    where = (s.router_id == router_id, s.subnet_id == subnet_id)
+    tx.execute(sa.delete(tables.router_subnet).where(*where))
+
+
+def leg_in_subnet(tx: Tx, router_id: str, subnet_id: str) -> str | None:
+    """Return the router's port in the subnet, if it has one."""
+    s = tables.router_subnet.c
+    where = (s.router_id == router_id, s.subnet_id == subnet_id)
+    found: str | None = tx.scalar(sa.select(s.port_id).where(*where))
+    return found
+
+
+def networks_of_legs(tx: Tx, port_ids: Collection[str]) -> set[str]:
+    """Return the networks that the ports are in."""
+    p = tables.port.c
+    return set(tx.scalars(sa.select(p.network_id).where(p.id.in_(port_ids))))
+
+
+def routers_between(tx: Tx, subnet_id: str, external_network_id: str) -> list[tuple[str, str]]:
+    """Return (router, its port inside) for routers from the subnet out to the network."""
+    s, legs, p = tables.router_subnet.c, tables.router_port.c, tables.port.c
+    select = (
+        sa.select(s.router_id, s.port_id)
+        .join(tables.router_port, legs.router_id == s.router_id)
+        .join(tables.port, p.id == legs.port_id)
+        .where(s.subnet_id == subnet_id, legs.kind == GATEWAY, p.network_id == external_network_id)
+        .order_by(s.router_id)
+    )
+    return [(row[0], row[1]) for row in tx.execute(select)]

@@ -84,7 +84,7 @@ port = sa.Table(
     sa.Column("host", text_key(255), nullable=False),
     sa.Column("vnic_type", sa.String(64), nullable=False),
     sa.Column("profile", JsonText(dict[str, object]), nullable=False),
-    # The server that compute made it for, and with which it goes; empty for all others.
+    # The server or network that it was made for by the cloud, and with which it goes.
     sa.Column("made_for", text_key(_ID), nullable=False),
     sa.Column("port_security_enabled", sa.Boolean, nullable=False),
     sa.Column("allowed_address_pairs", JsonText(list[AddressPair]), nullable=False),

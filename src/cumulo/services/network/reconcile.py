@@ -1,0 +1,71 @@
+"""What is kept in order: the backend has what the database says, and clients see how it fares."""
+
+from cumulo.db import Tx
+from cumulo.services.network import statuses
+from cumulo.services.network.drivers.base import Present, Unit
+from cumulo.services.network.loading import UNPLUGGED
+from cumulo.services.network.projection import project
+from cumulo.services.network.store import changes, inventory
+from cumulo.services.network.tools import Tools
+from cumulo.work import Reconciler
+
+_UNITS: tuple[tuple[Unit, str], ...] = (
+    ("router", "routers"),
+    ("port", "ports"),
+    ("network", "networks"),
+    ("security_group", "security_groups"),
+)
+
+
+def tell(tools: Tools) -> None:
+    """Tell the backend every change that is due."""
+    project(tools)
+
+
+def compare(tools: Tools) -> None:
+    """Remove from the backend what no row owns, and tell it everything again.
+
+    The backend is read first: what it has and the database then has not is gone for good.
+    """
+    present = tools.driver.present()
+    owned = tools.db.read(_owned)
+    for unit, field in _UNITS:
+        for unit_id in sorted(getattr(present, field) - getattr(owned, field)):
+            tools.driver.remove(unit, unit_id)
+    tools.db.write(_mark_all)
+    project(tools)
+
+
+def _owned(tx: Tx) -> Present:
+    return Present(
+        networks=inventory.ids(tx, "network"),
+        ports=inventory.ids(tx, "port") - inventory.ports_owned_by(tx, UNPLUGGED),
+        routers=inventory.ids(tx, "router"),
+        security_groups=inventory.ids(tx, "security_group"),
+    )
+
+
+def _mark_all(tx: Tx) -> None:
+    owned = _owned(tx)
+    for unit, field in reversed(_UNITS):
+        changes.mark(tx, unit, sorted(getattr(owned, field)))
+
+
+def watch(tools: Tools) -> None:
+    """Record which ports carry traffic."""
+    ports = tools.db.read(inventory.plugged_ports)
+    found = tools.driver.port_status(set(ports))
+    news = {
+        port_id: status
+        for port_id, status in found.items()
+        if (ports[port_id] == "ACTIVE") != status.up
+    }
+    if news:
+        tools.db.write(statuses.record_ports, news)
+
+
+RECONCILERS = [
+    Reconciler(tell, every_s=5.0, name="network.tell", wake=(changes.TOPIC,)),
+    Reconciler(watch, every_s=2.0, name="network.watch"),
+    Reconciler(compare, every_s=600.0, name="network.compare"),
+]
