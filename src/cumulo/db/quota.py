@@ -2,6 +2,8 @@
 
 What is used is a row changed in the transaction that makes or deletes the resource, so it can
 neither drift nor be overrun by two requests at once.  A limit of -1 is no limit.
+
+Whose it is, `project_id`, may also be a part of a project, as compute counts for its users.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +19,7 @@ quota_limit = sa.Table(
     "quota_limit",
     metadata,
     sa.Column("service", text_key(32), primary_key=True),
-    sa.Column("project_id", text_key(64), primary_key=True),
+    sa.Column("project_id", text_key(300), primary_key=True),
     sa.Column("resource", text_key(64), primary_key=True),
     sa.Column("hard_limit", sa.BigInteger, nullable=False),
 )
@@ -26,7 +28,7 @@ quota_usage = sa.Table(
     "quota_usage",
     metadata,
     sa.Column("service", text_key(32), primary_key=True),
-    sa.Column("project_id", text_key(64), primary_key=True),
+    sa.Column("project_id", text_key(300), primary_key=True),
     sa.Column("resource", text_key(64), primary_key=True),
     sa.Column("used", sa.BigInteger, nullable=False),
 )

@@ -1,0 +1,1 @@
+"""Compute's tables and the statements on them."""
