@@ -47,7 +47,20 @@ class _Number:
 
 @dataclass(frozen=True, slots=True)
 class _YesNo:
-    words: tuple[str, ...] = ("1", "t", "true", "on", "y", "yes", "0", "f", "false", "off", "n", "no")
+    words: tuple[str, ...] = (
+        "1",
+        "t",
+        "true",
+        "on",
+        "y",
+        "yes",
+        "0",
+        "f",
+        "false",
+        "off",
+        "n",
+        "no",
+    )
 
     def refuses(self, value: str) -> str | None:
         return None if value.strip().lower() in self.words else "must be a boolean"
@@ -92,9 +105,7 @@ _KNOWN: Mapping[str, _Kind] = {
     r"hw:pmu": _YesNo(),
     r"hw:redirected_usb_ports": _Number(0, 15),
     r"hw:serial_port_count": _Number(0),
-    r"hw:sound_model": _OneOf(
-        ("sb16", "es1370", "pcspk", "ich6", "ich9", "ac97", "usb", "virtio")
-    ),
+    r"hw:sound_model": _OneOf(("sb16", "es1370", "pcspk", "ich6", "ich9", "ac97", "usb", "virtio")),
     r"hw:tpm_model": _OneOf(("tpm-tis", "tpm-crb")),
     r"hw:tpm_secret_security": _OneOf(("user", "host", "deployment")),
     r"hw:tpm_version": _OneOf(("1.2", "2.0")),

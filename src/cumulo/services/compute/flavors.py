@@ -142,9 +142,7 @@ def remove_access(tx: Tx, ctx: Context, flavor_id: str, project_id: str) -> list
     return store.access_list(tx, flavor.row)
 
 
-def _record(
-    tx: Tx, ctx: Context, action: str, before: Flavor | None, after: Flavor | None
-) -> None:
+def _record(tx: Tx, ctx: Context, action: str, before: Flavor | None, after: Flavor | None) -> None:
     flavor = after or before
     assert flavor is not None
     events.record(

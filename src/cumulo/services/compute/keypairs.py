@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cumulo.auth import Context
 from cumulo.db import Tx
@@ -99,10 +100,15 @@ def delete_keypair(tx: Tx, ctx: Context, user_id: str, name: str) -> None:
 
 
 def _record(tx: Tx, ctx: Context, action: str, keypair: Keypair) -> None:
-    side = "before" if action == "delete" else "after"
-    change = {side: keypair}
+    before, after = (keypair, None) if action == "delete" else (None, keypair)
     events.record(
-        tx, ctx, resource="keypair", resource_id=str(keypair.id), action=action, **change
+        tx,
+        ctx,
+        resource="keypair",
+        resource_id=str(keypair.id),
+        action=action,
+        before=before,
+        after=after,
     )
 
 
@@ -125,7 +131,7 @@ def _ssh(key: rsa.RSAPrivateKey) -> KeyMaterial:
 
 def _certificate(key: rsa.RSAPrivateKey, user_id: str) -> KeyMaterial:
     """Make a certificate that Windows guests take in place of a password."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, user_id)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user_id)])
     principal = f"{user_id}@localhost".encode()
     # A DER UTF8String; a name of up to 64 characters keeps its length in one byte.
     other_name = x509.OtherName(_UPN, bytes([0x0C, len(principal)]) + principal)
@@ -138,7 +144,7 @@ def _certificate(key: rsa.RSAPrivateKey, user_id: str) -> KeyMaterial:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=_VALID_DAYS))
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
         .add_extension(x509.SubjectAlternativeName([other_name]), False)
         .sign(key, hashes.SHA256())
     )
@@ -169,8 +175,7 @@ def _x509_fingerprint(pem: str) -> str:
         certificate = x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:
         raise Invalid(
-            "Keypair data is invalid: failed to generate X509 fingerprint. "
-            f"Error message: {error}",
+            f"Keypair data is invalid: failed to generate X509 fingerprint. Error message: {error}",
             field="public_key",
         ) from None
     return _coloned(certificate.fingerprint(hashes.SHA1()).hex())  # noqa: S303 - a name, no proof

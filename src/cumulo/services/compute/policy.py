@@ -19,6 +19,7 @@ _BASE = {
 
 _NOUNS = {
     "extensions": _ANYONE,
+    "flavors": _ANYONE,
     "limits": _ANYONE,
     "limits:other_project": _ADMIN,
     "os-aggregates:add_host": _ADMIN,

@@ -144,9 +144,7 @@ def reset(tx: Tx, ctx: Context, project_id: str, user_id: str | None = None) -> 
     _record(tx, ctx, "quota_set", owner(project_id, user_id), before, after)
 
 
-def _settable(
-    tx: Tx, project_id: str, user_id: str | None, resource: str
-) -> tuple[int, int]:
+def _settable(tx: Tx, project_id: str, user_id: str | None, resource: str) -> tuple[int, int]:
     """Return the least and the most a limit may be set to; a most of -1 is any."""
     in_use = usages(tx, project_id, user_id)[resource].in_use
     shared_out = store.users_limits(tx, project_id).get(resource, 0)

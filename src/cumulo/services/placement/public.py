@@ -10,6 +10,7 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.services.placement import allocations, inventories, providers, traits
+from cumulo.services.placement.aggregates import aggregates_of as _aggregates_of
 from cumulo.services.placement.aggregates import set_aggregates as _set_aggregates
 from cumulo.services.placement.allocations import Wanted
 from cumulo.services.placement.store import providers as provider_rows
@@ -73,6 +74,22 @@ def set_traits(tx: Tx, provider_id: str, names: Iterable[str]) -> None:
         if name.startswith("CUSTOM_"):
             traits.ensure_trait(tx, name)
     traits.set_traits(tx, providers.provider_get(tx, provider_id), wanted, None)
+
+
+def change_traits(
+    tx: Tx, provider_id: str, *, add: Collection[str] = (), remove: Collection[str] = ()
+) -> None:
+    """Give the provider some traits and take others away; the rest stay as they are."""
+    present = set(traits.traits_of(tx, provider_id))
+    set_traits(tx, provider_id, (present | set(add)) - set(remove))
+
+
+def change_aggregates(
+    tx: Tx, provider_id: str, *, add: Collection[str] = (), remove: Collection[str] = ()
+) -> None:
+    """Put the provider into some aggregates and take it out of others."""
+    present = set(_aggregates_of(tx, provider_id))
+    set_aggregates(tx, provider_id, (present | set(add)) - set(remove))
 
 
 def set_aggregates(tx: Tx, provider_id: str, aggregate_ids: Iterable[str]) -> None:

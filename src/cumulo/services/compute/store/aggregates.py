@@ -80,9 +80,7 @@ def aggregate_delete(tx: Tx, aggregate_id: int) -> bool:
     return bool(tx.execute(gone).rowcount)
 
 
-def aggregate_set_metadata(
-    tx: Tx, aggregate_id: int, metadata: Mapping[str, str | None]
-) -> None:
+def aggregate_set_metadata(tx: Tx, aggregate_id: int, metadata: Mapping[str, str | None]) -> None:
     """Add or change metadata; a key with None goes."""
     m = aggregate_metadata.c
     for key, value in sorted(metadata.items()):
@@ -126,9 +124,7 @@ def _whole(tx: Tx, conditions: list[sa.ColumnElement[bool]]) -> list[Aggregate]:
     hosts: dict[int, list[str]] = {row.id: [] for row in rows}
     metadata: dict[int, dict[str, str]] = {row.id: {} for row in rows}
     h, m = aggregate_host.c, aggregate_metadata.c
-    for row in tx.execute(
-        sa.select(aggregate_host).where(h.aggregate.in_(hosts)).order_by(h.host)
-    ):
+    for row in tx.execute(sa.select(aggregate_host).where(h.aggregate.in_(hosts)).order_by(h.host)):
         hosts[row.aggregate].append(row.host)
     for row in tx.execute(
         sa.select(aggregate_metadata).where(m.aggregate.in_(hosts)).order_by(m.key)

@@ -150,9 +150,7 @@ def has_access(tx: Tx, row: int, project_id: str | None) -> bool:
 def access_list(tx: Tx, row: int) -> list[str]:
     """Return the projects that were given access, in order."""
     a = flavor_access.c
-    return list(
-        tx.scalars(sa.select(a.project_id).where(a.flavor == row).order_by(a.project_id))
-    )
+    return list(tx.scalars(sa.select(a.project_id).where(a.flavor == row).order_by(a.project_id)))
 
 
 def access_add(tx: Tx, row: int, project_id: str) -> None:
@@ -234,7 +232,9 @@ def _conditions(wanted: FlavorFilter) -> list[sa.ColumnElement[bool]]:
 
 def _keys(wanted: FlavorFilter) -> list[keyset.Key]:
     """Return the order: the column asked for, if it holds anything, and the row."""
-    columns = [column for column in (_SORTS.get(wanted.sort_key), flavor.c.id) if column is not None]
+    columns = [
+        column for column in (_SORTS.get(wanted.sort_key), flavor.c.id) if column is not None
+    ]
     return [keyset.Key(column, wanted.descending) for column in columns]
 
 

@@ -48,9 +48,7 @@ def keypair_add(tx: Tx, new: Keypair) -> None:
 def keypair_delete(tx: Tx, user_id: str, name: str) -> bool:
     """Remove a keypair; say whether it was there."""
     k = keypair.c
-    return bool(
-        tx.execute(sa.delete(keypair).where(k.user_id == user_id, k.name == name)).rowcount
-    )
+    return bool(tx.execute(sa.delete(keypair).where(k.user_id == user_id, k.name == name)).rowcount)
 
 
 def keypair_list(

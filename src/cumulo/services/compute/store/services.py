@@ -45,9 +45,7 @@ def service_find(tx: Tx, host: str, binary: str) -> Service | None:
     return _service(row) if row else None
 
 
-def service_list(
-    tx: Tx, *, host: str | None = None, binary: str | None = None
-) -> list[Service]:
+def service_list(tx: Tx, *, host: str | None = None, binary: str | None = None) -> list[Service]:
     """Return services in the order they were first seen."""
     s = service.c
     query = sa.select(service).order_by(s.id)

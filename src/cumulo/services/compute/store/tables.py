@@ -53,8 +53,8 @@ keypair = sa.Table(
     sqlite_autoincrement=True,
 )
 
-host = sa.Table(
-    "compute_host",
+hypervisor = sa.Table(
+    "compute_hypervisor",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("uuid", text_key(36), nullable=False, unique=True),

@@ -1,0 +1,1 @@
+"""The compute API as clients see it, one file a noun."""

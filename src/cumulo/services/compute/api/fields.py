@@ -1,0 +1,41 @@
+"""What clients may write into fields that several operations share."""
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+from cumulo.kit.errors import Invalid
+from cumulo.web import LooseInt
+
+MAX_INT = 0x7FFFFFFF
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+Name: TypeAlias = Annotated[
+    str,
+    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^{_CONTROLS}]+(?<!\s)$"),
+]
+ZoneName: TypeAlias = Annotated[
+    str,
+    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^:{_CONTROLS}]+(?<!\s)$"),
+]
+HostName: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$")
+]
+Text: TypeAlias = Annotated[str, Meta(pattern=rf"^[^{_CONTROLS}]*$")]
+Positive: TypeAlias = Annotated[LooseInt, Meta(ge=1, le=MAX_INT)]
+NotNegative: TypeAlias = Annotated[LooseInt, Meta(ge=0, le=MAX_INT)]
+MetadataKey: TypeAlias = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9\-_:. ]{1,255}$")]
+MetadataValue: TypeAlias = Annotated[str, Meta(max_length=255)]
+
+
+def number_of(text: str, refusal: Exception) -> int:
+    """Read a number that stands in a path; anything else raises `refusal`."""
+    if text.isascii() and text.isdigit() and int(text) <= MAX_INT:
+        return int(text)
+    raise refusal
+
+
+def row_number(text: str) -> int:
+    """Read the number of an aggregate or an old service."""
+    refusal = Invalid("Invalid input received: id must be an integer", field="id")
+    return number_of(text, refusal)

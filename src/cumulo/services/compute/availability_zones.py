@@ -1,0 +1,43 @@
+"""Availability zones: where hosts are, as far as users may choose between them."""
+
+import msgspec
+
+from cumulo.db import Tx
+from cumulo.services.compute import services
+from cumulo.services.compute.services import Health, ServiceState
+from cumulo.services.compute.store import aggregates as aggregate_rows
+from cumulo.services.compute.store import services as service_rows
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone with the services in it that take part."""
+
+    name: str
+    is_available: bool
+    services: list[ServiceState] = []
+
+
+def list_zones(tx: Tx, health: Health) -> list[Zone]:
+    """Return the zones: first those with a service that is enabled, then the others."""
+    found = services.list_services(tx, health)
+    enabled: dict[str, list[ServiceState]] = {}
+    for state in found:
+        if not state.service.is_disabled:
+            enabled.setdefault(state.zone, []).append(state)
+    rest = sorted({state.zone for state in found} - enabled.keys())
+    return [
+        *(Zone(name=n, is_available=True, services=enabled[n]) for n in sorted(enabled)),
+        *(Zone(name=n, is_available=False) for n in rest),
+    ]
+
+
+def zone_of_host(tx: Tx, host: str, default: str = "nova") -> str:
+    """Return the zone that a compute host is in."""
+    return aggregate_rows.zones_of_hosts(tx, [host]).get(host, default)
+
+
+def hosts_in_zone(tx: Tx, zone: str, default: str = "nova") -> list[str]:
+    """Return the compute hosts in a zone, in order."""
+    rows = service_rows.service_list(tx, binary=services.COMPUTE)
+    zones = aggregate_rows.zones_of_hosts(tx)
+    return sorted(row.host for row in rows if zones.get(row.host, default) == zone)

@@ -1,0 +1,37 @@
+"""What compute keeps in order: who is there, and what they have."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from cumulo.kit import log
+from cumulo.kit.errors import CloudError
+from cumulo.node.api import HostFacts
+from cumulo.services.compute import hypervisors
+from cumulo.services.compute.services import CONDUCTOR, SCHEDULER
+from cumulo.services.compute.store import services as service_rows
+from cumulo.services.compute.tools import Tools
+from cumulo.work import Reconciler
+
+LOG = log.get("compute")
+_AT_ONCE = 16  # so that hosts that time out do not make others look dead
+
+
+def update_hosts(tools: Tools) -> None:
+    """Ask every host what it is and has; one that does not answer is heard of no more."""
+    for binary in (CONDUCTOR, SCHEDULER):
+        tools.db.write(service_rows.service_seen, tools.host, binary)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="facts") as pool:
+        for facts in pool.map(lambda name: _facts(tools, name), tools.nodes.names()):
+            if facts is not None:
+                tools.db.write(hypervisors.report, facts, tools.settings)
+
+
+def _facts(tools: Tools, name: str) -> HostFacts | None:
+    try:
+        return tools.nodes.on(name).facts()
+    except CloudError as error:
+        LOG.warning("host does not answer", host=name, error=error.message)
+        return None
+
+
+UPDATE_HOSTS = Reconciler(update_hosts, every_s=10, name="compute.update_hosts")
+RECONCILERS = [UPDATE_HOSTS]

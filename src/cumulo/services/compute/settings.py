@@ -1,0 +1,22 @@
+"""What an operator may choose about compute; the names are Nova's where it has the option."""
+
+from typing import Annotated
+
+import msgspec
+
+Ratio = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How hosts are shared out, and when one counts as lost."""
+
+    # Only for hosts seen for the first time: later the ratios are placement's to change.
+    initial_cpu_allocation_ratio: Ratio = 4.0
+    initial_ram_allocation_ratio: Ratio = 1.0
+    initial_disk_allocation_ratio: Ratio = 1.0
+    reserved_host_cpus: Annotated[int, msgspec.Meta(ge=0)] = 0
+    reserved_host_memory_mb: Annotated[int, msgspec.Meta(ge=0)] = 512
+    reserved_host_disk_mb: Annotated[int, msgspec.Meta(ge=0)] = 0
+    service_down_time: Annotated[int, msgspec.Meta(ge=1)] = 60
+    default_availability_zone: str = "nova"
+    dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest

@@ -1,0 +1,45 @@
+"""What compute's operations, workflows and reconcilers are given to work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cumulo.db import Database, Tx
+from cumulo.kit.errors import Invalid
+from cumulo.node.api import Node
+from cumulo.services.compute.services import Health
+from cumulo.services.compute.settings import ComputeSettings
+
+
+class Nodes(Protocol):
+    """The hosts of this cloud, near or far."""
+
+    def names(self) -> list[str]:
+        """Return the names of all hosts, whether or not they answer."""
+
+    def on(self, host: str) -> Node:
+        """Return the commands of one host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Compute's surroundings."""
+
+    db: Database
+    nodes: Nodes
+    settings: ComputeSettings
+    host: str  # of this process, which schedules and runs workflows
+    project_exists: Callable[[Tx, str], bool]  # identity's answer
+
+    @property
+    def health(self) -> Health:
+        """Return what decides whether services live."""
+        return Health(
+            down_after_s=self.settings.service_down_time,
+            default_zone=self.settings.default_availability_zone,
+        )
+
+    def check_project(self, tx: Tx, project_id: str) -> None:
+        """Refuse the id of a project that does not exist."""
+        if not self.project_exists(tx, project_id):
+            raise Invalid(f"Project ID {project_id} is not a valid project.", field="project_id")
