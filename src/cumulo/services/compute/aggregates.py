@@ -35,7 +35,7 @@ def new_aggregate(tx: Tx, ctx: Context, name: str, zone: str | None) -> Aggregat
     return _changed(tx, ctx, aggregate_id, "create", None)
 
 
-def rename_aggregate(
+def update_aggregate(
     tx: Tx, ctx: Context, aggregate_id: int, *, name: str | None, zone: Mapping[str, str | None]
 ) -> Aggregate:
     """Change the name or, when `zone` holds one, the availability zone."""

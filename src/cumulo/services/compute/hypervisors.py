@@ -18,6 +18,14 @@ from cumulo.services.placement import public as placement
 _CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 
 
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """A server on a hypervisor."""
+
+    id: str
+    name: str
+    is_busy: bool = False
+
+
 class HypervisorState(msgspec.Struct, frozen=True, kw_only=True):
     """A hypervisor with its service and what its guests take."""
 
@@ -27,7 +35,12 @@ class HypervisorState(msgspec.Struct, frozen=True, kw_only=True):
     vcpus_used: int
     memory_mib_used: int
     disk_gib_used: int
-    guests: int
+    guests: list[Guest] = []
+
+    @property
+    def busy_guests(self) -> int:
+        """Return how many servers something is being done to."""
+        return sum(guest.is_busy for guest in self.guests)
 
 
 def report(tx: Tx, facts: HostFacts, settings: ComputeSettings) -> Hypervisor:
@@ -93,10 +106,15 @@ def _states(tx: Tx, health: Health, found: Sequence[Hypervisor]) -> list[Hypervi
                 vcpus_used=used.get("VCPU", 0),
                 memory_mib_used=used.get("MEMORY_MB", 0),
                 disk_gib_used=used.get("DISK_GB", 0),
-                guests=len(placement.consumers_of(tx, one.uuid)),
+                guests=_guests(tx, one),
             )
         )
     return states
+
+
+def _guests(tx: Tx, hypervisor: Hypervisor) -> list[Guest]:
+    held = placement.consumers_of(tx, hypervisor.uuid)
+    return [Guest(id=server_id, name=server_id) for server_id in sorted(held)]
 
 
 def _inventory(

@@ -108,4 +108,5 @@ HISTORY = History(
     ("2.102", "Flavors can be filtered by name and lose rxtx_factor and disabled."),
     ("2.103", "os-volumes_boot is gone."),
     ("2.104", "A server can be pinned to, or unpinned from, an availability zone."),
+    legacy="X-OpenStack-Nova-API-Version",
 )
