@@ -1,1 +1,42 @@
-"""The compute API as clients see it, one file a noun."""
+"""The Compute API v2.1 as clients see it, one file a noun."""
+
+from collections.abc import Sequence
+
+from cumulo.services.compute.api import (
+    aggregates,
+    availability_zones,
+    extensions,
+    flavor_access,
+    flavor_extra_specs,
+    flavors,
+    hypervisors,
+    keypairs,
+    limits,
+    quota_class_sets,
+    quota_sets,
+    server_groups,
+    services,
+    versions,
+)
+from cumulo.web import Operation
+
+OPERATIONS: Sequence[Operation] = [
+    operation
+    for module in (
+        versions,
+        extensions,
+        flavors,
+        flavor_extra_specs,
+        flavor_access,
+        keypairs,
+        limits,
+        quota_sets,
+        quota_class_sets,
+        server_groups,
+        services,
+        hypervisors,
+        aggregates,
+        availability_zones,
+    )
+    for operation in module.routes.operations
+]

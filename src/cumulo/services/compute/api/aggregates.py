@@ -73,7 +73,7 @@ class AggregateChange(msgspec.Struct, forbid_unknown_fields=True):
     """What to change of an aggregate."""
 
     name: Name | UnsetType = UNSET
-    availability_zone: ZoneName | None | UnsetType = UNSET
+    availability_zone: ZoneName | UnsetType | None = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -36,7 +36,7 @@ class HypervisorBrief(msgspec.Struct, kw_only=True):
     state: str
     status: str
     servers: list[ServerBrief] | UnsetType = UNSET
-    uptime: Annotated[str | None | UnsetType, until("2.87")] = UNSET
+    uptime: Annotated[str | UnsetType | None, until("2.87")] = UNSET
 
 
 class ServiceBrief(msgspec.Struct):

@@ -10,7 +10,7 @@ from cumulo.kit.errors import Invalid
 from cumulo.services.compute import keypairs
 from cumulo.services.compute.api.links import Link, next_links
 from cumulo.services.compute.api.queries import MOST, Limit, check_known
-from cumulo.services.compute.keypairs import Keypair, KeyMaterial, KeyType
+from cumulo.services.compute.keypairs import KeyMaterial, Keypair, KeyType
 from cumulo.services.compute.tools import Tools
 from cumulo.web import Call as _Call
 from cumulo.web import Reply, Routes, since, until

@@ -84,4 +84,4 @@ def update_quota_class(call: Call, name: str, body: UpdateBody) -> QuotaClassBod
         raise Invalid("quota_class_name has more than 255 characters.", field="id")
     wanted = given(body.quota_class_set)
     after = call.db.write(quotas.set_class_limits, call.ctx, name, wanted)
-    return QuotaClassBody(QuotaClass(**after))
+    return QuotaClassBody(QuotaClass(id=UNSET, **after))

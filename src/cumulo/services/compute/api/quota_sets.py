@@ -112,7 +112,7 @@ class UserQuery(msgspec.Struct, kw_only=True):
     user_id: str | None = None
 
 
-@routes.get("/v2.1/os-quota-sets/{project_id}", policy="os_compute_api:os-quota-sets:defaults")
+@routes.get("/v2.1/os-quota-sets/{project_id}", policy=f"{_RULE}:show")
 def show_quota_set(call: Call, project_id: str, query: UserQuery) -> QuotaSetBody:
     """Show the limits of a project, or of a user within it."""
     _check(call, "show", project_id)
@@ -120,9 +120,7 @@ def show_quota_set(call: Call, project_id: str, query: UserQuery) -> QuotaSetBod
     return QuotaSetBody(QuotaSet(id=project_id, **found))
 
 
-@routes.get(
-    "/v2.1/os-quota-sets/{project_id}/detail", policy="os_compute_api:os-quota-sets:defaults"
-)
+@routes.get("/v2.1/os-quota-sets/{project_id}/detail", policy=f"{_RULE}:detail")
 def show_quota_set_with_usage(call: Call, project_id: str, query: UserQuery) -> QuotaDetailBody:
     """Show the limits of a project, or of a user within it, and what is used of them."""
     _check(call, "detail", project_id)
@@ -145,7 +143,7 @@ def update_quota_set(
     """Give a project, or a user within it, limits of its own."""
     _check(call, "update", project_id)
     after = call.db.write(_update, call, project_id, query.user_id, body.quota_set)
-    return QuotaSetBody(QuotaSet(**after))
+    return QuotaSetBody(QuotaSet(id=UNSET, **after))
 
 
 @routes.delete("/v2.1/os-quota-sets/{project_id}", policy=f"{_RULE}:delete", status=202)
