@@ -33,7 +33,8 @@ def _repeats(items: Any, *, inside: bool) -> int:
     """Count unbounded repeats; one inside of another counts as too many."""
     found = 0
     for operation, argument in items:
-        if operation is opcodes.GROUPREF:
+        # A choice that is made again and again can be made in too many ways.
+        if operation is opcodes.GROUPREF or (inside and operation is opcodes.BRANCH):
             return _MOST_REPEATS + 1
         if operation in _REPEATS:
             _, most, body = argument

@@ -1,12 +1,14 @@
 """Which query parameters an operation knows; of unknown ones old versions take no notice."""
 
+import functools
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from cumulo.kit.errors import Invalid
-from cumulo.web import Call
+from cumulo.web import Call, Version
+from cumulo.web.views import view
 
 MOST = 1000  # things on one page
 
@@ -31,8 +33,7 @@ def check_known(
     """Refuse parameters that `known` has no field for, from version `since` on."""
     if call.version < since:
         return
-    fields = {f.encode_name for f in msgspec.structs.fields(known)} if known else set()
-    unknown = sorted(call.filters.keys() - fields)
+    unknown = sorted(call.filters.keys() - _names(known, call.version))
     if unknown:
         names = ", ".join(repr(name) for name in unknown)
         raise Invalid(
@@ -40,3 +41,10 @@ def check_known(
             f"({names} unexpected)",
             field=unknown[0],
         )
+
+
+@functools.cache
+def _names(known: type[msgspec.Struct] | None, version: Version) -> frozenset[str]:
+    if known is None:
+        return frozenset()
+    return frozenset(f.encode_name for f in msgspec.structs.fields(view(known, version)))

@@ -148,10 +148,10 @@ def update_service(call: Call, service_id: str, body: UpdateBody) -> ServiceBody
     return ServiceBody(_view(call, call.db.write(_change, call, service_id, _wanted(body))))
 
 
-@routes.put("/v2.1/os-services/{action}", policy=f"{_RULE}:update", until="2.52")
-def unknown_service_action(call: Call, action: str) -> None:
+@routes.put("/v2.1/os-services/{service_id}", policy=f"{_RULE}:update", until="2.52")
+def unknown_service_action(call: Call, service_id: str) -> None:
     """Refuse what never was an action on a service."""
-    raise NotFound("Unknown action", action=action)
+    raise NotFound("Unknown action", action=service_id)
 
 
 @routes.delete("/v2.1/os-services/{service_id}", policy=f"{_RULE}:delete", status=204)
