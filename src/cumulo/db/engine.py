@@ -10,10 +10,11 @@ import functools
 import itertools
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -35,7 +36,8 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-_PRAGMAS = ("busy_timeout=30000", "journal_mode=wal", "foreign_keys=on", "synchronous=normal")
+_WAL_ATTEMPTS = 1000
+_PRAGMAS = ("busy_timeout=30000", "foreign_keys=on", "synchronous=normal")
 
 
 class _AfterCommit:
@@ -104,7 +106,7 @@ class Database:
 
     def create_all(self) -> None:
         """Create every table; for tests, which do not want to wait for migrations."""
-        metadata.create_all(self._engine)
+        self.write(metadata.create_all)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -152,7 +154,7 @@ class Database:
                     if isinstance(error, sa.exc.IntegrityError):
                         raise  # the other row is always there: a bug, not a race
                     raise Unavailable("The database does not answer, try again.") from error
-            time.sleep(random.uniform(0.005, 0.01) * 2**number)
+            time.sleep(random.uniform(0.005, 0.01) * min(2**number, 16))
         raise AssertionError("unreachable")
 
     @contextlib.contextmanager
@@ -196,6 +198,7 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
         for pragma in _PRAGMAS:
             connection.execute(f"pragma {pragma}")  # type: ignore[attr-defined]
+        _use_wal(connection)
 
     def on_begin(connection: sa.Connection) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "")
@@ -203,3 +206,19 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
 
     sa.event.listen(engine, "connect", on_connect)
     sa.event.listen(engine, "begin", on_begin)
+
+
+def _use_wal(connection: Any) -> None:
+    """Let readers and a writer work at once; a new file is changed to it by whoever comes first.
+
+    SQLite does not wait for its lock here, whatever the timeout, so the others must.
+    """
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            if connection.execute("pragma journal_mode=wal").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        time.sleep(random.uniform(0.001, 0.01))
+    raise Unavailable("The database file is locked by another program.")

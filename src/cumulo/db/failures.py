@@ -52,9 +52,8 @@ def _chain(error: BaseException | None) -> list[sa.exc.DBAPIError]:
 
 
 def _code(error: sa.exc.DBAPIError) -> str:
-    """Return PostgreSQL's SQLSTATE or MariaDB's number."""
-    if error.orig is None:
-        return ""
-    if hasattr(error.orig, "sqlstate"):
-        return str(error.orig.sqlstate)
-    return str(error.orig.args[0]) if error.orig.args else ""
+    """Return MariaDB's number or PostgreSQL's SQLSTATE."""
+    arguments = error.orig.args if error.orig is not None else ()
+    if arguments and isinstance(arguments[0], int):
+        return str(arguments[0])
+    return str(getattr(error.orig, "sqlstate", ""))

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from cumulo.db.engine import Tx
 
 
-def insert_absent(tx: Tx, table: sa.Table, **row: Any) -> None:
+def insert_absent(tx: Tx, table: sa.Table, /, **row: Any) -> None:
     """Insert `row` unless a row with its primary or unique key is there, which is left alone.
 
     Unlike an INSERT whose failure is caught, this neither aborts PostgreSQL's transaction nor

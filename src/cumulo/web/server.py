@@ -53,8 +53,11 @@ class HttpServer:
             None, None, False, None, None, None, "tls1.3", None, [], False, (None, None),
         )  # fmt: skip
         scheduler = _new_cbscheduler(loop, _runner(self._app), impl_asyncio=True)
-        worker.serve_mtr(scheduler, loop, self._signal)
-        self._stopped.wait()
+        try:
+            worker.serve_mtr(scheduler, loop, self._signal)
+            self._stopped.wait()
+        finally:
+            loop.close()
 
 
 def _check_free(host: str, port: int) -> None:

@@ -87,23 +87,32 @@ class Scheduler:
         with self._bell.listen(TOPIC, *self._known, *topics) as ear, pool:
             while not stop.is_set():
                 try:
-                    self._hand_out(pool, ear)
+                    wait_s = self._hand_out(pool, ear)
                 except Exception:
                     LOG.exception("scheduler %s cannot look for work", self._name)
-                soonest = min(self._look_at.values(), default=0.0) - clock.timestamp()
-                for topic in ear.wait(max(0.05, min(_POLL_S, soonest))):
+                    wait_s = _POLL_S
+                for topic in ear.wait(wait_s):
                     self.wake(topic)
 
-    def _hand_out(self, pool: ThreadPoolExecutor, ear: Ear) -> None:
+    def _hand_out(self, pool: ThreadPoolExecutor, ear: Ear) -> float:
+        """Give what is due to free threads; return for how many seconds to wait for a ring."""
         if self._running and clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             self._db.write(_renew, list(self._running), self._name)
             self._renewed_at = clock.monotonic()
         for name in self._take(clock.timestamp()):
             pool.submit(self._run_and_tell, name, ear)
+        idle = self._known.keys() - self._running
+        soonest = min((self._look_at[name] for name in idle), default=float("inf"))
+        return max(0.05, min(_POLL_S, soonest - clock.timestamp()))
 
     def _run_and_tell(self, name: str, ear: Ear) -> None:
-        self._run(name)
-        ear.hear(TOPIC)
+        try:
+            self._run(name)
+        except Exception:
+            # The database is gone: the lease ends by itself.
+            LOG.exception("reconciler %s could not be recorded", name)
+        finally:
+            ear.hear(TOPIC)
 
     def _take(self, now: float) -> list[str]:
         """Lease what is due here and runs nowhere else."""
@@ -132,8 +141,10 @@ class Scheduler:
         finally:
             due_at = clock.timestamp() + reconciler.every_s
             self._look_at[name] = due_at
-            self._db.write(_release, name, self._name, due_at)
-            self._running.discard(name)
+            try:
+                self._db.write(_release, name, self._name, due_at)
+            finally:
+                self._running.discard(name)
         LOG.debug("reconciler %s: %.3f s", name, clock.monotonic() - began)
 
 

@@ -1,0 +1,83 @@
+"""The log of changes."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cumulo.db import Database, Tx
+from cumulo.kit.clock import CLOCK
+from cumulo.work import events
+
+
+class Who:
+    request_id, user_id, project_id = "req-1", "u", "p"
+
+
+class Server(msgspec.Struct):
+    name: str
+    admin_password: str = "hunter2"
+
+
+def record(db: Database, resource_id: str, **more: Any) -> None:
+    def work(tx: Tx) -> None:
+        events.record(
+            tx, Who(), resource="server", resource_id=resource_id, action="create", **more
+        )
+
+    db.write(work)
+
+
+def test_an_event_says_who_did_what_to_what(db: Database) -> None:
+    with CLOCK.held():
+        record(db, "s1", before={"name": "a"}, after=Server("b"))
+        event = db.read(events.events_since)[0]
+        assert event.at == CLOCK.now()
+    assert (event.request_id, event.user_id, event.project_id) == ("req-1", "u", "p")
+    assert (event.resource, event.resource_id, event.action) == ("server", "s1", "create")
+    assert (event.before, event.after["name"]) == ({"name": "a"}, "b")
+
+
+@pytest.mark.parametrize("key", ["adminPass", "password", "user_data", "new_secret", "auth_token"])
+def test_secrets_are_not_told(db: Database, key: str) -> None:
+    record(db, "s1", after={"deep": [{key: "hunter2", "name": "n"}]})
+    assert db.read(events.events_since)[0].after == {"deep": [{key: "***", "name": "n"}]}
+
+
+def test_an_event_of_a_change_that_failed_never_was(db: Database) -> None:
+    def work(tx: Tx) -> None:
+        events.record(tx, None, resource="r", resource_id="1", action="create")
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        db.write(work)
+    assert db.read(events.events_since) == []
+
+
+def test_a_watcher_gets_each_event_once_in_order(db: Database) -> None:
+    for number in range(5):
+        record(db, f"s{number}")
+    first = db.read(events.events_since, limit=2)
+    rest = db.read(events.events_since, first[-1].id)
+    assert [event.resource_id for event in first + rest] == ["s0", "s1", "s2", "s3", "s4"]
+    assert db.read(events.last_id) == rest[-1].id
+
+
+def test_events_can_be_asked_for_by_project_and_resource(db: Database) -> None:
+    record(db, "s1")
+    record(db, "s2", project_id="other")
+    mine = db.read(events.events_since, project_id="p")
+    assert [event.resource_id for event in mine] == ["s1"]
+    theirs = db.read(events.events_since, resource_id="s2")
+    assert [event.project_id for event in theirs] == ["other"]
+
+
+def test_ids_are_not_used_again_after_pruning(db: Database) -> None:
+    record(db, "s1")
+    last = db.read(events.last_id)
+    with CLOCK.held():
+        CLOCK.move(100)
+        assert db.write(events.prune, CLOCK.now()) == 1
+        assert db.write(events.prune, CLOCK.now()) == 0
+    record(db, "s2")
+    assert db.read(events.events_since)[0].id > last
