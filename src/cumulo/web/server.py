@@ -7,6 +7,7 @@ uses; they are not a public interface, so the version is pinned and a test serve
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,11 +33,12 @@ class HttpServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Listen; raises `Conflict` when somebody else has the port."""
+        """Return once the port listens; raises `Conflict` when somebody else has it."""
         _check_free(self.host, self.port)
         self._signal.add_cb(self._stopped.set)
         self._thread = threading.Thread(target=self._run, name=f"http-{self.port}", daemon=True)
         self._thread.start()
+        _wait_for(self.host, self.port, self._thread)
 
     def stop(self) -> None:
         """Stop listening and let requests under way end."""
@@ -69,6 +71,17 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise Conflict(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
+
+
+def _wait_for(host: str, port: int, server: threading.Thread) -> None:
+    """Return once somebody listens; granian does not say when it begins to."""
+    while server.is_alive():
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.002)
+        else:
+            return
 
 
 def _runner(app: Callable[..., Any]) -> Callable[[Any, dict[str, Any]], int]:
