@@ -19,7 +19,7 @@ from cumulo.work.workflow import Caller
 TOPIC = "event"
 # What may not be told to those who read the log.
 _SECRET = ("password", "secret", "token", "admin_pass", "adminpass", "user_data", "private_key")
-_SETTLED = timedelta(seconds=10)
+SETTLED = timedelta(seconds=10)
 e = tables.event.c
 
 
@@ -107,7 +107,7 @@ def prune(tx: Tx, before: datetime, limit: int = 1000) -> int:
 
 def _open_gap(tx: Tx, after_id: int) -> int | None:
     """Return the first young id after a gap."""
-    young = sa.select(e.id).where(e.id > after_id, e.at > clock.now() - _SETTLED).order_by(e.id)
+    young = sa.select(e.id).where(e.id > after_id, e.at > clock.now() - SETTLED).order_by(e.id)
     ids = list(tx.scalars(young))
     known = {after_id, *ids}
     before = tx.scalars(sa.select(sa.func.max(e.id)).where(e.id < min(ids, default=0))).one()
