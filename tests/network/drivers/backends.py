@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cumulo.services.network.drivers.base import NetworkDriver, PortPlan
+from tests.guests import Guest
+
+Boot: TypeAlias = Callable[[PortPlan], Guest]
 
 
 @dataclass

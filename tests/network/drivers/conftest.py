@@ -10,7 +10,9 @@ from cumulo.services.network.drivers.base import PortPlan
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.drivers.ovn import OvnDriver
 from tests.fabric import HOST, Site, running_site
-from tests.network.drivers.backends import Backend
+from tests.guests import Guest
+from tests.network.drivers.backends import Backend, Boot
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,21 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     for device in devices:
         site.fabric.switch.unplug(device)
         links.remove(device)
+
+
+@pytest.fixture
+def boot(site: Site, driver: OvnDriver) -> Iterator[Boot]:
+    """Return a function that syncs a guest's port, plugs the guest in and waits until it is up."""
+    guests: list[Guest] = []
+
+    def start(plan: PortPlan) -> Guest:
+        driver.sync_port(plan)
+        guest = Guest(site, plan)
+        guests.append(guest)
+        eventually(lambda: driver.port_status({plan.id})[plan.id].up)
+        driver.wait_in_force(10)
+        return guest
+
+    yield start
+    for guest in guests:
+        guest.remove()

@@ -3,6 +3,8 @@
 import ipaddress
 import uuid
 
+import msgspec
+
 from cumulo.services.network.drivers.base import (
     FloatingIpPlan,
     GatewayPlan,
@@ -80,7 +82,8 @@ EGRESS = (rule("egress"), rule("egress", ethertype="IPv6"))
 
 def group(name: str, *rules: RulePlan, stateful: bool = True) -> SecurityGroupPlan:
     """Return a security group with just these rules."""
-    return SecurityGroupPlan(id=uid(name), name=name, stateful=stateful, rules=list(rules))
+    own = [msgspec.structs.replace(each, id=uid(f"{name} {each.id}")) for each in rules]
+    return SecurityGroupPlan(id=uid(name), name=name, stateful=stateful, rules=own)
 
 
 def leg(port_plan: PortPlan, *cidrs: str, **fields: object) -> RouterPortPlan:

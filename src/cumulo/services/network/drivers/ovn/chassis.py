@@ -60,6 +60,10 @@ class Hosts:
         ]
         return sorted(fit, key=lambda name: _weight(router_id, name))[:_GATEWAYS]
 
+    def all_reach(self, physical_network: str | None) -> bool:
+        """Say whether every host has a way to the physical network."""
+        return all(physical_network in chassis.mappings for chassis in self.all())
+
     def await_any(self, timeout_s: float) -> None:
         """Wait for the first host; a cloud that starts may be faster than its hosts."""
         self._south.wait_until(lambda south: bool(south.rows("Chassis")), timeout_s)

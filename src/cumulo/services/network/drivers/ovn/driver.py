@@ -72,11 +72,15 @@ _FIRST_HOST_WITHIN_S = 5.0
 
 
 class OvnDriver:
-    """OVN, by its two databases."""
+    """OVN, by its two databases.
+
+    With `distributed_floating_ips` a guest's own host answers for its floating IP, as long as
+    every host has the external network; else the router's host does.
+    """
 
     name = "ovn"
 
-    def __init__(self, north: str, south: str, *, distributed_floating_ips: bool = False) -> None:
+    def __init__(self, north: str, south: str, *, distributed_floating_ips: bool = True) -> None:
         self._north = Client(north, "OVN_Northbound", NORTH_TABLES)
         self._south = Client(south, "OVN_Southbound", SOUTH_TABLES)
         self._hosts = Hosts(self._north, self._south)
@@ -136,8 +140,10 @@ class OvnDriver:
     def sync_router(self, plan: RouterPlan) -> None:
         """Make the router; its way out stays where it is while no host is known."""
         hosts: list[str] = []
+        distributed = False
         if plan.gateway is not None:
             outside = self._north.read(lambda north: _physical(north, plan))
+            distributed = self._distributed and self._hosts.all_reach(outside)
             hosts = self._hosts.gateways(outside, plan.id)
             if not hosts and not self._north.read(lambda north: _gateways(north, plan)):
                 self._hosts.await_any(_FIRST_HOST_WITHIN_S)
@@ -146,7 +152,7 @@ class OvnDriver:
         def compute(north: Replica) -> list[Op]:
             change = Change(north)
             known = hosts or _gateways(north, plan)
-            rows = router_rows(plan, known, distributed=self._distributed)
+            rows = router_rows(plan, known, distributed=distributed)
             change.only(unit_mark("router", plan.id), rows)
             return change.operations
 
