@@ -35,6 +35,11 @@ class TokenValidator:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def remembered(self) -> int:
+        """Return how many tokens are remembered; never more than a fixed number."""
+        return len(self._known)
+
     def validate(self, token_id: str) -> Context:
         """Return the owner of a token; raise `Unauthorized`, always in the same words."""
         known = self._db.read(self._look, token_id)

@@ -191,8 +191,8 @@ def check_tag(call: Call, project_id: str, value: str) -> None:
 )
 def add_tag(call: Call, project_id: str, value: str) -> Reply:
     """Put a tag on a project."""
-    tag = msgspec.convert({"tags": [value]}, TagsBody).tags[0]
-    call.db.write(projects.tag_add, call.ctx, project_id, tag)
+    body, _ = split(TagsBody, {"tags": [value]})
+    call.db.write(projects.tag_add, call.ctx, project_id, body.tags[0])
     return Reply(headers={"Location": f"{call.url}{call.path}"})
 
 
