@@ -118,6 +118,18 @@ def reboot_thing(call: Call, name: str, body: Reboot) -> Reply:
     return Reply({"type": body.type})
 
 
+class Change(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    size: int | msgspec.UnsetType = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    group: Annotated[str | msgspec.UnsetType | None, since("2.3")] = msgspec.UNSET
+
+
+@routes.patch("/v2/things/{name}", policy="create")
+def change_thing(call: Call, name: str, body: Change) -> Change:
+    """Say what would change."""
+    return body
+
+
 @routes.delete("/v2/new", policy="create", status=204, since="2.3")
 def delete_new(call: Call) -> None:
     """Remove what came with 2.3."""
@@ -206,6 +218,14 @@ def test_fields_come_and_go_with_versions(api: Client) -> None:
 )
 def test_versions_are_checked(api: Client, version: str, status: int) -> None:
     assert api.at(version).get("/v2/things/a").status == status
+
+
+@pytest.mark.parametrize("version", [None, "things 2.3"])
+def test_what_a_client_leaves_out_stays_unset(api: Client, version: str | None) -> None:
+    answer = api.at(version).patch("/v2/things/a", {"size": 3})
+    assert answer.json() == {"size": 3}
+    group = api.at(version).patch("/v2/things/a", {"group": None})
+    assert group.status == (200 if version else 400)
 
 
 def test_operations_come_with_versions(api: Client) -> None:

@@ -50,7 +50,7 @@ def convert(value: Any, kind: type[B], version: Version) -> B:
     shown = view_of(kind, version)
     try:
         checked = msgspec.convert(value, type=shown)
-        return checked if shown is kind else msgspec.convert(checked, kind, from_attributes=True)
+        return checked if shown is kind else _whole(checked, kind)
     except msgspec.ValidationError as error:
         raise invalid(error, value) from error
 
@@ -65,9 +65,14 @@ def decode_query(values: Mapping[str, list[str]], kind: type[B], version: Versio
     flat = loosen(flat) if loosen else flat
     try:
         checked: Any = msgspec.convert(flat, type=shown, strict=False)
-        return checked if shown is kind else msgspec.convert(checked, kind, from_attributes=True)
+        return checked if shown is kind else _whole(checked, kind)
     except msgspec.ValidationError as error:
         raise invalid(error, flat, what="query parameter") from error
+
+
+def _whole(checked: Any, kind: type[B]) -> B:
+    """Return a value of a view as one of the whole struct; what is unset stays unset."""
+    return msgspec.convert(msgspec.to_builtins(checked), kind)
 
 
 def encode(value: Any, version: Version) -> bytes:
