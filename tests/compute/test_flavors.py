@@ -153,6 +153,8 @@ def test_sizes_may_be_text_and_the_id_a_number_or_nothing(admin: Client) -> None
         {"id": ""},
         {"id": " a"},
         {"id": "a/b"},
+        {"id": "a\n"},
+        {"name": "a\n"},
         {"ram": 0},
         {"ram": -1},
         {"ram": "x"},

@@ -12,19 +12,19 @@ MAX_INT = 0x7FFFFFFF
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 Name: TypeAlias = Annotated[
     str,
-    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^{_CONTROLS}]+(?<!\s)$"),
+    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^{_CONTROLS}]+(?<!\s)$(?!\n)"),
 ]
 ZoneName: TypeAlias = Annotated[
     str,
-    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^:{_CONTROLS}]+(?<!\s)$"),
+    Meta(min_length=1, max_length=255, pattern=rf"^(?!\s)[^:{_CONTROLS}]+(?<!\s)$(?!\n)"),
 ]
 HostName: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$")
+    str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$(?!\n)")
 ]
-Text: TypeAlias = Annotated[str, Meta(pattern=rf"^[^{_CONTROLS}]*$")]
+Text: TypeAlias = Annotated[str, Meta(pattern=rf"^[^{_CONTROLS}]*$(?!\n)")]
 Positive: TypeAlias = Annotated[LooseInt, Meta(ge=1, le=MAX_INT)]
 NotNegative: TypeAlias = Annotated[LooseInt, Meta(ge=0, le=MAX_INT)]
-MetadataKey: TypeAlias = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9\-_:. ]{1,255}$")]
+MetadataKey: TypeAlias = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9\-_:. ]{1,255}$(?!\n)")]
 MetadataValue: TypeAlias = Annotated[str, Meta(max_length=255)]
 
 

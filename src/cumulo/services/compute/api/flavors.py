@@ -22,7 +22,7 @@ _EXTRA_SPECS = "os_compute_api:os-flavor-extra-specs:index"
 _MOST_FACTOR = 3.40282e38
 _Description: TypeAlias = Annotated[Text, Meta(max_length=65535)]
 _Id: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[a-zA-Z0-9. _-]+(?<! )$")
+    str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[a-zA-Z0-9. _-]+(?<! )$(?!\n)")
 ]
 
 

@@ -18,8 +18,8 @@ from cumulo.web import Reply, Routes, since, until
 Call: TypeAlias = _Call[Tools]
 routes = Routes()
 _RULE = "os_compute_api:os-keypairs"
-_OLD_NAME = r"^(?! )[_\- a-zA-Z0-9]+(?<! )$"
-_NEW_NAME = r"^(?! )[_\-@. a-zA-Z0-9]+(?<! )$"
+_OLD_NAME = r"^(?! )[_\- a-zA-Z0-9]+(?<! )$(?!\n)"
+_NEW_NAME = r"^(?! )[_\-@. a-zA-Z0-9]+(?<! )$(?!\n)"
 _OldName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=_OLD_NAME)]
 _NewName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=_NEW_NAME)]
 
