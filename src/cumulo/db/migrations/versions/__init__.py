@@ -1,0 +1,1 @@
+"""The history, in numbered steps; what was released is never changed."""

@@ -1,0 +1,1 @@
+"""Programs for those who work on Cumulo; nothing of it runs in a cloud."""
