@@ -1,0 +1,11 @@
+"""Errors that only images know."""
+
+from cumulo.kit.errors import CloudError, Invalid
+
+
+class InvalidImageData(Invalid):
+    """The bytes are not what they are said to be, or are dangerous."""
+
+
+class NoLongerThere(CloudError):
+    """The image was deleted while its bytes were on their way."""

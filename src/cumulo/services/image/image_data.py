@@ -1,0 +1,209 @@
+"""The bytes of images: how they come in, who may read them.
+
+An upload holds the image in status saving, under an id of its own, and shows every few seconds
+that it is alive.  Bytes are hashed and inspected as they pass; only when all of them are there
+and good does the image become active.  However an upload ends, what it leaves is either an
+active image or a queued one without bytes.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cumulo.auth import Context
+from cumulo.db import Database, Tx, quota
+from cumulo.kit import clock
+from cumulo.kit.errors import Conflict, Forbidden, Invalid, TooLarge
+from cumulo.kit.ids import new_id
+from cumulo.kit.units import MIB, ceil_div
+from cumulo.services.image.digests import ALGORITHM, Digester, Digests
+from cumulo.services.image.drivers.base import ImageStore, Incoming
+from cumulo.services.image.errors import NoLongerThere
+from cumulo.services.image.images import Image, image_visible, require
+from cumulo.services.image.inspection import DISKS, Inspection
+from cumulo.services.image.limits import ImageLimits
+from cumulo.services.image.store import images as store
+from cumulo.work import events
+
+_ALIVE_EVERY_S = 10
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes for an image, and how many the client said there are."""
+
+    image_id: str
+    pieces: Iterable[bytes]
+    size: int | None = None
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What came in."""
+
+    digests: Digests
+    virtual_size: int | None
+
+
+def upload(
+    db: Database, ctx: Context, images: ImageStore, limits: ImageLimits, given: Upload
+) -> None:
+    """Take an image's bytes in; afterwards it is active, or nothing has happened."""
+    upload_id = new_id()
+    image = db.write(_begin, ctx, given.image_id, upload_id, limits)
+    with contextlib.ExitStack() as undo:
+        undo.callback(db.write, _give_up, image, upload_id)
+        incoming = images.begin(image.id, upload_id)
+        undo.callback(incoming.discard)
+        received = _receive(db, image, upload_id, limits, given, incoming)
+        _show_alive(db, image.id, upload_id)
+        incoming.keep()
+        if not db.write(_finish, ctx, image.id, upload_id, received, limits):
+            raise _gone(image.id)
+        undo.pop_all()
+
+
+def readable(tx: Tx, ctx: Context, image_id: str) -> Image:
+    """Return an image whose bytes the caller may read."""
+    image = image_visible(tx, ctx, image_id)
+    if image.status == "deactivated" and not ctx.is_admin:
+        raise Forbidden(
+            "The requested image has been deactivated. Image data download is forbidden."
+        )
+    require(ctx, "download_image", image)
+    return image
+
+
+def has_bytes(image: Image) -> bool:
+    """Say whether there is anything to read."""
+    return image.status in ("active", "deactivated")
+
+
+def pieces(images: ImageStore, image: Image, start: int, length: int) -> Iterator[bytes]:
+    """Yield bytes of an image; one deleted this moment is found missing before the first."""
+    return images.read(image.id, start, length)
+
+
+def end_upload(tx: Tx, image_id: str, upload_id: str) -> bool:
+    """Put an image whose upload is dead back in the queue; say whether it was waiting for it."""
+    image = store.image_find(tx, image_id)
+    return image is not None and _give_up(tx, image, upload_id)
+
+
+def _begin(tx: Tx, ctx: Context, image_id: str, upload_id: str, limits: ImageLimits) -> Image:
+    image = image_visible(tx, ctx, image_id)
+    require(ctx, "upload_image", image)
+    if image.status != "queued":
+        raise _wrong_status(image)
+    missing = [name for name in ("disk_format", "container_format") if not getattr(image, name)]
+    if missing:
+        word = "Property" if len(missing) == 1 else "Properties"
+        raise Invalid(f"{word} {', '.join(missing)} must be set prior to saving data.")
+    alive = {"upload_id": upload_id, "upload_seen_at": clock.timestamp()}
+    if not store.image_move(tx, image_id, to="saving", expected=["queued"], values=alive):
+        raise _wrong_status(image)
+    default = limits.totals()["image_count_uploading"]
+    quota.claim(tx, "image", image.owner or "", "image_count_uploading", 1, default)
+    return image
+
+
+def _receive(
+    db: Database,
+    image: Image,
+    upload_id: str,
+    limits: ImageLimits,
+    given: Upload,
+    incoming: Incoming,
+) -> Received:
+    _check_size(given.size or 0, limits)
+    digester, inspection = Digester(), _inspection(image, limits)
+    size, alive_at = 0, clock.monotonic()
+    with contextlib.closing(digester):
+        for piece in given.pieces:
+            size += len(piece)
+            _check_size(size, limits)
+            if inspection:
+                inspection.feed(piece)
+            digester.update(piece)
+            incoming.write(piece)
+            if clock.monotonic() - alive_at > _ALIVE_EVERY_S:
+                _show_alive(db, image.id, upload_id)
+                alive_at = clock.monotonic()
+        if given.size is not None and size != given.size:
+            raise Invalid(f"Image size is {size} bytes where {given.size} were announced.")
+        virtual_size = inspection.finish() if inspection else None
+        return Received(digests=digester.finish(), virtual_size=virtual_size)
+
+
+def _finish(
+    tx: Tx, ctx: Context, image_id: str, upload_id: str, received: Received, limits: ImageLimits
+) -> bool:
+    before = store.image_find(tx, image_id)
+    digests = received.digests
+    values: dict[str, object] = {
+        "size": digests.size,
+        "virtual_size": received.virtual_size,
+        "checksum": digests.checksum,
+        "os_hash_algo": ALGORITHM,
+        "os_hash_value": digests.os_hash_value,
+        "upload_id": None,
+        "upload_seen_at": None,
+    }
+    if before is None or not store.image_move(
+        tx, image_id, to="active", expected=["saving"], upload_id=upload_id, values=values
+    ):
+        return False
+    owner, default = before.owner or "", limits.totals()["image_size_total"]
+    quota.claim(tx, "image", owner, "image_size_total", ceil_div(digests.size, MIB), default)
+    quota.release(tx, "image", owner, "image_count_uploading", 1)
+    after = store.image_find(tx, image_id)
+    events.record(
+        tx,
+        ctx,
+        resource="image",
+        resource_id=image_id,
+        action="upload",
+        before=before,
+        after=after,
+        project_id=before.owner,
+    )
+    return True
+
+
+def _give_up(tx: Tx, image: Image, upload_id: str) -> bool:
+    nothing = {"upload_id": None, "upload_seen_at": None}
+    moved = store.image_move(
+        tx, image.id, to="queued", expected=["saving"], upload_id=upload_id, values=nothing
+    )
+    if moved:
+        quota.release(tx, "image", image.owner or "", "image_count_uploading", 1)
+    return moved
+
+
+def _show_alive(db: Database, image_id: str, upload_id: str) -> None:
+    if not db.write(store.upload_seen, image_id, upload_id):
+        raise _gone(image_id)
+
+
+def _inspection(image: Image, limits: ImageLimits) -> Inspection | None:
+    if image.container_format not in DISKS or image.disk_format is None:
+        return None
+    return Inspection(image.disk_format, virtual_size_cap=limits.virtual_size_cap)
+
+
+def _check_size(size: int, limits: ImageLimits) -> None:
+    if size > limits.image_size_cap:
+        raise TooLarge(
+            "The incoming image is too large: The provided image is too large. "
+            f"The limit is {limits.image_size_cap} bytes."
+        )
+
+
+def _wrong_status(image: Image) -> Conflict:
+    return Conflict(f"Image status transition from {image.status} to saving is not allowed")
+
+
+def _gone(image_id: str) -> NoLongerThere:
+    return NoLongerThere(
+        f"Image {image_id} could not be found after upload. The image may have been deleted "
+        "during the upload, cleaning up the chunks uploaded."
+    )

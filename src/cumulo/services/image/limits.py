@@ -1,0 +1,34 @@
+"""How large and how many: Glance's limits by Glance's names."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from cumulo.kit.units import GIB
+
+Count = Annotated[int, Meta(ge=-1)]  # -1: no limit
+
+
+class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one image, and all images of one project, may have."""
+
+    image_size_cap: Annotated[int, Meta(ge=1)] = 1024 * GIB
+    virtual_size_cap: Annotated[int, Meta(ge=1)] = 1024 * GIB  # of the disk a guest would see
+    image_property_quota: Count = 128
+    image_tag_quota: Count = 128
+    image_member_quota: Count = 128
+    limit_param_default: Annotated[int, Meta(ge=1)] = 25
+    api_limit_max: Annotated[int, Meta(ge=1)] = 1000
+    upload_timeout_s: Annotated[int, Meta(ge=10)] = 120  # of silence, then an upload is dead
+    # Of a project, where no limit of its own is set:
+    image_size_total: Count = -1  # MiB
+    image_count_total: Count = -1
+    image_count_uploading: Count = -1
+
+    def totals(self) -> dict[str, int]:
+        """Return what a project may have where no limit of its own is set."""
+        return {name: getattr(self, name) for name in TOTALS}
+
+
+TOTALS = ("image_size_total", "image_count_total", "image_count_uploading")

@@ -1,0 +1,1 @@
+"""Tables of images and the statements over them."""

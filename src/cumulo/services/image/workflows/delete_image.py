@@ -1,0 +1,42 @@
+"""Removing the bytes of an image that is already unknown."""
+
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from cumulo.auth import Context
+from cumulo.db import Tx
+from cumulo.services.image import images
+from cumulo.services.image.drivers.base import ImageStore
+from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow, start
+
+
+class DeleteImage(msgspec.Struct, frozen=True):
+    """Which image is gone."""
+
+    image_id: str
+
+
+class Tools(Protocol):
+    """What the steps need of the process they run in."""
+
+    @property
+    def images(self) -> ImageStore: ...  # noqa: D102
+
+
+Run: TypeAlias = _Run[DeleteImage, Tools]
+
+
+def remove_bytes(run: Run) -> None:
+    """Take the bytes off the disk; an upload still under way removes its own."""
+    run.tools.images.delete(run.params.image_id)
+
+
+DELETE_IMAGE = Workflow("image.delete", DeleteImage, [Step(remove_bytes)])
+
+
+def delete_image(tx: Tx, ctx: Context, image_id: str) -> None:
+    """Make an image unknown now and let its bytes be removed, whatever happens to this process."""
+    gone = images.delete_image(tx, ctx, image_id)
+    start(tx, DELETE_IMAGE, DeleteImage(gone.id), ctx=ctx, subject=f"image/{gone.id}")
