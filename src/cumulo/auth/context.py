@@ -65,6 +65,8 @@ class Context:
         return {
             "project_id": self.project_id,
             "tenant_id": self.project_id,
+            "owner": self.project_id,
+            "member_id": self.project_id,
             "user_id": self.user_id,
             "domain_id": self.domain_id,
         }

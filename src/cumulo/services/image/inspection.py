@@ -4,6 +4,8 @@ Never ask QEMU: it believes what an image says of itself, and an image can say "
 in /etc/shadow".  oslo.utils' inspectors, written for this, look at the bytes only.
 """
 
+from collections.abc import Callable
+
 from oslo_utils.imageutils import format_inspector
 
 from cumulo.services.image.errors import InvalidImageData
@@ -18,6 +20,10 @@ _MAY_BE = {
     "aki": {"raw", "gpt"},
     "ploop": {"raw"},
 }
+# The inspectors see this much at once, so that no way of cutting the bytes hides a header.
+_HEAD = 1 << 20
+_SECTOR = 512
+_VMDK_TEXT = b"# disk descriptorfile"
 
 
 class Inspection:
@@ -25,49 +31,78 @@ class Inspection:
 
     def __init__(self, disk_format: str, *, virtual_size_cap: int) -> None:
         self._declared, self._cap = disk_format, virtual_size_cap
-        expected = disk_format if disk_format not in _MAY_BE else None
-        self._piece = b""
-        self._wrapper = format_inspector.InspectWrapper(self, expected_format=expected)
-        self._decided = False
-
-    def __next__(self) -> bytes:
-        return self._piece
+        kinds = format_inspector.ALL_FORMATS.items()
+        self._inspectors = {name: kind() for name, kind in kinds if name != "raw"}
+        self._head: bytearray | None = bytearray()
+        self._size = 0
+        self._is_decided = False
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes."""
-        self._piece = piece
-        try:
-            next(self._wrapper)
-            formats = None if self._decided else self._wrapper.formats
-        except Exception as error:  # the inspectors' own errors are of many kinds
-            raise InvalidImageData(self._unlike(str(error))) from error
-        if formats is not None:
-            self._decided = True
-            self._check(formats)
+        self._size += len(piece)
+        if self._head is not None:
+            self._head += piece
+            if len(self._head) >= _HEAD:
+                self._take_head()
+        elif not self._is_decided:
+            self._eat(piece)
+        if self._head is None and not self._is_decided:
+            self._check_so_far()
 
     def finish(self) -> int:
         """Take the end of the bytes; return the size of the disk that a guest would see."""
-        self._wrapper.close()
-        return self._check(self._wrapper.formats or [])
+        if self._head is not None:
+            self._take_head()
+        for inspector in self._inspectors.values():
+            inspector.finish()
+        return self._check()
 
-    def close(self) -> None:
-        """Do nothing: what the wrapper closes is this."""
+    def _take_head(self) -> None:
+        # Inspectors wait for a whole sector; what is shorter must not pass for that alone.
+        head = bytes(self._head or b"").ljust(_SECTOR, b"\0")
+        self._head = None
+        if head.lstrip().lower().startswith(_VMDK_TEXT):
+            raise InvalidImageData("Image failed safety checks of vmdk: it is a descriptor only")
+        self._eat(head)
 
-    def _check(self, formats: "list[format_inspector.FileInspector]") -> int:
-        found = {str(one): one for one in formats}
+    def _eat(self, piece: bytes) -> None:
+        """Show the bytes to the inspectors that still may match, and drop those that do not."""
+        for name, inspector in list(self._inspectors.items()):
+            try:
+                inspector.eat_chunk(piece)
+                if inspector.complete and not inspector.format_match:
+                    del self._inspectors[name]
+            except Exception:  # noqa: BLE001 - inspectors fail in many ways on what is not theirs
+                del self._inspectors[name]
+
+    def _check_so_far(self) -> None:
+        if self._declared not in _MAY_BE and self._declared not in self._inspectors:
+            raise InvalidImageData(self._unlike("raw"))
+        if all(inspector.complete for inspector in self._inspectors.values()):
+            self._check()
+            self._is_decided = True
+
+    def _check(self) -> int:
+        found = {name: i for name, i in self._inspectors.items() if _or_none(_matches, i)}
         if found.keys() == {"iso", "gpt"}:
             # A CD that also boots from a USB stick begins with a partition table.
             del found["gpt"]
-        if len(found) != 1:
+        if len(found) > 1:
             raise InvalidImageData(self._unlike(f"multiple formats: {', '.join(sorted(found))}"))
-        ((name, inspector),) = found.items()
+        name, inspector = next(iter(found.items()), ("raw", None))
         if name not in _MAY_BE.get(self._declared, {self._declared}):
             raise InvalidImageData(self._unlike(name))
-        self._check_safety(name, inspector)
-        size = int(inspector.actual_size if name in ("raw", "gpt") else self._virtual(inspector))
+        if inspector is not None:
+            self._check_safety(name, inspector)
+        size = self._size
+        if inspector is not None and name != "gpt":
+            told = _or_none(_virtual_size, inspector)
+            if told is None:
+                raise InvalidImageData(self._unlike(f"{name} with a broken header"))
+            size = told
         if size > self._cap:
             raise InvalidImageData(
-                f"Image virtual size {size} is larger than the limit of {self._cap} bytes."
+                f"Image virtual size {size} is larger than the limit of {self._cap} bytes"
             )
         return size
 
@@ -83,13 +118,26 @@ class Inspection:
                 told = "; ".join(f"{check}: {why}" for check, why in sorted(failures.items()))
                 raise InvalidImageData(f"Image failed safety checks of {name}: {told}") from error
         except format_inspector.ImageFormatError as error:
-            raise InvalidImageData(self._unlike(str(error))) from error
-
-    def _virtual(self, inspector: "format_inspector.FileInspector") -> int:
-        try:
-            return int(inspector.virtual_size)
-        except Exception as error:  # a header that lies about where its own fields are
-            raise InvalidImageData(self._unlike(str(error))) from error
+            raise InvalidImageData(self._unlike(f"{name}: {error}")) from error
 
     def _unlike(self, found: str) -> str:
         return f"Image disk_format {self._declared} does not match stream data {found}"
+
+
+def _matches(inspector: "format_inspector.FileInspector") -> bool:
+    return bool(inspector.format_match)
+
+
+def _virtual_size(inspector: "format_inspector.FileInspector") -> int:
+    return int(inspector.virtual_size)
+
+
+def _or_none(
+    ask: "Callable[[format_inspector.FileInspector], int]",
+    inspector: "format_inspector.FileInspector",
+) -> int | None:
+    """Ask an inspector; a header that lies about where its fields are makes it fail anyhow."""
+    try:
+        return ask(inspector)
+    except Exception:  # noqa: BLE001 - see above
+        return None

@@ -1,0 +1,14 @@
+"""The Image API v2."""
+
+from cumulo.services.image.api import discovery, image_data, images, members, schemas
+from cumulo.services.image.errors import InvalidImageData, NoLongerThere
+from cumulo.web.faults import PAGE, Family
+
+FAMILY = Family(PAGE.spell, {**PAGE.status, InvalidImageData: 415, NoLongerThere: 410})
+OPERATIONS = [
+    *discovery.routes.operations,
+    *images.routes.operations,
+    *image_data.routes.operations,
+    *members.routes.operations,
+    *schemas.routes.operations,
+]

@@ -1,0 +1,36 @@
+"""Who may do what with images, by Glance's names."""
+
+_OWNER = "rule:context_is_admin or (role:member and project_id:%(project_id)s)"
+_SEEN = (
+    "(project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s "
+    "or 'public':%(visibility)s or 'shared':%(visibility)s)"
+)
+_OWNER_OR_MEMBER = (
+    "rule:context_is_admin or role:reader and "
+    "(project_id:%(project_id)s or project_id:%(member_id)s)"
+)
+
+RULES: dict[str, str] = {
+    "context_is_admin": "role:admin",
+    "service_api": "role:service or role:admin",
+    "add_image": (
+        "rule:context_is_admin or "
+        "(role:member and project_id:%(project_id)s and project_id:%(owner)s)"
+    ),
+    "get_image": f"rule:context_is_admin or (role:reader and {_SEEN})",
+    "get_images": "rule:context_is_admin or (role:reader and project_id:%(project_id)s)",
+    "modify_image": _OWNER,
+    "delete_image": _OWNER,
+    "publicize_image": "rule:context_is_admin",
+    "communitize_image": _OWNER,
+    "upload_image": _OWNER,
+    "download_image": f"rule:context_is_admin or (role:member and {_SEEN})",
+    "deactivate": _OWNER,
+    "reactivate": _OWNER,
+    "add_member": _OWNER,
+    "delete_member": _OWNER,
+    "get_member": _OWNER_OR_MEMBER,
+    "get_members": _OWNER_OR_MEMBER,
+    "modify_member": "rule:context_is_admin or (role:member and project_id:%(member_id)s)",
+    "stores_info_detail": "rule:context_is_admin or rule:service_api",
+}
