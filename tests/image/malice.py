@@ -61,6 +61,12 @@ def vhd(virtual_size: int = GIB) -> bytes:
     return footer.ljust(4096, b"\0")
 
 
+def vhdx() -> bytes:
+    """Build a VHDX that does not tell its size where inspectors find it."""
+    table = struct.pack("<IIII", 0x69676572, 0, 0, 0)
+    return (b"vhdxfile".ljust(192 * 1024, b"\0") + table).ljust(1 << 19, b"\0")
+
+
 def qed() -> bytes:
     return b"QED\0".ljust(4096, b"\0")
 

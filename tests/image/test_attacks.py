@@ -36,6 +36,8 @@ REFUSED = {
     "qcow2 of version 1": ("qcow2", malice.qcow2(version=1), "Unsupported qcow2 version"),
     "qcow2 of 16 EiB": ("qcow2", malice.qcow2(virtual_size=2**64 - 1), "virtual size"),
     "vdi of 1 TiB and a byte": ("vdi", malice.vdi(TIB + 1), "virtual size"),
+    "vhdx of a size unknown": ("vhdx", malice.vhdx(), "broken header"),
+    "qcow2 of no size": ("qcow2", malice.qcow2(virtual_size=0), "broken header"),
     "vmdk that is a descriptor": ("vmdk", malice.vmdk_text(), "descriptor only"),
     "vmdk descriptor as raw": ("raw", malice.vmdk_text(), "descriptor only"),
     "vmdk with a flat extent": ("vmdk", malice.vmdk_sparse("monolithicFlat"), "Unsupported"),

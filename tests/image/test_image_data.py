@@ -164,9 +164,7 @@ def caller() -> Context:
     return Context(user_id="ann", project_id="p1", roles=roles, policy=Policy(RULES))
 
 
-def receive(
-    tools: ImageTools, caller: Context, image_id: str, pieces: Iterator[bytes]
-) -> None:
+def receive(tools: ImageTools, caller: Context, image_id: str, pieces: Iterator[bytes]) -> None:
     given = image_data.Upload(image_id=image_id, pieces=pieces)
     image_data.upload(tools.db, caller, tools.images, tools.image_limits, given)
 

@@ -139,9 +139,7 @@ def test_hidden_images_are_listed_when_asked_for(ann: Client) -> None:
     assert show(ann, image_id)["os_hidden"] is True
 
 
-def test_each_project_sees_its_own_and_the_public(
-    ann: Client, ben: Client, root: Client
-) -> None:
+def test_each_project_sees_its_own_and_the_public(ann: Client, ben: Client, root: Client) -> None:
     create(root, name="public", visibility="public")
     create(ann, name="shared")
     create(ann, name="private", visibility="private")

@@ -40,13 +40,18 @@ class Inspection:
     def feed(self, piece: bytes) -> None:
         """Take the next bytes."""
         self._size += len(piece)
-        if self._head is not None:
-            self._head += piece
-            if len(self._head) >= _HEAD:
+        rest = piece
+        while rest and not self._is_decided:
+            if self._head is not None:
+                missing = _HEAD - len(self._head)
+                self._head += rest[:missing]
+                rest = rest[missing:]
+                if len(self._head) < _HEAD:
+                    return
                 self._take_head()
-        elif not self._is_decided:
-            self._eat(piece)
-        if self._head is None and not self._is_decided:
+            else:
+                self._eat(rest[:_HEAD])
+                rest = rest[_HEAD:]
             self._check_so_far()
 
     def finish(self) -> int:
@@ -97,7 +102,7 @@ class Inspection:
         size = self._size
         if inspector is not None and name != "gpt":
             told = _or_none(_virtual_size, inspector)
-            if told is None:
+            if not told:
                 raise InvalidImageData(self._unlike(f"{name} with a broken header"))
             size = told
         if size > self._cap:

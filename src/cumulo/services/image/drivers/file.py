@@ -81,7 +81,10 @@ class _IncomingFile:
         self._written = self._flushed = 0
         self._kept = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(path, flags, 0o640)
+        try:
+            self._descriptor = os.open(path, flags, 0o640)
+        except OSError as error:
+            raise _told(error) from error
 
     def write(self, piece: bytes) -> None:
         """Add bytes at the end."""
