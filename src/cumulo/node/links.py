@@ -77,7 +77,11 @@ def remove_namespace(name: str) -> None:
 def remove(device: str) -> None:
     """Remove a link, or find it gone."""
     if exists(device):
-        change([f"link delete {device}"])
+        try:
+            change([f"link delete {device}"])
+        except Unavailable:
+            if exists(device):  # else it went with its other end, in a namespace that ended
+                raise
 
 
 def addresses(device: str, namespace: str | None = None) -> set[str]:
