@@ -165,19 +165,27 @@ def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
 
 def roles_on(tx: Tx, user_id: str, scope: Scope) -> list[Role]:
     """Return the roles that a user has on a scope, however it came to them."""
-    held = {one.role_id for one in assignment_list(tx, *_held(tx, user_id, scope))}
+    target = project_find(tx, scope.id) if scope.kind == "project" else None
+    return _roles(tx, of_actors(user_id, group_ids_of(tx, user_id)), scope, target)
+
+
+def _roles(
+    tx: Tx, mine: sa.ColumnElement[bool], scope: Scope, target: Project | None
+) -> list[Role]:
+    where = [mine]
+    if scope.kind == "project":
+        where.append(reaching(scope.id, _above(tx, target), target.domain_id if target else None))
+    else:
+        where += [on_target(scope.kind, scope.id or SYSTEM), is_inherited(False)]
+    held = {one.role_id for one in assignment_list(tx, *where)}
     return Implications(tx).effective(held) if held else []
 
 
-def _held(tx: Tx, user_id: str, scope: Scope) -> list[sa.ColumnElement[bool]]:
-    mine = of_actors(user_id, group_ids_of(tx, user_id))
-    if scope.kind == "project":
-        project = project_find(tx, scope.id)
-        parents = project_parents(tx, project) if project else []
-        above = [parent.id for parent in parents if not parent.is_domain]
-        return [mine, reaching(scope.id, above, project.domain_id if project else None)]
-    target_id = SYSTEM if scope.kind == "system" else scope.id
-    return [mine, on_target(scope.kind, target_id), is_inherited(False)]
+def _above(tx: Tx, project: Project | None) -> list[str]:
+    """Return the projects above one; most stand directly under their domain."""
+    if project is None or project.parent_id == project.domain_id:
+        return []
+    return [parent.id for parent in project_parents(tx, project) if not parent.is_domain]
 
 
 def _worth(tx: Tx, payload: _Payload) -> Token:
@@ -191,7 +199,9 @@ def _worth(tx: Tx, payload: _Payload) -> Token:
     for one in (user, user_domain, target, target_domain):
         if one is not None and not (one.enabled and one.tokens_since <= payload.generation):
             raise unknown_caller()
-    roles = roles_on(tx, user.id, scope) if scope.kind != "unscoped" else []
+    group_ids = group_ids_of(tx, user.id)
+    mine = of_actors(user.id, group_ids)
+    roles = _roles(tx, mine, scope, target) if scope.kind != "unscoped" else []
     if scope.kind != "unscoped" and not roles:
         raise unknown_caller()
     return Token(
@@ -205,7 +215,7 @@ def _worth(tx: Tx, payload: _Payload) -> Token:
         target=target,
         target_domain=target_domain,
         roles=tuple(roles),
-        group_ids=tuple(group_ids_of(tx, user.id)),
+        group_ids=tuple(group_ids),
     )
 
 
