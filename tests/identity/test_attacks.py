@@ -1,9 +1,10 @@
 """What was once done to identity services and must not be done to this one.
 
-Each test names the class of advisories that it guards against, as OpenStack numbers them.
+Each test names, where there is one, the advisories that it guards against by OpenStack's number.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from cumulo.db import Database
 from cumulo.kit import clock
 from cumulo.services.identity import public
 from cumulo.work.tables import event
@@ -23,6 +25,9 @@ from tests.identity.conftest import (
     made,
     on_project,
 )
+from tests.stores import db, servers
+
+__all__ = ["db", "servers"]  # fixtures: these tests run on every kind of database
 
 
 class Victim:
@@ -289,8 +294,8 @@ def test_a_forged_token_is_no_token(cloud: Cloud, token: str) -> None:
     assert Client(cloud.edge, token).get("/v3/users").status == 401
 
 
-def test_a_token_of_another_cloud_is_no_token(cloud: Cloud, empty_db: Any, tmp_path: Any) -> None:
-    other = type(cloud.db)(f"sqlite:///{tmp_path}/other.db")
+def test_a_token_of_another_cloud_is_no_token(cloud: Cloud, tmp_path: Path) -> None:
+    other = Database(f"sqlite:///{tmp_path}/other.db")
     other.create_all()
     tools = public.new_tools(other, SETTINGS)
     public.bootstrap(other, tools, public.Bootstrap("secret", "demo-secret"))

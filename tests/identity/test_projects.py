@@ -178,3 +178,14 @@ def test_what_refers_to_a_project_goes_with_it(cloud: Cloud, admin: Client) -> N
     assert admin.delete(f"/v3/projects/{project}").status == 204
     assert "default_project_id" not in admin.get(f"/v3/users/{ann}").json()["user"]
     assert admin.get(f"/v3/role_assignments?user.id={ann}").json()["role_assignments"] == []
+
+
+def test_a_tag_cannot_break_a_header(admin: Client) -> None:
+    project = made(admin, "project", {"name": "lab"})["id"]
+    assert admin.put(f"/v3/projects/{project}/tags/a%0d%0aX-Evil:%20b").status == 400
+    assert admin.get(f"/v3/projects/{project}/tags").json()["tags"] == []
+    added = admin.put(f"/v3/projects/{project}/tags/a%20b%C3%A9")
+    assert added.headers["location"].endswith("/tags/a%20b%C3%A9")
+    assert made(admin, "project", {"name": "x", "tags": ["é b"]})["tags"] == ["é b"]
+    assert admin.post("/v3/projects", {"project": {"name": "y", "tags": ["a\n"]}}).status == 400
+    assert admin.post("/v3/projects", {"project": {"name": "y", "domain_id": "a\n"}}).status == 400

@@ -1,5 +1,7 @@
 """Projects and their tags."""
 
+from urllib.parse import quote
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -193,7 +195,7 @@ def add_tag(call: Call, project_id: str, value: str) -> Reply:
     """Put a tag on a project."""
     body, _ = split(TagsBody, {"tags": [value]})
     call.db.write(projects.tag_add, call.ctx, project_id, body.tags[0])
-    return Reply(headers={"Location": f"{call.url}{call.path}"})
+    return Reply(headers={"Location": f"{call.url}{quote(call.path)}"})
 
 
 @routes.delete(

@@ -24,9 +24,9 @@ T = TypeVar("T")
 Attributes: TypeAlias = dict[str, Any]
 Name64 = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
 Name255 = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+\Z")]
 Description = Annotated[str, Meta(max_length=255)]
-Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
+Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/\r\n]*\Z")]
 
 _COMPARATORS = re.compile(r"(\w+)__(i?)(contains|startswith|endswith)")
 _FALSE = {"0", "false", "no", "n", "off"}
