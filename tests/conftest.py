@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cumulo.db import Database
+from tests.stores import servers as servers
 
 
 @pytest.fixture

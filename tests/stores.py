@@ -13,29 +13,28 @@ from tests.servers import SERVERS, NotInstalled
 KINDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.real) for kind in SERVERS)]
 
 
-@pytest.fixture(scope="session")
-def servers() -> Iterator[dict[str, str]]:
-    """Hold the URLs of the servers that some test has needed so far, until the end."""
-    with ExitStack() as stack:
-        yield _Started(stack)
-
-
-class _Started(dict[str, str]):
-    """Starts a server when it is first asked for."""
+class Servers(dict[str, str]):
+    """The URLs of servers; one is started when it is first asked for."""
 
     def __init__(self, stack: ExitStack) -> None:
         super().__init__()
         self._stack = stack
+        self.tables: dict[str, set[str]] = {}  # what each has: making tables takes seconds
 
     def __missing__(self, kind: str) -> str:
         self[kind] = self._stack.enter_context(SERVERS[kind]())
         return self[kind]
 
 
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Hold the URLs of the servers that some test has needed so far, until the end."""
+    with ExitStack() as stack:
+        yield Servers(stack)
+
+
 @pytest.fixture(params=KINDS)
-def db(
-    request: pytest.FixtureRequest, servers: dict[str, str], tmp_path: Path
-) -> Iterator[Database]:
+def db(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Database]:
     """Yield an empty database with every table that the test imports, of each kind in turn."""
     url = f"sqlite:///{tmp_path}/cumulo.db"
     if request.param != "sqlite":
@@ -44,7 +43,10 @@ def db(
         except NotInstalled as missing:
             pytest.skip(f"{request.param} is not installed: {missing}")
     database = Database(url)
-    database.create_all()
+    wanted = set(metadata.tables)
+    if request.param == "sqlite" or servers.tables.get(request.param) != wanted:
+        database.create_all()
+        servers.tables[request.param] = wanted
     yield database
     if request.param != "sqlite":
         database.write(_empty)

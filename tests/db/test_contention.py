@@ -1,6 +1,5 @@
 """Many writers on one file: every change is kept and nobody hears that it is locked."""
 
-import multiprocessing
 import multiprocessing.synchronize
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 from cumulo.db import Database, Tx, quota
 from cumulo.db.quota import quota_limit, quota_usage
 from cumulo.db.statements import insert_absent
+from tests.processes import CONTEXT, side_by_side
 
 THREADS, PROCESSES, EACH = 4, 3, 15
 
@@ -39,15 +39,9 @@ def test_threads(db: Database) -> None:
 
 
 def test_processes_that_all_open_a_new_file_at_once(empty_db: Database) -> None:
-    context = multiprocessing.get_context("spawn")
-    go = context.Barrier(PROCESSES)
+    go = CONTEXT.Barrier(PROCESSES)
     url = str(empty_db.engine.url)
-    others = [context.Process(target=write_from_process, args=(url, go)) for _ in range(PROCESSES)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join()
-    assert [other.exitcode for other in others] == [0] * PROCESSES
+    assert side_by_side(PROCESSES, write_from_process, url, go) == [0] * PROCESSES
     used = empty_db.read(quota.usage, "compute", "p", ["cores"])
     assert used == {"cores": PROCESSES * THREADS * EACH}
 

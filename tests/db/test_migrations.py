@@ -1,8 +1,7 @@
 """The history of the database leads to the tables as they are, on every kind of server."""
 
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import sqlalchemy as sa
 from cumulo.db import Database, Tx, metadata, migrations
 from cumulo.db.types import UtcDateTime, long_text, text_key
 from cumulo.kit.errors import Conflict
-from tests.stores import KINDS
+from tests.processes import side_by_side
+from tests.stores import KINDS, Servers
 from tools.make_migration import import_tables, write_step
 
 import_tables()
@@ -20,13 +20,14 @@ import_tables()
 
 @pytest.fixture(params=KINDS)
 def new_db(
-    request: pytest.FixtureRequest, servers: dict[str, str], empty_db: Database
+    request: pytest.FixtureRequest, servers: Servers, empty_db: Database
 ) -> Iterator[Database]:
     """A database without tables, of each kind in turn."""
     if request.param == "sqlite":
         yield empty_db
         return
     db = Database(servers[request.param])
+    servers.tables.pop(request.param, None)
     db.write(drop_all)
     yield db
     db.write(drop_all)
@@ -171,16 +172,6 @@ def upgrade_in_a_process(url: str) -> None:
     migrations.upgrade(Database(url))
 
 
-def in_processes(work: Callable[[str], None], url: str) -> list[int | None]:
-    context = multiprocessing.get_context("fork")
-    others = [context.Process(target=work, args=(url,)) for _ in range(3)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join()
-    return [other.exitcode for other in others]
-
-
 def test_processes_that_start_together_make_the_tables_once(empty_db: Database) -> None:
-    assert in_processes(upgrade_in_a_process, str(empty_db.engine.url)) == [0, 0, 0]
+    assert side_by_side(3, upgrade_in_a_process, str(empty_db.engine.url)) == [0, 0, 0]
     assert empty_db.read(shape).keys() == metadata.tables.keys()

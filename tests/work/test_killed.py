@@ -1,6 +1,5 @@
 """A worker process is killed for real, between and within steps; its successor goes on at once."""
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from cumulo.db import Database
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Worker, Workflow, runs, start
+from tests.processes import side_by_side
 
 STEPS = ["one", "two", "three"]
 
@@ -66,12 +66,8 @@ def test_killed_at_any_step_the_run_is_carried_to_its_end(
     db: Database, tmp_path: Path, at: str, *, after: bool
 ) -> None:
     run_id = db.write(start, FLOW, Die(at, after))
-    context = multiprocessing.get_context("fork")
-    db.close()
-    victim = context.Process(target=carry_on, args=(str(db.engine.url), tmp_path))
-    victim.start()
-    victim.join()
-    assert victim.exitcode == -signal.SIGKILL
+    url = db.engine.url.render_as_string(hide_password=False)
+    assert side_by_side(1, carry_on, url, tmp_path) == [-signal.SIGKILL]
 
     worker = Worker(db, [FLOW], tmp_path)
     assert worker.run_pending() == 0  # it is leased to the dead
