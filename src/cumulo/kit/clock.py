@@ -60,7 +60,8 @@ def monotonic() -> float:
 
 def iso_z(moment: datetime) -> str:
     """Spell a time as compute, image and network do: whole seconds and a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # isoformat takes half of strftime's time, and lists hold thousands of these.
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def iso_micro_z(moment: datetime) -> str:

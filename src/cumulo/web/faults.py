@@ -130,8 +130,22 @@ def _typed(problem: Problem) -> tuple[bytes, str]:
     message, rule = problem.message, problem.data.get("rule")
     if problem.status == 403 and rule:
         message = f"rule:{rule} is disallowed by policy"
+    elif "reason" in problem.data and "field" in problem.data:
+        message = _attribute_words(str(problem.data["field"]), str(problem.data["reason"]))
     kind = str(problem.data.get("type") or _TYPES.get(problem.status, "NeutronException"))
     return _json({"NeutronError": {"type": kind, "message": message, "detail": ""}})
+
+
+def _attribute_words(path: str, reason: str) -> str:
+    """Say what is wrong with a body as network does: by the attribute, without the path to it."""
+    name = reason.partition("`")[2].rpartition("`")[0]
+    if reason.startswith("Object contains unknown field"):
+        return f"Unrecognized attribute(s) '{name}'"
+    if reason.startswith("Object missing required field"):
+        if not path:
+            return f"Unable to find '{name}' in request body"
+        return f"Failed to parse request. Required attribute '{name}' not specified"
+    return f"Invalid input for {path.rpartition('.')[2] or 'body'}. Reason: {reason}."
 
 
 def _page(problem: Problem) -> tuple[bytes, str]:

@@ -18,13 +18,16 @@ from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
-from cumulo.services.network.store import allocations, changes, sharing, standard, tables
+from cumulo.services.network.store import allocations, changes, listing, sharing, standard, tables
 from cumulo.services.network.store import floatingips as store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store.floatingips import FloatingIp
+from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import FixedIp
 
 OWNER = "network:floatingip"
@@ -266,3 +269,40 @@ def delete_floatingip(tx: Tx, floatingip: FloatingIp) -> None:
         discard_port(tx, port)
     quotas.give_back(tx, floatingip.project_id, "floatingip")
     changes.mark(tx, "router", [floatingip.router_id] if floatingip.router_id else [])
+
+
+class Details(msgspec.Struct, frozen=True):
+    """A floating IP with what is kept outside of its row."""
+
+    floatingip: FloatingIp
+    port: Port | None  # where it leads
+    tags: list[str]
+
+
+_SHAPE = listing.Shape(
+    tables.floatingip,
+    listing.columns_of(
+        tables.floatingip,
+        "floating_network_id",
+        "floating_ip_address",
+        "port_id",
+        "fixed_ip_address",
+        "router_id",
+        "status",
+    ),
+)
+
+
+def list_floatingips(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
+    """Return the floating IPs the caller may know of."""
+    rows = listing.rows(tx, _SHAPE, sharing.owned(tables.floatingip, viewer(ctx)), wanted)
+    return details(tx, [FloatingIp(**row._mapping) for row in rows])
+
+
+def details(tx: Tx, floatingips: Sequence[FloatingIp]) -> list[Details]:
+    """Return the floating IPs with the ports they lead to, and tags."""
+    found = port_store.ports_by_id(tx, {one.port_id for one in floatingips if one.port_id})
+    words = tag_store.tags_map(tx, [one.id for one in floatingips])
+    return [
+        Details(one, found.get(one.port_id or ""), words.get(one.id, [])) for one in floatingips
+    ]

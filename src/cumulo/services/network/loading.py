@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 from cumulo.db import Tx
-from cumulo.services.network import plans, ports
+from cumulo.services.network import plans, port_views
 from cumulo.services.network.drivers.base import (
     NetworkPlan,
     PortPlan,
@@ -59,7 +59,7 @@ def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     found = port_store.ports_by_id(tx, ids).values()
     plugged = [port for port in found if port.device_owner != UNPLUGGED]
     legs = router_store.legs_of_ports(tx, [port.id for port in plugged])
-    details = ports.details(tx, plugged)
+    details = port_views.details(tx, plugged)
     return [plans.port_plan(detail, legs.get(detail.port.id)) for detail in details]
 
 

@@ -1,8 +1,12 @@
 """Networks: what may be done with them and what follows."""
 
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.auth import Context
@@ -10,16 +14,18 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals, segments, tags, zones
+from cumulo.services.network import quotas, rbac_policies, refusals, segments, tags, zones
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, LooseInt, Text
-from cumulo.services.network.store import changes, sharing, standard, tables
+from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import networks as store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store import tags as tag_store
+from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.networks import Network, Segment
 
 MIN_MTU = 68
@@ -106,7 +112,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
         if wanted:
-            sharing.grant(tx, project_id, network_id, action)
+            rbac_policies.grant(tx, settings, network, action, project_id)
     changes.mark(tx, "network", [network_id])
     return network
 
@@ -147,44 +153,23 @@ def update_network(
     if "mtu" in values:
         segment = Segment(network.network_type)
         values["mtu"] = _mtu(settings, segment, values["mtu"])
-    if wanted.shared is not UNSET:
-        _share(tx, network, wanted.shared)
-    if wanted.external is not UNSET and wanted.external != network.external:
-        _open(tx, network, wanted.external)
+    for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
+        if wish is True:
+            rbac_policies.grant(tx, settings, network, action, network.project_id)
+        elif wish is False:
+            rbac_policies.revoke(tx, network, action)
+    if wanted.external is False and network.external and router_store.gateways_on(tx, network.id):
+        raise Conflict(
+            f"External network {network.id} cannot be updated to be made non-external, since it "
+            "has existing gateway ports.",
+            type="ExternalNetworkInUse",
+        )
     if not standard.change(tx, tables.network, network.id, revision=revision, **values):
         raise LostRace
     changes.mark(tx, "network", [network.id])
     if "mtu" in values:
         changes.mark(tx, "router", router_store.routers_on_network(tx, network.id))
     return network_get(tx, network.id)
-
-
-def _share(tx: Tx, network: Network, shared: bool) -> None:
-    if shared:
-        sharing.grant(tx, network.project_id, network.id, sharing.SHARED)
-        return
-    users = port_store.foreign_projects(tx, network.id, network.project_id)
-    users -= sharing.targets(tx, network.id, sharing.SHARED)
-    if users:
-        raise Conflict(
-            f"Unable to reconfigure sharing settings for network {network.id}. "
-            "Multiple projects are using it.",
-            type="InvalidSharedSetting",
-        )
-    sharing.revoke(tx, network.id, sharing.SHARED)
-
-
-def _open(tx: Tx, network: Network, external: bool) -> None:
-    if external:
-        sharing.grant(tx, network.project_id, network.id, sharing.EXTERNAL)
-        return
-    if router_store.gateways_on(tx, network.id):
-        raise Conflict(
-            f"External network {network.id} cannot be updated to be made non-external, since "
-            "it has existing gateway ports.",
-            type="ExternalNetworkInUse",
-        )
-    sharing.revoke(tx, network.id, sharing.EXTERNAL)
 
 
 def delete_network(tx: Tx, network: Network) -> None:
@@ -204,9 +189,64 @@ def delete_network(tx: Tx, network: Network) -> None:
         subnet_store.subnet_delete(tx, subnet.id)
         quotas.give_back(tx, subnet.project_id, "subnet")
     store.segment_delete(tx, network.id)
-    sharing.forget(tx, network.id)
+    rbac_policies.forget(tx, network.id)
     tags.forget(tx, network.id)
     if not standard.remove(tx, tables.network, network.id):
         raise refusals.network_not_found(network.id)
     quotas.give_back(tx, network.project_id, "network")
     changes.mark(tx, "network", [network.id])
+
+
+class Details(msgspec.Struct, frozen=True):
+    """A network with what is kept outside of its row."""
+
+    network: Network
+    subnets: list[str]
+    shared: bool
+    tags: list[str]
+
+
+_SHAPE = listing.Shape(
+    tables.network,
+    {
+        **listing.columns_of(tables.network, "name", "admin_state_up", "status", "mtu"),
+        "router:external": tables.network.c.external,
+        "port_security_enabled": tables.network.c.port_security_enabled,
+        "provider:network_type": tables.network.c.network_type,
+        "provider:physical_network": tables.network.c.physical_network,
+        "provider:segmentation_id": tables.network.c.segmentation_id,
+    },
+)
+
+
+def list_networks(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
+    """Return the networks the caller may know of."""
+    eyes = viewer(ctx)
+
+    def shared(values: list[str]) -> sa.ColumnElement[bool]:
+        condition = sharing.shared_condition(eyes.project_id)
+        asked = {listing.truth(value) for value in values}
+        return sa.or_(*(condition if one else sa.not_(condition) for one in asked))
+
+    shape = dataclasses.replace(_SHAPE, special={"shared": shared})
+    rows = listing.rows(tx, shape, sharing.networks_seen(eyes), wanted)
+    return details(tx, ctx, [Network(**row._mapping) for row in rows])
+
+
+def is_shared(tx: Tx, ctx: Context, network: Network) -> bool:
+    """Say whether the caller may use the network without owning it."""
+    return bool(sharing.shared_with(tx, ctx.project_id or "", [network.id]))
+
+
+def details(tx: Tx, ctx: Context, networks: Sequence[Network]) -> list[Details]:
+    """Return the networks with their subnets, tags, and whether the caller may use them."""
+    ids = [network.id for network in networks]
+    subnets: defaultdict[str, list[str]] = defaultdict(list)
+    for network_id, subnet_id in subnet_store.subnet_ids_of(tx, ids):
+        subnets[network_id].append(subnet_id)
+    shared = sharing.shared_with(tx, ctx.project_id or "", ids)
+    words = tag_store.tags_map(tx, ids)
+    return [
+        Details(network, subnets[network.id], network.id in shared, words.get(network.id, []))
+        for network in networks
+    ]

@@ -18,7 +18,7 @@ from cumulo.services.network.drivers.base import (
     SecurityGroupPlan,
     SubnetPlan,
 )
-from cumulo.services.network.ports import Details
+from cumulo.services.network.port_views import Details
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp

@@ -24,7 +24,7 @@ from cumulo.services.network.addresses import FixedIpSpec, Holder
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, Text
-from cumulo.services.network.store import allocations, changes, sharing
+from cumulo.services.network.store import changes, sharing
 from cumulo.services.network.store import ports as store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store.networks import Network
@@ -94,14 +94,6 @@ class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     )
 
 
-class Details(msgspec.Struct, frozen=True):
-    """A port with what is kept outside of its row."""
-
-    port: Port
-    fixed_ips: list[FixedIp]
-    security_groups: list[str]
-
-
 def port_visible(tx: Tx, ctx: Context, port_id: str) -> Port:
     """Return a port the caller may know of; to anyone else it does not exist."""
     found = store.port_find(tx, port_id, sharing.ports_seen(viewer(ctx)))
@@ -116,13 +108,6 @@ def port_get(tx: Tx, port_id: str) -> Port:
     if found is None:
         raise refusals.port_not_found(port_id)
     return found
-
-
-def details(tx: Tx, ports: Sequence[Port]) -> list[Details]:
-    """Return the ports with their addresses and security groups."""
-    ids = [port.id for port in ports]
-    ips, groups = allocations.allocation_map(tx, ids), store.groups_map(tx, ids)
-    return [Details(port, ips.get(port.id, []), groups.get(port.id, [])) for port in ports]
 
 
 def create_port(

@@ -1,24 +1,21 @@
 """Routers: what may be done with them and what follows."""
 
-import ipaddress
-from collections.abc import Iterable, Sequence
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
-from cumulo.kit.errors import Conflict, Invalid
+from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals, router_gateways, spelling, tags, zones
+from cumulo.services.network import quotas, refusals, router_gateways, tags, zones
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.router_gateways import GatewaySpec
+from cumulo.services.network.router_routes import check_routes, spelled
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
-from cumulo.services.network.store import allocations, changes, sharing, standard, tables
+from cumulo.services.network.store import changes, sharing, standard, tables
 from cumulo.services.network.store import routers as store
-from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store.routers import Router
 from cumulo.services.network.store.values import Route
 
@@ -94,9 +91,8 @@ def update_router(
     settings: NetworkSettings,
     router: Router,
     wanted: RouterChange,
-    revision: int | None,
 ) -> Router:
-    """Change a router as it stands at `revision`, if one is given."""
+    """Change a router as it stands."""
     values = {
         name: value
         for name in ("name", "description", "admin_state_up")
@@ -106,10 +102,9 @@ def update_router(
     if gateway is not UNSET:
         values["enable_snat"] = gateway is None or gateway.enable_snat is not False
     if wanted.routes is not UNSET:
-        values["routes"] = [spelling.route(route, "routes") for route in wanted.routes or []]
-    # The revision also keeps two changes of one router from seeing each other's legs half made.
-    at = router.revision_number if revision is None else revision
-    if not standard.change(tx, tables.router, router.id, revision=at, **values):
+        values["routes"] = spelled(wanted.routes or [])
+    # The revision keeps two changes of one router from seeing each other's legs half made.
+    if not standard.change(tx, tables.router, router.id, revision=router.revision_number, **values):
         raise LostRace
     if gateway is not UNSET:
         router_gateways.set_gateway(tx, ctx, settings, router, gateway or GatewaySpec())
@@ -117,35 +112,6 @@ def update_router(
         check_routes(tx, settings, router.id, values["routes"])
     changes.mark(tx, "router", [router.id])
     return router_get(tx, router.id)
-
-
-def check_routes(
-    tx: Tx, settings: NetworkSettings, router_id: str, routes: Sequence[Route]
-) -> None:
-    """Refuse routes by a next hop that the router does not reach at once, or is itself."""
-    spelling.check_unique(routes, "routes")
-    if len(routes) > settings.max_routes:
-        raise Invalid(
-            f"Unable to complete operation for {router_id}. The number of routes exceeds the "
-            f"maximum {settings.max_routes}.",
-            type="RoutesExhausted",
-        )
-    legs = [leg.port_id for leg in store.legs_of(tx, [router_id])]
-    fixed = [ip for ips in allocations.allocation_map(tx, legs).values() for ip in ips]
-    subnets = subnet_store.subnets_by_id(tx, {ip.subnet_id for ip in fixed})
-    cidrs = [ipaddress.ip_network(subnet.cidr) for subnet in subnets.values()]
-    own = {ip.ip_address for ip in fixed}
-    for route in routes:
-        hop = ipaddress.ip_address(route.nexthop)
-        if not any(hop in cidr for cidr in cidrs if cidr.version == hop.version):
-            raise _invalid_routes(routes, "the nexthop is not connected with router")
-        if route.nexthop in own:
-            raise _invalid_routes(routes, "the nexthop is used by router")
-
-
-def _invalid_routes(routes: Iterable[Route], reason: str) -> Invalid:
-    spelled = [{"destination": r.destination, "nexthop": r.nexthop} for r in routes]
-    return Invalid(f"Invalid format for routes: {spelled}, {reason}", type="InvalidRoutes")
 
 
 def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Router) -> None:

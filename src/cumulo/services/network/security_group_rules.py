@@ -13,11 +13,12 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
 from cumulo.services.network import quotas, refusals
-from cumulo.services.network.owners import owner
+from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseInt, Text
-from cumulo.services.network.store import changes, standard, tables
+from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import security_groups as store
+from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
 
 PROTOCOLS = {
@@ -67,6 +68,17 @@ class RuleSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     description: Text = ""
     project_id: Text | UnsetType = UNSET
     tenant_id: Text | UnsetType = UNSET
+
+
+def only_group(specs: Sequence[RuleSpec]) -> str:
+    """Return the group that all new rules are for; there may be but one."""
+    group_ids = {spec.security_group_id for spec in specs}
+    if len(group_ids) > 1:
+        raise Invalid(
+            "Only allowed to update rules for one security profile at a time",
+            type="SecurityGroupNotSingleGroupRules",
+        )
+    return group_ids.pop()
 
 
 def create_rules(
@@ -265,3 +277,51 @@ def same_as(rule: Rule) -> str:
         rule.remote_group_id or "+",
     )
     return "_".join(str(part) for part in parts)
+
+
+class Details(msgspec.Struct, frozen=True):
+    """A rule, and whether it is one of a default group's."""
+
+    rule: Rule
+    group_project_id: str
+    in_default_group: bool
+
+
+_SHAPE = listing.Shape(
+    tables.security_group_rule,
+    listing.columns_of(
+        tables.security_group_rule,
+        "security_group_id",
+        "direction",
+        "ethertype",
+        "protocol",
+        "port_range_min",
+        "port_range_max",
+        "remote_ip_prefix",
+        "remote_group_id",
+    ),
+)
+
+
+def list_rules(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
+    """Return the rules of the security groups that the caller may know of."""
+    rows = listing.rows(tx, _SHAPE, sharing.rules_seen(viewer(ctx)), wanted)
+    return details(tx, [Rule(**row._mapping) for row in rows])
+
+
+def details(tx: Tx, rules: Sequence[Rule]) -> list[Details]:
+    """Return the rules, and which are of a default group."""
+    group_ids = {rule.security_group_id for rule in rules}
+    defaults, owners = store.defaults_among(tx, group_ids), store.owners_of(tx, group_ids)
+    return [
+        Details(rule, owners[rule.security_group_id], rule.security_group_id in defaults)
+        for rule in rules
+    ]
+
+
+def rule_visible(tx: Tx, ctx: Context, rule_id: str) -> Rule:
+    """Return a rule of a group the caller may know of; to anyone else it does not exist."""
+    found = store.rule_find(tx, rule_id, sharing.rules_seen(viewer(ctx)))
+    if found is None:
+        raise refusals.rule_not_found(rule_id)
+    return found

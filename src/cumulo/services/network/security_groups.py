@@ -1,6 +1,6 @@
 """Security groups: what guests may receive and send."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,8 +15,10 @@ from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.security_group_rules import same_as
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
-from cumulo.services.network.store import changes, sharing, standard, tables
+from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import security_groups as store
+from cumulo.services.network.store import tags as tag_store
+from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
 
 DEFAULT = "default"
@@ -73,6 +75,17 @@ def ensure_default(tx: Tx, settings: NetworkSettings, project_id: str) -> str:
     group = _new_group(tx, settings, project_id, spec, ["IPv4", "IPv6"])
     store.default_insert(tx, project_id, group.id)
     return group.id
+
+
+def has_default(tx: Tx, ctx: Context) -> bool:
+    """Say whether the caller's project has its default group, or needs none."""
+    return not ctx.project_id or store.default_find(tx, ctx.project_id) is not None
+
+
+def ensure_own_default(tx: Tx, ctx: Context, settings: NetworkSettings) -> None:
+    """Make the caller's project its default group, if it has none."""
+    if ctx.project_id:
+        ensure_default(tx, settings, ctx.project_id)
 
 
 def _new_group(
@@ -201,3 +214,31 @@ def usable_groups(
             type="SecurityGroupConflict",
         )
     return usable
+
+
+class Details(msgspec.Struct, frozen=True):
+    """A security group with what is kept outside of its row."""
+
+    group: SecurityGroup
+    rules: list[Rule]
+    is_default: bool
+    tags: list[str]
+
+
+_SHAPE = listing.Shape(
+    tables.security_group, listing.columns_of(tables.security_group, "name", "stateful")
+)
+
+
+def list_groups(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
+    """Return the security groups the caller may know of."""
+    rows = listing.rows(tx, _SHAPE, sharing.owned(tables.security_group, viewer(ctx)), wanted)
+    return details(tx, [SecurityGroup(**row._mapping) for row in rows])
+
+
+def details(tx: Tx, groups: Sequence[SecurityGroup]) -> list[Details]:
+    """Return the security groups with their rules and tags."""
+    ids = [group.id for group in groups]
+    rules, words = store.rules_map(tx, ids), tag_store.tags_map(tx, ids)
+    defaults = store.defaults_among(tx, ids)
+    return [Details(g, rules.get(g.id, []), g.id in defaults, words.get(g.id, [])) for g in groups]

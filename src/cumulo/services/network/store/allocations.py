@@ -116,3 +116,10 @@ def allocation_holder(tx: Tx, subnet_id: str, address: str) -> str | None:
     a = allocation.c
     where = (a.subnet_id == subnet_id, a.ip_key == key_of(address))
     return tx.scalar(sa.select(a.port_id).where(*where))
+
+
+def allocation_counts(tx: Tx) -> dict[str, int]:
+    """Return how many addresses of each subnet are taken."""
+    a = allocation.c
+    select = sa.select(a.subnet_id, sa.func.count()).group_by(a.subnet_id)
+    return {row[0]: row[1] for row in tx.execute(select)}

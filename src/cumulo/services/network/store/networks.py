@@ -98,3 +98,15 @@ def networks_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Network]:
     n = tables.network.c
     select = sa.select(tables.network).where(*where).order_by(n.created_at, n.id)
     return [Network(**row._mapping) for row in tx.execute(select)]
+
+
+def owners_of(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
+    """Return the project of each network."""
+    n = tables.network.c
+    select = sa.select(n.id, n.project_id).where(n.id.in_(network_ids))
+    return {row[0]: row[1] for row in tx.execute(select)}
+
+
+def among(network_ids: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
+    """Return the condition for these networks; for None, all."""
+    return [] if network_ids is None else [tables.network.c.id.in_(network_ids)]

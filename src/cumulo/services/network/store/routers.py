@@ -37,6 +37,11 @@ class Leg(msgspec.Struct, frozen=True):
     port_id: str
     kind: str
 
+    @property
+    def is_gateway(self) -> bool:
+        """Say whether it is the way out."""
+        return self.kind == GATEWAY
+
 
 def router_find(
     tx: Tx, router_id: str, seen: sa.ColumnElement[bool] | None = None
@@ -92,6 +97,13 @@ def routers_on_network(tx: Tx, network_id: str) -> list[str]:
     legs, p = tables.router_port.c, tables.port.c
     select = sa.select(legs.router_id).join(tables.port, p.id == legs.port_id)
     return sorted(set(tx.scalars(select.where(p.network_id == network_id))))
+
+
+def gateway_projects(tx: Tx, network_id: str) -> set[str]:
+    """Return the projects whose routers' way out is the network."""
+    r = tables.router.c
+    select = sa.select(r.project_id).where(r.id.in_(gateways_on(tx, network_id)))
+    return set(tx.scalars(select))
 
 
 def gateways_on(tx: Tx, network_id: str) -> list[str]:

@@ -90,16 +90,24 @@ def defaults_among(tx: Tx, group_ids: Collection[str]) -> set[str]:
     return set(tx.scalars(select))
 
 
+def owners_of(tx: Tx, group_ids: Collection[str]) -> dict[str, str]:
+    """Return the project of each group."""
+    g = tables.security_group.c
+    select = sa.select(g.id, g.project_id).where(g.id.in_(group_ids))
+    return {row[0]: row[1] for row in tx.execute(select)}
+
+
 def group_ports(tx: Tx, group_id: str) -> list[str]:
     """Return the ports in the group."""
     m = tables.port_security_group.c
     return sorted(tx.scalars(sa.select(m.port_id).where(m.security_group_id == group_id)))
 
 
-def rule_find(tx: Tx, rule_id: str) -> Rule | None:
-    """Return a rule, whoever owns it, or None."""
+def rule_find(tx: Tx, rule_id: str, seen: sa.ColumnElement[bool] | None = None) -> Rule | None:
+    """Return a rule that fulfils `seen`, or None."""
     table = tables.security_group_rule
-    row = tx.execute(sa.select(table).where(table.c.id == rule_id)).one_or_none()
+    where = [table.c.id == rule_id, *([] if seen is None else [seen])]
+    row = tx.execute(sa.select(table).where(*where)).one_or_none()
     return Rule(**row._mapping) if row else None
 
 

@@ -1,13 +1,19 @@
 """Who may see what: rows that let other projects use a network."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
-from cumulo.kit.ids import new_id
-from cumulo.services.network.store.tables import network, port, rbac_policy, subnet
+from cumulo.services.network.store.tables import (
+    network,
+    port,
+    rbac_policy,
+    security_group,
+    security_group_rule,
+    subnet,
+)
 
 SHARED, EXTERNAL = "access_as_shared", "access_as_external"
 EVERYONE = "*"
@@ -50,6 +56,13 @@ def ports_seen(viewer: Viewer) -> sa.ColumnElement[bool]:
     return sa.or_(port.c.project_id == viewer.project_id, port.c.network_id.in_(own))
 
 
+def rules_seen(viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Return the condition for rules the viewer knows of: those of own groups."""
+    g, r = security_group.c, security_group_rule.c
+    own = sa.select(g.id).where(g.project_id == viewer.project_id)
+    return sa.true() if viewer.sees_all else r.security_group_id.in_(own)
+
+
 def owned(table: sa.Table, viewer: Viewer) -> sa.ColumnElement[bool]:
     """Return the condition for what only its own project knows of."""
     return sa.true() if viewer.sees_all else table.c.project_id == viewer.project_id
@@ -71,36 +84,59 @@ def shared_condition(project_id: str) -> sa.ColumnElement[bool]:
     return network.c.id.in_(_open_to(project_id, (SHARED,)))
 
 
-def grant(tx: Tx, project_id: str, network_id: str, action: str) -> None:
-    """Let every project do `action` with the network."""
-    row = {"object_type": "network", "object_id": network_id, "target_project": EVERYONE}
-    found = {r.target_project for r in _grants(tx, network_id, action)}
-    if EVERYONE not in found:
-        row |= {"id": new_id(), "project_id": project_id, "action": action}
-        tx.execute(sa.insert(rbac_policy).values(row))
+class Grant(msgspec.Struct, frozen=True):
+    """A network lent to a project, or to everyone."""
+
+    id: str
+    project_id: str
+    object_type: str
+    object_id: str
+    action: str
+    target_project: str
 
 
-def revoke(tx: Tx, network_id: str, action: str) -> None:
-    """End what `grant` began; projects named one by one keep theirs."""
+def grant_insert(tx: Tx, grant: Grant) -> None:
+    """Record what is lent."""
+    tx.execute(sa.insert(rbac_policy).values(msgspec.structs.asdict(grant)))
+
+
+def grant_find(tx: Tx, network_id: str, action: str, target: str) -> Grant | None:
+    """Return the grant of `action` to `target`, if there is one."""
+    found = [
+        g for g in grants_of(tx, network_id) if (g.action, g.target_project) == (action, target)
+    ]
+    return found[0] if found else None
+
+
+def grant_get(tx: Tx, grant_id: str, seen: sa.ColumnElement[bool]) -> Grant | None:
+    """Return a grant that fulfils `seen`, or None."""
+    select = sa.select(rbac_policy).where(rbac_policy.c.id == grant_id, seen)
+    row = tx.execute(select).one_or_none()
+    return Grant(**row._mapping) if row else None
+
+
+def grants_of(tx: Tx, network_id: str) -> list[Grant]:
+    """Return all that is lent of a network."""
     r = rbac_policy.c
-    where = (r.object_id == network_id, r.action == action, r.target_project == EVERYONE)
-    tx.execute(sa.delete(rbac_policy).where(*where))
+    select = sa.select(rbac_policy).where(r.object_id == network_id).order_by(r.id)
+    return [Grant(**row._mapping) for row in tx.execute(select)]
 
 
-def forget(tx: Tx, network_id: str) -> None:
-    """End all sharing of a network that goes away."""
-    tx.execute(sa.delete(rbac_policy).where(rbac_policy.c.object_id == network_id))
+def grant_retarget(tx: Tx, grant_id: str, target: str) -> None:
+    """Record to whom else it is lent."""
+    change = sa.update(rbac_policy).where(rbac_policy.c.id == grant_id)
+    tx.execute(change.values(target_project=target))
+
+
+def grant_delete(tx: Tx, grant_id: str) -> None:
+    """Record that it is lent no more."""
+    tx.execute(sa.delete(rbac_policy).where(rbac_policy.c.id == grant_id))
 
 
 def targets(tx: Tx, network_id: str, action: str) -> set[str]:
     """Return the projects that may do `action` with the network, one by one."""
-    return {r.target_project for r in _grants(tx, network_id, action)} - {EVERYONE}
-
-
-def _grants(tx: Tx, network_id: str, action: str) -> Sequence[sa.Row[tuple[str]]]:
-    r = rbac_policy.c
-    where = (r.object_id == network_id, r.action == action)
-    return tx.execute(sa.select(r.target_project).where(*where)).all()
+    grants = grants_of(tx, network_id)
+    return {g.target_project for g in grants if g.action == action} - {EVERYONE}
 
 
 def _open_to(project_id: str, actions: tuple[str, ...]) -> sa.Select[tuple[str]]:

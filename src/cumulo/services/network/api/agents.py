@@ -1,0 +1,108 @@
+"""Agents and availability zones over HTTP."""
+
+from typing import Any
+
+import msgspec
+
+from cumulo.kit.errors import Invalid
+from cumulo.services.network import agents
+from cumulo.services.network.agents import AgentReport
+from cumulo.services.network.api.listing import Answer, fields_of, listing_of, select
+from cumulo.services.network.tools import Tools
+from cumulo.web import Call, Routes
+
+routes = Routes()
+
+
+class AgentView(msgspec.Struct, kw_only=True):
+    """A part of the backend on a host, as clients see it."""
+
+    id: str
+    agent_type: str
+    binary: str
+    topic: str
+    host: str
+    alive: bool
+    admin_state_up: bool
+    availability_zone: str
+    description: str | None
+    configurations: dict[str, str]
+
+
+class ZoneView(msgspec.Struct, kw_only=True):
+    """What an availability zone offers, as clients see it."""
+
+    name: str
+    resource: str
+    state: str
+
+
+@routes.get("/v2.0/agents", policy="get_agent")
+def list_agents(call: Call[Tools]) -> Answer:
+    """List the parts of the network on every host."""
+    views = [_view(call, agent) for agent in agents.list_agents(call.tools.driver)]
+    return {"agents": _matching(call, views, AgentView)}
+
+
+@routes.get("/v2.0/agents/{agent_id}", policy="get_agent")
+def show_agent(call: Call[Tools], agent_id: str) -> Answer:
+    """Show one part of the network on one host."""
+    view = _view(call, agents.agent_get(call.tools.driver, agent_id))
+    return {"agent": select(view, fields_of(call))}
+
+
+@routes.get("/v2.0/availability_zones", policy="get_availability_zone")
+def list_availability_zones(call: Call[Tools]) -> Answer:
+    """List where networks and routers may be."""
+    found = agents.zone_resources(call.tools.driver.agents())
+    views = [
+        ZoneView(
+            name=call.tools.settings.default_availability_zone,
+            resource=resource,
+            state="available" if alive else "unavailable",
+        )
+        for resource, alive in found.items()
+    ]
+    return {"availability_zones": _matching(call, views, ZoneView)}
+
+
+def _view(call: Call[Tools], agent: AgentReport) -> AgentView:
+    return AgentView(
+        id=agent.id,
+        agent_type=agent.agent_type,
+        binary=agent.binary,
+        topic="n/a",
+        host=agent.host,
+        alive=agent.alive,
+        admin_state_up=True,
+        availability_zone=call.tools.settings.default_availability_zone,
+        description="",
+        configurations=agent.configurations,
+    )
+
+
+def _matching(call: Call[Tools], views: list[Any], kind: type[msgspec.Struct]) -> list[Any]:
+    """Return what fulfils the query's filters, in the order that it asks for."""
+    wanted = listing_of(call)
+    names = {field.encode_name for field in msgspec.structs.fields(kind)} - {"configurations"}
+    unknown = [name for name in (*wanted.filters, *dict(wanted.sorts)) if name not in names]
+    if unknown:
+        raise Invalid(f"{unknown} is invalid attribute for filtering", type="HTTPBadRequest")
+    found = [
+        view
+        for view in views
+        if all(
+            _text(getattr(view, name)) in _texts(values) for name, values in wanted.filters.items()
+        )
+    ]
+    for name, up in reversed(wanted.sorts):
+        found.sort(key=lambda view: _text(getattr(view, name)), reverse=not up)
+    return [select(view, fields_of(call)) for view in found]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _texts(values: list[str]) -> set[str]:
+    return {*values, *(value.lower() for value in values if value.lower() in ("true", "false"))}

@@ -1,0 +1,227 @@
+"""What of the Networking API works here: the aliases by which clients find out."""
+
+import msgspec
+
+from cumulo.kit.errors import NotFound
+from cumulo.services.network.api.listing import Answer
+from cumulo.services.network.tools import Tools
+from cumulo.web import Call, Routes
+
+routes = Routes()
+
+
+class Extension(msgspec.Struct):
+    """Something that clients must not take for granted."""
+
+    alias: str
+    name: str
+    description: str
+    updated: str
+    links: list[str] = []
+
+
+_EXTENSIONS = {
+    alias: Extension(alias, name, description, f"{updated}T10:00:00-00:00")
+    for alias, name, description, updated in (
+        ("agent", "agent", "The parts of the network on every host.", "2013-02-03"),
+        ("agent_sort_key", "Agents Sort Key", "Agents in any order.", "2013-02-03"),
+        (
+            "allowed-address-pairs",
+            "Allowed Address Pairs",
+            "Addresses that a port may use besides its own.",
+            "2013-07-23",
+        ),
+        ("availability_zone", "Availability Zone", "Where things may be.", "2015-01-01"),
+        (
+            "availability_zone_filter",
+            "Availability Zone Filter Extension",
+            "Availability zones by their attributes.",
+            "2018-06-22",
+        ),
+        ("binding", "Port Binding", "How and where a port is plugged in.", "2014-02-03"),
+        (
+            "empty-string-filtering",
+            "Empty String Filtering Extension",
+            "Filters for what is empty.",
+            "2018-05-01",
+        ),
+        (
+            "ext-gw-mode",
+            "Neutron L3 Configurable external gateway mode",
+            "Ways out with or without translation of addresses.",
+            "2013-03-28",
+        ),
+        ("external-net", "Neutron external network", "Networks that lead out.", "2013-01-14"),
+        (
+            "extra_dhcp_opt",
+            "Neutron Extra DHCP options",
+            "DHCP options of one port.",
+            "2013-03-17",
+        ),
+        ("extraroute", "Neutron Extra Route", "Routes of a router.", "2013-02-01"),
+        (
+            "extraroute-atomic",
+            "Atomically add/remove extra routes",
+            "Routes that several clients change at once.",
+            "2019-07-10",
+        ),
+        (
+            "filter-validation",
+            "Filter parameters validation",
+            "Filters that do not exist are refused.",
+            "2018-07-04",
+        ),
+        (
+            "fip-port-details",
+            "Floating IP Port Details Extension",
+            "The port that a floating IP leads to.",
+            "2018-04-09",
+        ),
+        (
+            "ip-substring-filtering",
+            "IP address substring filtering",
+            "Ports by a part of their address.",
+            "2017-11-28",
+        ),
+        ("net-mtu", "Network MTU", "The largest packet of a network.", "2015-03-25"),
+        (
+            "net-mtu-writable",
+            "Network MTU (writable)",
+            "The largest packet of a network, chosen.",
+            "2017-07-12",
+        ),
+        (
+            "network-ip-availability",
+            "Network IP Availability",
+            "How many addresses a network has left.",
+            "2015-09-24",
+        ),
+        (
+            "network_availability_zone",
+            "Network Availability Zone",
+            "Where a network may be.",
+            "2015-01-01",
+        ),
+        ("pagination", "Pagination support", "Lists page by page.", "2016-06-12"),
+        (
+            "port-mac-address-regenerate",
+            "Neutron Port MAC address regenerate",
+            "A fresh MAC address for null.",
+            "2018-05-03",
+        ),
+        ("port-security", "Port Security", "Ports that may not lie.", "2012-07-23"),
+        (
+            "port-security-groups-filtering",
+            "Port filtering on security groups",
+            "Ports by their security groups.",
+            "2018-01-09",
+        ),
+        ("project-id", "project_id field enabled", "Owners by their newer name.", "2016-09-09"),
+        ("provider", "Provider Network", "Networks as the wires have them.", "2012-09-07"),
+        (
+            "quota-check-limit",
+            "Quota engine limit check",
+            "Limits below what is used are refused if asked.",
+            "2021-09-08",
+        ),
+        (
+            "quota-check-limit-default",
+            "Quota engine limit check by default",
+            "Limits below what is used are refused unless forced.",
+            "2024-08-21",
+        ),
+        (
+            "quota_details",
+            "Quota details management support",
+            "What a project has of what it may have.",
+            "2017-02-10",
+        ),
+        ("quotas", "Quota management support", "How much a project may have.", "2012-07-29"),
+        ("rbac-policies", "RBAC Policies", "Networks lent to single projects.", "2015-06-17"),
+        (
+            "revision-if-match",
+            "If-Match constraints based on revision_number",
+            "Changes of what has not changed meanwhile.",
+            "2016-12-11",
+        ),
+        ("router", "Neutron L3 Router", "Routers and floating IPs.", "2012-07-20"),
+        (
+            "router_availability_zone",
+            "Router Availability Zone",
+            "Where a router may be.",
+            "2015-01-01",
+        ),
+        ("security-group", "security-group", "What guests may receive and send.", "2012-10-05"),
+        (
+            "security-groups-normalized-cidr",
+            "Normalized CIDR field for security group rules",
+            "Remote prefixes without bits past their length.",
+            "2020-07-28",
+        ),
+        (
+            "security-groups-rules-belongs-to-default-sg",
+            "Security group rule belongs to the project's default security group",
+            "Rules of default groups are told from others.",
+            "2023-05-23",
+        ),
+        (
+            "sort-key-validation",
+            "Sort keys validation",
+            "Sort keys that do not exist are refused.",
+            "2018-07-04",
+        ),
+        ("sorting", "Sorting support", "Lists in any order.", "2016-06-12"),
+        (
+            "standard-attr-description",
+            "standard-attr-description",
+            "Descriptions of everything.",
+            "2016-02-10",
+        ),
+        (
+            "standard-attr-revisions",
+            "Resource revision numbers",
+            "Everything counts its changes.",
+            "2016-04-11",
+        ),
+        (
+            "standard-attr-tag",
+            "Tag support for resources with standard attribute",
+            "Words on everything.",
+            "2017-01-01",
+        ),
+        (
+            "standard-attr-timestamp",
+            "Resource timestamps",
+            "When things came into being and last changed.",
+            "2016-09-12",
+        ),
+        (
+            "stateful-security-group",
+            "Stateful security group",
+            "Groups that do not remember connections.",
+            "2019-11-26",
+        ),
+        (
+            "subnet-external-network",
+            "Subnet belongs to an external network",
+            "Subnets of networks that lead out.",
+            "2024-02-05",
+        ),
+        ("tag-creation", "Tag creation extension", "Several tags at once.", "2024-07-23"),
+    )
+}
+
+
+@routes.get("/v2.0/extensions", policy="regular_user")
+def list_extensions(call: Call[Tools]) -> Answer:
+    """List what of the API works here."""
+    return {"extensions": list(_EXTENSIONS.values())}
+
+
+@routes.get("/v2.0/extensions/{alias}", policy="regular_user")
+def show_extension(call: Call[Tools], alias: str) -> Answer:
+    """Say whether something of the API works here."""
+    found = _EXTENSIONS.get(alias)
+    if found is None:
+        raise NotFound(f"Extension with alias {alias} does not exist", type="HTTPNotFound")
+    return {"extension": found}
