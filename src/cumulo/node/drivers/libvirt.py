@@ -1,0 +1,281 @@
+"""Guests by libvirt and QEMU.
+
+libvirt keeps the definitions and the power states, the guest's directory keeps the disks and what
+else must be remembered.  One command at a time works on a guest; any may have been cut short
+before and finds what is left of it.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import libvirt
+import msgspec
+
+from cumulo.kit.errors import NotFound
+from cumulo.node import consoles, disks, machine
+from cumulo.node.api import GuestSpec, GuestState, HostError, HostFacts, Power
+from cumulo.node.drivers import libvirt_domain, libvirt_power
+from cumulo.node.drivers.libvirt_connection import Connection
+from cumulo.node.guest_files import GuestFiles, Record, known_guests
+from cumulo.node.libvirtd import VirtType, guest_user
+
+_SOFT_REBOOT_S = 60.0
+_UNUSED_BASE_S = 86400.0
+_GONE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+
+
+class HypervisorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hypervisor of this kind must know."""
+
+    name: str  # of the host
+    directory: Path  # guests' disks and the images they stand on
+    uri: str
+    virt_type: VirtType
+    tap_offloads: bool = False  # True where Open vSwitch's kernel datapath moves the packets
+    address: str = "127.0.0.1"
+
+
+class LibvirtHypervisor:
+    """Runs guests through libvirtd, which may go away and come back."""
+
+    def __init__(
+        self,
+        settings: HypervisorSettings,
+        unplug: Callable[[str], None] = lambda device: None,
+    ) -> None:
+        self.settings = settings
+        self._unplug = unplug  # takes a link out of the switch, should libvirt have left it there
+        self._connection = Connection(settings.uri)
+        self._root = settings.directory / "guests"
+        self._owner = guest_user()
+        self._images = disks.ImageCache(settings.directory / "cache", self._owner)
+        self._locks = _Locks()
+        self._tokens: dict[str, str] = {}
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._root.chmod(0o711)
+
+    def facts(self) -> HostFacts:
+        """Describe the host; libvirtd need not run for it."""
+        processor, memory = machine.processor(), machine.memory()
+        space = machine.space(self._root)
+        return HostFacts(
+            name=self.settings.name,
+            hypervisor_type="QEMU",
+            hypervisor_version=disks.qemu_version(),
+            architecture=processor.architecture,
+            accelerator="kvm" if self.settings.virt_type == "kvm" else "tcg",
+            cpu_model=processor.model,
+            cpu_vendor=processor.vendor,
+            cpu_features=processor.features,
+            vcpus=machine.processors(),
+            memory_mib=memory.total_mib,
+            memory_used_mib=memory.used_mib,
+            disk_gib=space.total_gib,
+            disk_free_gib=space.free_gib,
+            address=self.settings.address,
+            boot_id=machine.boot_id(),
+            uptime=machine.uptime(),
+        )
+
+    def warm_up(self) -> None:
+        """Let libvirt find out what QEMU can do, which takes seconds when that is new to it."""
+        with self._connection.use() as connection:
+            connection.getCapabilities()
+            connection.getDomainCapabilities(virttype=self.settings.virt_type)
+
+    def close(self) -> None:
+        """Part from libvirtd; the guests go on."""
+        self._connection.close()
+
+    def ensure_guest(self, spec: GuestSpec) -> None:
+        """Make, define and start a guest, or leave it alone."""
+        with self._locks.held(spec.id), self._connection.use() as connection:
+            files = GuestFiles(self._root, spec.id)
+            record = files.record()
+            domain = _find(connection, spec.id)
+            if record is not None and record.is_made and domain is not None:
+                return
+            files.make(self._owner)
+            record = _record_of(spec)
+            files.remember(record)
+            if domain is None or not domain.isActive():
+                domain = self._define(connection, files, spec)
+            libvirt_power.start(domain)
+            files.remember(msgspec.structs.replace(record, is_made=True))
+
+    def ensure_power(self, guest_id: str, wanted: Power, timeout_s: float = 60.0) -> None:
+        """Bring the guest to the wanted power state."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            libvirt_power.bring(self._domain(connection, guest_id), wanted, timeout_s)
+
+    def reboot_guest(self, guest_id: str, token: str, *, hard: bool) -> None:
+        """Restart the guest once for each token.
+
+        Before the guest is stopped it is written down which run of it is to end; should we be
+        cut short, the next call knows by that whether a newer run is there already.
+        """
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            files = GuestFiles(self._root, guest_id)
+            record = files.record()
+            if record is None:
+                raise HostError(f"Guest {guest_id} was never made to its end: remove it.")
+            if record.boot_token == token:
+                return
+            if record.rebooting != token:
+                record = msgspec.structs.replace(
+                    record, rebooting=token, rebooting_run=libvirt_power.run_of(domain)
+                )
+                files.remember(record)
+            if libvirt_power.run_of(domain) in (record.rebooting_run, libvirt_power.NO_RUN):
+                libvirt_power.bring(domain, "stopped", 0.0 if hard else _SOFT_REBOOT_S)
+                libvirt_power.start(domain)
+            done = msgspec.structs.replace(
+                record, boot_token=token, rebooting="", rebooting_run=libvirt_power.NO_RUN
+            )
+            files.remember(done)
+            self._tokens[guest_id] = token
+
+    def remove_guest(self, guest_id: str) -> None:
+        """Remove the guest and all that was made for it."""
+        with self._locks.held(guest_id):
+            files = GuestFiles(self._root, guest_id)
+            with self._connection.use() as connection:
+                domain = _find(connection, guest_id)
+                if domain is not None:
+                    libvirt_power.pull_the_plug(domain)
+                    domain.undefineFlags(_GONE)
+            record = files.record()
+            for nic in record.spec.nics if record is not None else ():
+                self._unplug(libvirt_domain.tap_name(nic.port_id))
+            files.remove()
+            self._tokens.pop(guest_id, None)
+
+    def guests(self) -> dict[str, GuestState]:
+        """Return every guest made here; keep their console logs short while at it."""
+        with self._connection.use() as connection:
+            powers = libvirt_power.powers(connection)
+        for guest_id in known_guests(self._root):
+            powers.setdefault(guest_id, "stopped")  # its making or its removal was cut short
+            consoles.trim(GuestFiles(self._root, guest_id).console_log)
+        return {
+            guest_id: GuestState(id=guest_id, power=power, boot_token=self._token(guest_id))
+            for guest_id, power in powers.items()
+        }
+
+    def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
+        """Return what the guest wrote to its serial console."""
+        files = GuestFiles(self._root, guest_id)
+        if not files.directory.exists():
+            raise _no_guest(guest_id)
+        consoles.trim(files.console_log)
+        return consoles.last_lines(consoles.read(files.console_log), lines)
+
+    def remove_unused_images(self, older_than_s: float = _UNUSED_BASE_S) -> None:
+        """Remove images that no guest here stands on."""
+        used: set[str] = set()
+        for guest_id in known_guests(self._root):
+            record = GuestFiles(self._root, guest_id).record()
+            if record is not None:
+                used |= {record.spec.image.sha256, record.spec.image.image_id}
+        self._images.remove_unused(used, older_than_s)
+
+    def _define(
+        self, connection: "libvirt.virConnect", files: GuestFiles, spec: GuestSpec
+    ) -> "libvirt.virDomain":
+        layout = libvirt_domain.Layout(
+            virt_type=self.settings.virt_type,
+            disks=_disks_of(spec, files, self._images.ensure(spec.image), self._owner),
+            console_log=files.console_log,
+            console_socket=files.console_socket,
+            vnc_socket=files.vnc_socket,
+            tap_offloads=self.settings.tap_offloads,
+        )
+        consoles.start(files.console_log, self._owner)
+        return connection.defineXML(libvirt_domain.domain_xml(spec, layout))
+
+    def _domain(self, connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain":
+        domain = _find(connection, guest_id)
+        if domain is None:
+            raise _no_guest(guest_id)
+        return domain
+
+    def _token(self, guest_id: str) -> str:
+        if guest_id not in self._tokens:
+            record = GuestFiles(self._root, guest_id).record()
+            self._tokens[guest_id] = record.boot_token if record is not None else ""
+        return self._tokens[guest_id]
+
+
+class _Locks:
+    """A lock for each guest that is being worked on."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._users: Counter[str] = Counter()
+
+    @contextmanager
+    def held(self, guest_id: str) -> Iterator[None]:
+        """Keep everyone else from the guest during the block."""
+        with self._guard:
+            self._users[guest_id] += 1
+            lock = self._locks.setdefault(guest_id, threading.Lock())
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                self._users[guest_id] -= 1
+                if not self._users[guest_id]:
+                    del self._users[guest_id], self._locks[guest_id]
+
+
+def _find(connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain | None":
+    try:
+        return connection.lookupByUUIDString(guest_id)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def _record_of(spec: GuestSpec) -> Record:
+    return Record(spec=msgspec.structs.replace(spec, config_drive=None, config_drive_bytes={}))
+
+
+def _no_guest(guest_id: str) -> NotFound:
+    return NotFound(f"This host has no guest {guest_id}.", guest_id=guest_id)
+
+
+def _disks_of(
+    spec: GuestSpec, files: GuestFiles, base: disks.CachedImage, owner: disks.Owner
+) -> list[libvirt_domain.Disk]:
+    """Make what disks the guest is to have."""
+    made = [
+        libvirt_domain.Disk(
+            path=disks.root_disk(files, spec, base, owner),
+            format="qcow2",
+            backing=base.path,
+            backing_format=base.format,
+            is_boot_disk=True,
+        )
+    ]
+    if spec.ephemeral_gib:
+        path = disks.ephemeral_disk(files, spec, owner)
+        made.append(libvirt_domain.Disk(path=path, format="raw"))
+    if spec.swap_mib:
+        made.append(libvirt_domain.Disk(path=disks.swap_disk(files, spec, owner), format="raw"))
+    if spec.config_drive is not None or spec.config_drive_bytes:
+        contents = {name: text.encode() for name, text in (spec.config_drive or {}).items()}
+        path = disks.config_drive(files, contents | spec.config_drive_bytes, owner)
+        made.append(libvirt_domain.Disk(path=path, format="raw", is_cdrom=True))
+    return made

@@ -1,0 +1,215 @@
+"""A guest as libvirt is told of it: its domain's XML, from its spec and where its files are.
+
+Nothing is left to guess: each disk names its format and its whole chain, so that no content of
+an image decides how it is opened.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+import msgspec
+
+from cumulo.node.api import GuestSpec, HostError, Nic
+
+NAMESPACE = "https://cumulo.invalid/guest/1"
+_SPARE_SLOTS = 4  # disks and NICs that can be attached while it runs, beyond those from the start
+_TAP_PREFIX = "tap"
+_DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd"}
+_VIF_MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
+_VIDEO_MODELS = ("vga", "virtio", "bochs", "none")
+_OFF = {"csum": "off", "gso": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
+_GUEST_OFF = {key: value for key, value in _OFF.items() if key != "gso"}
+
+Element = ElementTree.Element
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """One disk of a guest, in the order in which the guest sees them."""
+
+    path: Path
+    format: Literal["raw", "qcow2"]
+    backing: Path | None = None
+    backing_format: Literal["raw", "qcow2"] = "raw"
+    is_cdrom: bool = False
+    is_boot_disk: bool = False
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a guest's files are and what the host can do."""
+
+    virt_type: Literal["kvm", "qemu"]
+    disks: Sequence[Disk]
+    console_log: Path
+    console_socket: Path
+    vnc_socket: Path
+    tap_offloads: bool  # off where Open vSwitch moves packets in user space
+    tb_cache_mib: int = 32
+
+
+def tap_name(port_id: str) -> str:
+    """Return the name of the link by which a port of the network reaches its guest."""
+    return _TAP_PREFIX + port_id[:11]
+
+
+def domain_xml(spec: GuestSpec, layout: Layout) -> str:
+    """Return the definition of the guest."""
+    domain = Element("domain", type=layout.virt_type)
+    _add(domain, "name", spec.name)
+    _add(domain, "uuid", spec.id)
+    _metadata(domain, spec)
+    _add(domain, "memory", str(spec.memory_mib), unit="MiB")
+    _add(domain, "vcpu", str(spec.vcpus), placement="static")
+    _firmware(domain, spec)
+    _processor(domain, spec, layout)
+    _add(domain, "clock", offset="utc")
+    for event, what in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        _add(domain, f"on_{event}", what)
+    devices = _add(domain, "devices")
+    _controllers(devices, spec)
+    _disks(devices, spec, layout.disks)
+    for nic in spec.nics:
+        _interface(devices, nic, _chosen(spec, "hw_vif_model", _VIF_MODELS), layout.tap_offloads)
+    _consoles(devices, spec, layout)
+    rng = _add(devices, "rng", model="virtio")
+    _add(rng, "backend", "/dev/urandom", model="random")
+    _add(devices, "memballoon", model="virtio", freePageReporting="on")
+    return ElementTree.tostring(domain, encoding="unicode")
+
+
+def _metadata(domain: Element, spec: GuestSpec) -> None:
+    """Tell operators at virsh whose guest it is."""
+    ElementTree.register_namespace("cumulo", NAMESPACE)
+    guest = _add(_add(domain, "metadata"), f"{{{NAMESPACE}}}guest")
+    for name, text in (
+        ("name", spec.display_name),
+        ("project", spec.project_id),
+        ("image", spec.image.image_id),
+    ):
+        # XML has no words for control characters, not even escaped.
+        legible = "".join(
+            char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text
+        )
+        _add(guest, f"{{{NAMESPACE}}}{name}", legible)
+
+
+def _firmware(domain: Element, spec: GuestSpec) -> None:
+    _chosen(spec, "hw_firmware_type", ("bios",))
+    # By the product's name cloud-init knows on what it runs, and looks for the metadata service.
+    system = _add(_add(domain, "sysinfo", type="smbios"), "system")
+    for name, text in (
+        ("manufacturer", "OpenStack Foundation"),
+        ("product", "OpenStack Nova"),
+        ("version", "Cumulo"),
+        ("serial", spec.id),
+        ("uuid", spec.id),
+        ("family", "Virtual Machine"),
+    ):
+        _add(system, "entry", text, name=name)
+    firmware = _add(domain, "os")
+    _add(firmware, "type", "hvm", arch="x86_64", machine="q35")
+    _add(firmware, "smbios", mode="sysinfo")
+
+
+def _processor(domain: Element, spec: GuestSpec, layout: Layout) -> None:
+    features = _add(domain, "features")
+    _add(features, "acpi")
+    _add(features, "apic")
+    if layout.virt_type == "qemu":
+        tcg = _add(features, "tcg")
+        _add(tcg, "tb-cache", str(layout.tb_cache_mib), unit="MiB")
+        cpu = _add(domain, "cpu", mode="maximum")
+    else:
+        cpu = _add(domain, "cpu", mode="host-passthrough", migratable="on")
+    _add(cpu, "topology", sockets=str(spec.vcpus), cores="1", threads="1")
+
+
+def _controllers(devices: Element, spec: GuestSpec) -> None:
+    _add(devices, "controller", type="usb", model="none")
+    _add(devices, "controller", type="pci", index="0", model="pcie-root")
+    for index in range(_SPARE_SLOTS + _slots(spec)):
+        _add(devices, "controller", type="pci", index=str(index + 1), model="pcie-root-port")
+    _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
+
+
+def _slots(spec: GuestSpec) -> int:
+    return len(spec.nics) + 6
+
+
+def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk]) -> None:
+    buses = {
+        False: _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES)),
+        True: _chosen(spec, "hw_cdrom_bus", ("scsi", "sata", "virtio")),
+    }
+    used: dict[str, int] = {}
+    for disk in disks:
+        bus = buses[disk.is_cdrom]
+        # A drive that is read only is a disk to virtio, which knows no others.
+        as_cdrom = disk.is_cdrom and bus != "virtio"
+        element = _add(devices, "disk", type="file", device="cdrom" if as_cdrom else "disk")
+        how = {} if disk.is_cdrom else {"discard": "unmap"}
+        _add(element, "driver", name="qemu", type=disk.format, **how)
+        _add(element, "source", file=str(disk.path))
+        _backing(element, disk)
+        prefix = _DISK_BUSES[bus]
+        letter = "abcdefghijklmnopqrstuvwxyz"[used.get(prefix, 0)]
+        used[prefix] = used.get(prefix, 0) + 1
+        _add(element, "target", dev=prefix + letter, bus=bus)
+        if disk.is_cdrom:
+            _add(element, "readonly")
+        if disk.is_boot_disk:
+            _add(element, "boot", order="1")
+
+
+def _backing(element: Element, disk: Disk) -> None:
+    """Spell the chain to its end, so that nobody looks into a file to find more of it."""
+    if disk.backing is not None:
+        backing = _add(element, "backingStore", type="file")
+        _add(backing, "format", type=disk.backing_format)
+        _add(backing, "source", file=str(disk.backing))
+        element = backing
+    _add(element, "backingStore")
+
+
+def _interface(devices: Element, nic: Nic, model: str, offloads: bool) -> None:
+    interface = _add(devices, "interface", type="bridge")
+    _add(interface, "mac", address=nic.mac)
+    _add(interface, "source", bridge=nic.bridge)
+    _add(_add(interface, "virtualport", type="openvswitch"), "parameters", interfaceid=nic.port_id)
+    _add(interface, "target", dev=tap_name(nic.port_id))
+    _add(interface, "model", type=model)
+    if model == "virtio" and not offloads:
+        # A checksum left to the hardware is left out for good: there is none on this way.
+        driver = _add(interface, "driver", name="qemu")
+        _add(driver, "host", **_OFF)
+        _add(driver, "guest", **_GUEST_OFF)
+    _add(interface, "mtu", size=str(nic.mtu))
+    _add(interface, "rom", enabled="no")
+
+
+def _consoles(devices: Element, spec: GuestSpec, layout: Layout) -> None:
+    serial = _add(devices, "serial", type="unix")
+    _add(serial, "source", mode="bind", path=str(layout.console_socket))
+    _add(serial, "log", file=str(layout.console_log), append="on")
+    _add(serial, "target", type="isa-serial", port="0")
+    video = _chosen(spec, "hw_video_model", _VIDEO_MODELS)
+    if video != "none":
+        graphics = _add(devices, "graphics", type="vnc")
+        _add(graphics, "listen", type="socket", socket=str(layout.vnc_socket))
+    _add(_add(devices, "video"), "model", type=video)
+
+
+def _chosen(spec: GuestSpec, key: str, allowed: Sequence[str]) -> str:
+    """Return what the image or flavor asks for, by default the first; refuse what there is not."""
+    value = spec.properties.get(key, allowed[0])
+    if value not in allowed:
+        known = ", ".join(allowed)
+        raise HostError(f"{key}={value} is not possible on this host: use one of {known}.")
+    return value
+
+
+def _add(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
+    element = ElementTree.SubElement(parent, tag, attributes)
+    element.text = text
+    return element
