@@ -63,6 +63,7 @@ class Switch:
         self.datapath: Datapath = datapath or best_datapath()
         self.socket = directory / "db.sock"
         self._control = directory / "vswitchd.ctl"
+        self._file = directory / "conf.db"
         self._supervisor = supervisor
         self._keeper: links.AddressKeeper | None = None
 
@@ -75,11 +76,15 @@ class Switch:
         """Start the daemons, make the bridges, give the host its addresses there."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
-        self._refuse_foreign_bridges()
         self._supervisor.ensure(self._database())
-        self.vsctl("--no-wait", "init", *self._bridges())
+        self.vsctl("--no-wait", "init")
+        known = set(self._made())
+        self._refuse_foreign_bridges(known)
+        removed = [["--if-exists", "del-br", name] for name in sorted(known - {*self._names()})]
+        self.vsctl("--no-wait", *_commands([*removed, *self._bridges()]))
         self._supervisor.ensure(self._vswitchd())
-        self._await_links([INTEGRATION_BRIDGE, *(net.bridge for net in self.physical_networks)])
+        names = self._names()
+        wait_for(lambda: all(links.exists(name) for name in names), f"bridges {', '.join(names)}")
         self._keeper = self._keeper or links.AddressKeeper()
         self._keeper.keep({net.bridge: net.addresses for net in self.physical_networks})
 
@@ -92,12 +97,15 @@ class Switch:
     def stop(self) -> None:
         """Remove the bridges and stop the daemons, whoever started them."""
         self.let_go()
-        if answers(self.socket):
+        bridges = self._made()
+        if bridges and answers(self.socket):
             wait = [] if answers(self._control) else ["--no-wait"]
-            bridges = self.vsctl("list-br").split()
             self.vsctl(*wait, *_commands(["--if-exists", "del-br", name] for name in bridges))
         self._supervisor.stop(VSWITCH)
         self._supervisor.stop(DATABASE)
+        if self.datapath == "netdev":  # in user space bridges outlive a killed switch
+            for name in [*bridges, *([] if answers(_MACHINES_OWN) else ["ovs-netdev"])]:
+                links.remove(name)
 
     def plug(self, plug: Plug) -> None:
         """Put a link into the integration bridge as a port of the network, or find it there."""
@@ -128,7 +136,20 @@ class Switch:
         """Run `ovs-vsctl` against this switch and return what it says."""
         return run("ovs-vsctl", f"--db={self.remote}", "--timeout=20", *arguments)
 
-    def _bridges(self) -> list[str]:
+    def _made(self) -> list[str]:
+        """Return the bridges that are ours, also when their database does not run."""
+        if answers(self.socket):
+            return self.vsctl("list-br").split()
+        if not self._file.exists():
+            return []
+        query = '["Open_vSwitch",{"op":"select","table":"Bridge","where":[],"columns":["name"]}]'
+        found = msgspec.json.decode(run("ovsdb-tool", "query", str(self._file), query))
+        return [row["name"] for row in found[0]["rows"]]
+
+    def _names(self) -> list[str]:
+        return [INTEGRATION_BRIDGE, *(net.bridge for net in self.physical_networks)]
+
+    def _bridges(self) -> list[list[str]]:
         commands = [
             ["--may-exist", "add-br", INTEGRATION_BRIDGE],
             ["set", "Bridge", INTEGRATION_BRIDGE, "fail-mode=secure"],
@@ -140,24 +161,23 @@ class Switch:
             commands.append([*self._kind(net.bridge), hardware])
             if net.interface is not None:
                 commands.append(["--may-exist", "add-port", net.bridge, net.interface])
-        return ["--", *_commands(commands)]
+        return commands
 
     def _kind(self, bridge: str) -> list[str]:
         return ["set", "Bridge", bridge, f"datapath_type={self.datapath}"]
 
     def _database(self) -> Daemon:
-        file = self.directory / "conf.db"
         return Daemon(
             name=DATABASE,
             argv=[
                 "ovsdb-server",
-                str(file),
+                str(self._file),
                 f"--remote=punix:{self.socket}",
                 f"--unixctl={self.directory / 'ovsdb.ctl'}",
                 *_QUIET,
             ],
             env=environment(self.directory),
-            prepare=lambda: prepare_database(file, SCHEMA),
+            prepare=lambda: prepare_database(self._file, SCHEMA),
             ready=self.socket,
         )
 
@@ -169,19 +189,14 @@ class Switch:
             ready=self._control,
         )
 
-    def _refuse_foreign_bridges(self) -> None:
+    def _refuse_foreign_bridges(self, known: set[str]) -> None:
         """Stop before two switches fight for one name."""
-        if VSWITCH in self._supervisor.alive() or self.datapath == "system":
-            return
-        for bridge in [INTEGRATION_BRIDGE, *(net.bridge for net in self.physical_networks)]:
-            if links.exists(bridge):
+        for bridge in self._names():
+            if bridge not in known and links.exists(bridge):
                 raise HostError(
                     f"The host has a link {bridge} that is not Cumulo's: remove it, or give the "
                     "physical network another bridge."
                 )
-
-    def _await_links(self, names: list[str]) -> None:
-        wait_for(lambda: all(links.exists(name) for name in names), f"bridges {', '.join(names)}")
 
 
 def best_datapath() -> Datapath:

@@ -14,9 +14,8 @@ from cumulo.services.network.drivers.ovn.ovsdb import Client, Op
 from cumulo.services.network.drivers.ovn.replica import Replica, Row
 
 DOWN_AFTER_S = 75.0  # the default of agent_down_time
-_STRANGER_DOWN_AFTER_S = 1.0  # for a host that has not been heard of for that long already
+_GONE_DOWN_AFTER_S = 1.0  # for a host that has not been heard of for that long already
 _GATEWAYS = 5
-_BUMPS_KEPT = 64
 
 
 class Chassis(msgspec.Struct, frozen=True):
@@ -40,7 +39,8 @@ class Hosts:
 
     def __init__(self, north: Client, south: Client) -> None:
         self._north, self._south = north, south
-        self._asked: list[tuple[int, float]] = []  # configuration number, when
+        self._number = 0  # the last that was asked for
+        self._silent_since: dict[str, float] = {}  # when the first question went unanswered
         self._lock = threading.Lock()
 
     def all(self) -> list[Chassis]:
@@ -84,17 +84,24 @@ class Hosts:
         """Report on the parts of each host."""
         known = self.all()
         number = self._ask()
-        self._await_answers(number, self._dead(known), _STRANGER_DOWN_AFTER_S)
+        self._await_answers(number, self._dead(known), _GONE_DOWN_AFTER_S)
         known = self.all()
         dead = self._dead(known)
         return [report for chassis in known for report in _reports(chassis, dead)]
 
     def _ask(self) -> int:
         """Raise the configuration number, which every host answers when it got that far."""
+        known = self.all()
         results = self._north.transact(_raise_number)
         number = int(results[-1]["rows"][0]["nb_cfg"])
+        now = clock.monotonic()
         with self._lock:
-            self._asked = [*self._asked[-_BUMPS_KEPT:], (number, clock.monotonic())]
+            for chassis in known:
+                if chassis.answered >= self._number:
+                    self._silent_since[chassis.name] = now
+                else:
+                    self._silent_since.setdefault(chassis.name, now)
+            self._number = number
         return number
 
     def _await_answers(self, number: int, dead: set[str], timeout_s: float) -> bool:
@@ -106,15 +113,14 @@ class Hosts:
     def _dead(self, known: Iterable[Chassis]) -> set[str]:
         """Return the hosts that leave a question unanswered for too long."""
         now, today = clock.monotonic(), clock.timestamp()
-        with self._lock:
-            asked = list(self._asked)
         dead = set()
-        for chassis in known:
-            heard_of = today - chassis.answered_at < DOWN_AFTER_S
-            patience_s = DOWN_AFTER_S if heard_of else _STRANGER_DOWN_AFTER_S
-            unanswered = next((at for number, at in asked if number > chassis.answered), now)
-            if now - unanswered >= patience_s:
-                dead.add(chassis.name)
+        with self._lock:
+            for chassis in known:
+                silent_s = now - self._silent_since.get(chassis.name, now)
+                gone = 0 < chassis.answered_at < today - DOWN_AFTER_S
+                patience_s = _GONE_DOWN_AFTER_S if gone else DOWN_AFTER_S
+                if chassis.answered < self._number and silent_s >= patience_s:
+                    dead.add(chassis.name)
         return dead
 
 

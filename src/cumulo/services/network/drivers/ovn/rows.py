@@ -98,8 +98,9 @@ class Change:
             return
         self.patch(row.table, row.id, row.cells())
         before = _parent_of(present)
-        if before is not None and row.parent is not None and before != row.parent:
+        if before is not None and before != row.parent:
             self.leave(before, row.id)
+        if row.parent is not None:
             self.join(row.parent, row.id)
 
     def ensure_exists(self, row: Row) -> None:

@@ -1,0 +1,293 @@
+"""Whatever breaks comes back: rows that vanish, daemons that die, a process that is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from cumulo.kit.errors import Unavailable
+from cumulo.node import links
+from cumulo.node.api import HostError
+from cumulo.services.network.drivers.ovn import OvnDriver
+from tests.fabric import HOST, PHYSICAL, Site, running_site
+from tests.guests import Guest
+from tests.network.drivers.backends import Boot
+from tests.network.drivers.plans import (
+    EGRESS,
+    floating_ip,
+    gateway,
+    group,
+    leg,
+    network,
+    port,
+    router,
+    rule,
+    subnet,
+    uid,
+)
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.real
+
+RED = network("red", subnet("red4", "10.0.0.0/24"))
+OUT = network(
+    "out",
+    subnet("out4", "203.0.113.0/24", enable_dhcp=False),
+    network_type="flat",
+    physical_network="physnet1",
+    external=True,
+    mtu=1500,
+)
+OPEN = group("open", *EGRESS, rule("ingress"))
+R1 = uid("r1")
+LEG = port("leg1", RED, "10.0.0.1", device_owner="network:router_interface", router_id=R1)
+GATEWAY = port("gw", OUT, "203.0.113.5", device_owner="network:router_gateway", router_id=R1)
+VM1 = port("vm1", RED, "10.0.0.11", host=HOST, security_group_ids=[OPEN.id], hostname="vm1")
+VM2 = port("vm2", RED, "10.0.0.12", host=HOST, security_group_ids=[OPEN.id])
+FLOATING = "203.0.113.10"
+ROUTER = router(
+    "r1",
+    leg(LEG, "10.0.0.1/24", mtu=1442),
+    gateway=gateway(GATEWAY, "203.0.113.5/24", "203.0.113.1"),
+    floating_ips=[floating_ip(FLOATING, VM1)],
+)
+NORTH_ROWS = (
+    *("Logical_Switch", "Logical_Switch_Port", "DHCP_Options", "DNS", "Port_Group", "ACL"),
+    *("Logical_Router", "Logical_Router_Port", "Logical_Router_Static_Route", "NAT"),
+    "Gateway_Chassis",
+)
+
+
+def sync_all(driver: OvnDriver) -> None:
+    driver.sync_network(RED)
+    driver.sync_network(OUT)
+    driver.sync_security_group(OPEN)
+    for plan in (LEG, GATEWAY, VM1, VM2):
+        driver.sync_port(plan)
+    driver.sync_router(ROUTER)
+
+
+@pytest.fixture
+def pair(driver: OvnDriver, boot: Boot) -> tuple[Guest, Guest]:
+    """Return two guests behind a router, the first with a floating IP."""
+    sync_all(driver)
+    one, two = boot(VM1), boot(VM2)
+    one.boot()
+    two.boot()
+    assert all_works(one, two)
+    return one, two
+
+
+def all_works(one: Guest, two: Guest) -> bool:
+    return one.pings("10.0.0.12") and two.pings("203.0.113.1") and host_pings(FLOATING)
+
+
+def host_pings(address: str) -> bool:
+    command = ["ping", "-n", "-q", "-c1", "-w2", address]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def dump(site: Site) -> dict[str, list[str]]:
+    """Return all rows of the northbound database, as text to compare."""
+    columns = {"Logical_Switch_Port": "--columns=_uuid,name,type,addresses,options,enabled"}
+    found = {}
+    for table in NORTH_ROWS:
+        what = columns.get(table)
+        text = site.nbctl("--format=csv", *([what] if what else []), "list", table)
+        found[table] = sorted(text.splitlines()[1:])
+    return found
+
+
+def test_an_emptied_database_is_filled_again(
+    site: Site, driver: OvnDriver, pair: tuple[Guest, Guest]
+) -> None:
+    before = dump(site)
+    assert all(before.values())
+    for table in ("Logical_Switch", "Logical_Router", "Port_Group", "DHCP_Options", "DNS"):
+        ids = site.nbctl("--bare", "--columns=_uuid", "list", table).split()
+        site.nbctl("destroy", table, *ids)
+    assert not any(dump(site).values())
+    driver.wait_in_force(10)
+    assert not pair[0].pings("10.0.0.12", tries=1)
+    sync_all(driver)
+    driver.wait_in_force(10)
+    assert dump(site) == before
+    assert all_works(*pair)
+
+
+@pytest.mark.parametrize("table", NORTH_ROWS)
+def test_the_next_sync_restores_what_is_missing(site: Site, driver: OvnDriver, table: str) -> None:
+    sync_all(driver)
+    before = dump(site)
+    holders = {
+        "Logical_Switch_Port": ("Logical_Switch", "ports"),
+        "ACL": ("Port_Group", "acls"),
+        "Logical_Router_Port": ("Logical_Router", "ports"),
+        "Logical_Router_Static_Route": ("Logical_Router", "static_routes"),
+        "NAT": ("Logical_Router", "nat"),
+        "Gateway_Chassis": ("Logical_Router_Port", "gateway_chassis"),
+    }
+    if table in holders:
+        parent, column = holders[table]
+        for each in site.nbctl("--bare", "--columns=_uuid", "list", parent).split():
+            site.nbctl("clear", parent, each, column)
+    else:
+        ids = site.nbctl("--bare", "--columns=_uuid", "list", table).split()
+        site.nbctl("destroy", table, *ids)
+    assert dump(site)[table] == []
+    sync_all(driver)
+    assert dump(site) == before
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("Logical_Switch_Port", "port_security=[]"),
+        ("Logical_Switch_Port", "enabled=false"),
+        ("Logical_Switch_Port", "dhcpv4_options=[]"),
+        ("Port_Group", "ports=[]"),
+        ("ACL", "match=ip4"),
+        ("DHCP_Options", "options:router=6.6.6.6"),
+        ("NAT", "logical_ip=10.0.0.99"),
+        ("Logical_Router", "options:chassis=nowhere"),
+    ],
+)
+def test_the_next_sync_takes_strange_changes_back(
+    site: Site, driver: OvnDriver, table: str, change: str
+) -> None:
+    sync_all(driver)
+    full = {table: site.nbctl("--format=csv", "list", table)}
+    for each in site.nbctl("--bare", "--columns=_uuid", "list", table).split():
+        site.nbctl("set", table, each, change)
+    assert site.nbctl("--format=csv", "list", table) != full[table]
+    sync_all(driver)
+    assert site.nbctl("--format=csv", "list", table) == full[table]
+
+
+def test_a_sync_that_changes_nothing_writes_nothing(site: Site, driver: OvnDriver) -> None:
+    sync_all(driver)
+    generation = driver._north.read(lambda north: north.generation)
+    sync_all(driver)
+    driver.present()
+    assert driver._north.read(lambda north: north.generation) == generation
+
+
+def test_removing_all_leaves_no_row(site: Site, driver: OvnDriver) -> None:
+    sync_all(driver)
+    for plan in (VM1, VM2, LEG, GATEWAY):
+        driver.remove("port", plan.id)
+    driver.remove("router", ROUTER.id)
+    for net in (RED, OUT):
+        driver.remove("network", net.id)
+    driver.remove("security_group", OPEN.id)
+    left = dump(site)
+    drop = site.nbctl("--bare", "--columns=name", "list", "Port_Group").split()
+    assert drop == ["neutron_pg_drop"]  # it is everybody's
+    assert not any(rows for table, rows in left.items() if table not in {"Port_Group", "ACL"})
+
+
+@pytest.mark.parametrize("daemon", ["ovn-controller", "ovn-northd", "ovs-vswitchd", "ovsdb-server"])
+def test_a_killed_daemon_comes_back(
+    site: Site, driver: OvnDriver, pair: tuple[Guest, Guest], daemon: str
+) -> None:
+    pid = site.pid(daemon)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: restarted(site, daemon, pid))
+    driver.wait_in_force(20)
+    eventually(lambda: all_works(*pair), within_s=30)
+    driver.sync_security_group(group("open", *EGRESS))
+    driver.wait_in_force(20)
+    assert not pair[0].pings("10.0.0.12", tries=1)  # new commands arrive, too
+
+
+@pytest.mark.parametrize("daemon", ["ovn-nb", "ovn-sb"])
+def test_a_killed_database_comes_back(
+    site: Site, driver: OvnDriver, pair: tuple[Guest, Guest], daemon: str
+) -> None:
+    before = dump(site)
+    pid = site.pid(daemon)
+    os.kill(pid, signal.SIGKILL)
+    assert pair[0].pings("10.0.0.12")  # packets need no database
+    eventually(lambda: restarted(site, daemon, pid))
+    eventually(lambda: _synced(driver))
+    driver.wait_in_force(20)
+    assert dump(site) == before
+    assert all_works(*pair)
+
+
+def restarted(site: Site, daemon: str, pid: int) -> bool:
+    alive = site.supervisor.alive().get(daemon)
+    return alive is not None and alive.pid != pid
+
+
+def _synced(driver: OvnDriver) -> bool:
+    try:
+        sync_all(driver)
+    except Unavailable:
+        return False
+    return True
+
+
+def test_a_successor_adopts_all_and_nothing_stops(pair: tuple[Guest, Guest], site: Site) -> None:
+    pids = {name: alive.pid for name, alive in site.supervisor.alive().items()}
+    with pair[1].serving(80), pair[0].connect("10.0.0.12", 80) as connection:
+        successor = Site(site.directory)
+        successor.fabric.start()
+        assert {name: alive.pid for name, alive in successor.supervisor.alive().items()} == pids
+        connection.sendall(b"still open")
+        assert connection.recv(100) == b"still open"
+        successor.fabric.let_go()
+        successor.supervisor.let_go()
+
+
+@pytest.fixture
+def fresh() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+def test_down_leaves_nothing(fresh: Site) -> None:
+    bridges = ["br-int", *(net.bridge for net in PHYSICAL)]
+    assert all(links.exists(bridge) for bridge in bridges)
+    pids = [alive.pid for alive in fresh.supervisor.alive().values()]
+    fresh.fabric.stop()
+    assert fresh.supervisor.alive() == {}
+    assert [name for _, name in socket.if_nameindex()] == ["lo"]
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    fresh.fabric.stop()
+    fresh.fabric.start()
+    assert links.addresses("br-ex") == {"203.0.113.1/24"}
+
+
+def test_down_after_a_crash_leaves_nothing(fresh: Site) -> None:
+    fresh.supervisor.let_go()
+    for alive in fresh.supervisor.alive().values():
+        os.kill(alive.pid, signal.SIGKILL)
+    successor = Site(fresh.directory)
+    successor.fabric.stop()
+    successor.supervisor.let_go()
+    assert [name for _, name in socket.if_nameindex()] == ["lo"]
+
+
+def test_up_after_a_crash_finds_all_again(fresh: Site) -> None:
+    fresh.supervisor.let_go()
+    for alive in fresh.supervisor.alive().values():
+        os.kill(alive.pid, signal.SIGKILL)
+    successor = Site(fresh.directory)
+    successor.fabric.start()
+    assert links.addresses("br-ex") == {"203.0.113.1/24"}
+    assert len(successor.supervisor.alive()) == 6
+    successor.fabric.stop()
+    successor.supervisor.let_go()
+
+
+def test_a_link_of_somebody_else_is_not_taken(fresh: Site) -> None:
+    fresh.fabric.stop()
+    links.change(["link add br-ex type veth peer name br-ex-peer"])
+    with pytest.raises(HostError, match="br-ex"):
+        fresh.fabric.start()
+    fresh.fabric.stop()
+    assert links.exists("br-ex")
