@@ -77,11 +77,14 @@ class Scheduler:
         return taken
 
     def adopt_dead(self) -> None:
-        """Free the reconcilers that dead processes of this host were running."""
-        self._db.write(_adopt)
+        """Free the reconcilers that dead processes of this host were running; `serve` does so."""
+        dead = [owner for owner in self._db.read(_owners) if leases.is_dead(owner)]
+        if dead:
+            self._db.write(_adopt, dead)
 
     def serve(self, stop: threading.Event, threads: int = 4) -> None:
         """Run what is due until `stop` is set; ring TOPIC to have `stop` seen at once."""
+        self._renewed_at = float("-inf")
         topics = {topic for each in self._known.values() for topic in each.wake}
         pool = ThreadPoolExecutor(threads, thread_name_prefix="reconcile")
         with self._bell.listen(TOPIC, *self._known, *topics) as ear, pool:
@@ -96,8 +99,10 @@ class Scheduler:
 
     def _hand_out(self, pool: ThreadPoolExecutor, ear: Ear) -> float:
         """Give what is due to free threads; return for how many seconds to wait for a ring."""
-        if self._running and clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
-            self._db.write(_renew, list(self._running), self._name)
+        if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
+            if self._running:
+                self._db.write(_renew, list(self._running), self._name)
+            self.adopt_dead()
             self._renewed_at = clock.monotonic()
         for name in self._take(clock.timestamp()):
             pool.submit(self._run_and_tell, name, ear)
@@ -172,8 +177,10 @@ def _release(tx: Tx, name: str, owner: str, due_at: float) -> None:
     tx.execute(mine.values(owner=None, lease_until=0.0, due_at=due_at))
 
 
-def _adopt(tx: Tx) -> None:
-    owners = tx.scalars(sa.select(c.owner).where(c.owner.is_not(None)).distinct())
-    dead = [owner for owner in owners if leases.is_dead(owner)]
+def _owners(tx: Tx) -> list[str]:
+    return list(tx.scalars(sa.select(c.owner).where(c.owner.is_not(None)).distinct()))
+
+
+def _adopt(tx: Tx, dead: list[str]) -> None:
     freed = sa.update(tables.reconciler).where(c.owner.in_(dead))
     tx.execute(freed.values(owner=None, lease_until=0.0))

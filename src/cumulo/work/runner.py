@@ -89,8 +89,12 @@ class Worker:
         return touched
 
     def adopt_dead(self) -> int:
-        """Free what dead processes of this host were carrying on; return how many runs."""
-        return self._db.write(runs.adopt, leases.is_dead)
+        """Free what dead processes of this host were carrying on; return how many runs.
+
+        `serve` does so by itself, at its start and now and then.
+        """
+        dead = [owner for owner in self._db.read(runs.owners) if leases.is_dead(owner)]
+        return self._db.write(runs.adopt, dead) if dead else 0
 
     def renew_leases(self) -> None:
         """Hold on to the runs being carried on, so that a step may take longer than a lease."""
@@ -104,6 +108,7 @@ class Worker:
         Ring the bell for TOPIC after setting `stop` to be heard at once.
         """
         stop = stop or threading.Event()
+        self._renewed_at = float("-inf")
         pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
         with self._bell.listen(TOPIC) as ear, pool:
             while not stop.is_set():
@@ -119,6 +124,7 @@ class Worker:
         """Give due runs to free threads; return for how many seconds to wait for a ring."""
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             self.renew_leases()
+            self.adopt_dead()
         free = threads - len(self._active)
         for row in self._take(free) if free else []:
             pool.submit(self._carry_on_and_tell, row, ear)

@@ -4,7 +4,7 @@ Whoever takes a run counts its fence up; every later statement names the fence i
 so a worker that was thought dead and is not can record nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from cumulo.work.workflow import Failure, StepLog
 r = tables.run.c
 CANCELLED = Failure("Cancelled", "Something later on the same resource took its place.")
 UNFINISHED = ("running", "unwinding")
+_END: dict[str, Any] = {"owner": None, "due_at": None, "waits_for": None, "attempts": 0}
 _LOG = msgspec.json.Decoder(list[StepLog])
 _FAILURE = msgspec.json.Decoder(Failure)
 
@@ -84,14 +85,9 @@ def runs_due(tx: Tx, kinds: Sequence[str], limit: int) -> list[RunRow]:
     A run whose turn has not come is left out.  Once its turn has come it cannot be lost again,
     so this may be read in a transaction of its own, before `run_take`.
     """
-    earlier = tables.run.alias()
-    waits = sa.exists().where(
-        earlier.c.subject == r.subject,
-        earlier.c.turn < r.turn,
-        earlier.c.state.in_(UNFINISHED),
-    )
-    due = sa.select(tables.run).where(r.due_at <= clock.timestamp(), r.kind.in_(kinds), ~waits)
-    return [_row(row) for row in tx.execute(due.order_by(r.due_at, r.id).limit(limit))]
+    now = clock.timestamp()
+    rows = tx.execute(_DUE, {"now": now, "kinds": list(kinds), "most": limit})
+    return [_row(row) for row in rows]
 
 
 def next_due(tx: Tx, kinds: Sequence[str]) -> float | None:
@@ -129,9 +125,12 @@ def step_done(tx: Tx, row: RunRow, log: list[StepLog], *, last: bool) -> bool:
 
     Return False when the run is cancelled: then it is recorded as unwinding instead.
     """
-    values: dict[str, Any] = {"log": _json(log), "attempts": 0, "waits_for": None}
-    values |= _end("done") if last else {"due_at": clock.timestamp() + leases.LEASE_S}
-    if tx.execute(_mine(row).where(~r.cancelled).values(**values)).rowcount:
+    values = {"held_id": row.id, "held_fence": row.fence, "new_log": _json(log)}
+    if last:
+        done = tx.execute(_DONE, values | {"at": clock.now()})
+    else:
+        done = tx.execute(_GO_ON, values | {"until": clock.timestamp() + leases.LEASE_S})
+    if done.rowcount:
         return True
     unwind(tx, row, log, CANCELLED)
     return False
@@ -182,12 +181,15 @@ def is_wanted(tx: Tx, row: RunRow) -> bool:
     return tx.execute(held).one_or_none() is not None
 
 
-def adopt(tx: Tx, is_dead: Callable[[str], bool]) -> int:
+def owners(tx: Tx) -> list[str]:
+    """Return everyone who holds a run."""
+    return list(tx.scalars(sa.select(r.owner).where(r.owner.is_not(None)).distinct()))
+
+
+def adopt(tx: Tx, dead: Sequence[str]) -> int:
     """End the leases of the dead; return how many runs became free."""
-    owners = tx.scalars(sa.select(r.owner).where(r.owner.is_not(None)).distinct())
-    dead = [owner for owner in owners if is_dead(owner)]
     change = sa.update(tables.run).where(r.owner.in_(dead), r.state.in_(UNFINISHED))
-    return tx.execute(change.values(owner=None, due_at=clock.timestamp())).rowcount if dead else 0
+    return tx.execute(change.values(owner=None, due_at=clock.timestamp())).rowcount
 
 
 def run_get(tx: Tx, run_id: str) -> RunRow:
@@ -232,9 +234,17 @@ def _mine(row: RunRow) -> sa.Update:
     )
 
 
+def _waits_for_its_turn() -> sa.ColumnElement[bool]:
+    earlier = tables.run.alias()
+    return sa.exists().where(
+        earlier.c.subject == r.subject,
+        earlier.c.turn < r.turn,
+        earlier.c.state.in_(UNFINISHED),
+    )
+
+
 def _end(state: str) -> dict[str, Any]:
-    at = clock.now()
-    return {"state": state, "finished_at": at, "owner": None, "due_at": None, "waits_for": None}
+    return {"state": state, "finished_at": clock.now(), **_END}
 
 
 def _row(row: sa.Row[Any]) -> RunRow:
@@ -246,3 +256,27 @@ def _row(row: sa.Row[Any]) -> RunRow:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+# Built once: these run for every step, and building a statement costs more than SQLite takes.
+_DUE = (
+    sa.select(tables.run)
+    .where(
+        r.due_at <= sa.bindparam("now", type_=sa.Double),
+        r.kind.in_(sa.bindparam("kinds", expanding=True)),
+        ~_waits_for_its_turn(),
+    )
+    .order_by(r.due_at, r.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_HELD = sa.update(tables.run).where(
+    r.id == sa.bindparam("held_id"),
+    r.fence == sa.bindparam("held_fence"),
+    r.state.in_(UNFINISHED),
+)
+_GO_ON = _HELD.where(~r.cancelled).values(
+    log=sa.bindparam("new_log"), due_at=sa.bindparam("until"), attempts=0, waits_for=None
+)
+_DONE = _HELD.where(~r.cancelled).values(
+    log=sa.bindparam("new_log"), finished_at=sa.bindparam("at"), **_END, state="done"
+)
