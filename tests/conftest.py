@@ -1,9 +1,10 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cumulo.db import Database
+from cumulo.db import Database, metadata
 from tests.stores import servers as servers
 
 
@@ -15,8 +16,21 @@ def empty_db(tmp_path: Path) -> Iterator[Database]:
     db.close()
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Database files with tables, by how many: to copy one is quicker than to make it."""
+    return {0: tmp_path_factory.mktemp("templates")}
+
+
 @pytest.fixture
-def db(empty_db: Database) -> Database:
-    """A database with every table of the modules that the test imports."""
-    empty_db.create_all()
+def db(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Database:
+    """A database with every table of the modules that the tests import."""
+    number = len(metadata.tables)
+    if number not in templates:
+        file = templates[0] / f"{number}.db"
+        template = Database(f"sqlite:///{file}")
+        template.create_all()
+        template.close()
+        templates[number] = file
+    shutil.copy(templates[number], tmp_path / "cumulo.db")
     return empty_db
