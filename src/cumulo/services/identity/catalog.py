@@ -43,7 +43,10 @@ def catalog(tx: Tx, *, user_id: str, project_id: str | None) -> list[CatalogEntr
         if url is not None:
             reached = msgspec.structs.replace(endpoint, url=url)
             by_service.setdefault(endpoint.service_id, []).append(reached)
-    return [CatalogEntry(service, by_service.get(service.id, [])) for service in services]
+    return [
+        CatalogEntry(one, sorted(by_service.get(one.id, []), key=lambda e: e.interface))
+        for one in sorted(services, key=lambda service: (service.type, service.name))
+    ]
 
 
 def region_list(tx: Tx, listing: Listing) -> Page[Region]:

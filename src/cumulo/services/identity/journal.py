@@ -6,6 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
+from cumulo.services.identity.store.credentials import Credential
 from cumulo.services.identity.store.users import User
 from cumulo.work.events import record
 
@@ -37,4 +38,6 @@ def note(
 def _told(resource: msgspec.Struct | None) -> msgspec.Struct | None:
     if isinstance(resource, User):
         return msgspec.structs.replace(resource, password_hash=None)
+    if isinstance(resource, Credential):
+        return msgspec.structs.replace(resource, sealed_blob="")
     return resource

@@ -1,7 +1,8 @@
-"""The Fernet keys of tokens: kept in the database, rotated while they are in use.
+"""The Fernet keys: kept in the database, rotated while they are in use.
 
-There is always one staged key, which will sign next, and one primary, which signs now.  A primary
-that was replaced only reads, until no token that it signed can be worth anything.
+For tokens there is always one staged key, which will sign next, and one primary, which signs now.
+A primary that was replaced only reads, until no token that it signed can be worth anything.
+Credentials have one key of their own, which stays: what it sealed is kept for good.
 """
 
 from datetime import timedelta
@@ -20,22 +21,27 @@ from cumulo.services.identity.store.keys import (
     keys_forget,
 )
 
+TOKEN = "token"  # noqa: S105 - a purpose, not a secret
+CREDENTIAL = "credential"
 _SLACK = timedelta(hours=1)
+_ORDER = {"primary": 0, "staged": 1, "secondary": 2}
 
 
 class Keyring:
-    """The keys as this process knows them; read again when the generation has moved on."""
+    """The keys for one purpose as this process knows them; read again when generations move."""
 
-    def __init__(self) -> None:
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
         self._loaded: tuple[int, MultiFernet] | None = None
 
-    def seal(self, tx: Tx, payload: bytes, issued_at: int) -> str:
-        """Return a token that only holders of the keys can read or make."""
-        return self._current(tx).encrypt_at_time(payload, issued_at).decode().rstrip("=")
+    def seal(self, tx: Tx, payload: bytes, at: int | None = None) -> str:
+        """Return what only holders of the keys can read or make."""
+        moment = int(clock.timestamp()) if at is None else at
+        return self._current(tx).encrypt_at_time(payload, moment).decode().rstrip("=")
 
-    def open(self, tx: Tx, token: str) -> bytes | None:
-        """Return what is in a token of ours."""
-        padded = token + "=" * (-len(token) % 4)
+    def open(self, tx: Tx, sealed: str) -> bytes | None:
+        """Return what was sealed by us."""
+        padded = sealed + "=" * (-len(sealed) % 4)
         try:
             return self._current(tx).decrypt(padded.encode())
         except (InvalidToken, ValueError):
@@ -45,17 +51,17 @@ class Keyring:
         generation = generation_get(tx)
         loaded = self._loaded
         if loaded is None or loaded[0] != generation:
-            order = {"primary": 0, "staged": 1, "secondary": 2}
-            keys = sorted(key_list(tx), key=lambda key: order[key.state])
+            keys = sorted(key_list(tx, self._purpose), key=lambda key: _ORDER[key.state])
             loaded = self._loaded = (generation, MultiFernet([Fernet(k.secret) for k in keys]))
         return loaded[1]
 
 
 def ensure_keys(tx: Tx) -> None:
     """Make the first keys, unless there are some."""
-    if not key_list(tx):
-        key_ensure(tx, _new_key(1, "primary"))
-        key_ensure(tx, _new_key(2, "staged"))
+    if not key_list(tx, TOKEN):
+        key_ensure(tx, _new_key(TOKEN, 1, "primary"))
+        key_ensure(tx, _new_key(TOKEN, 2, "staged"))
+        key_ensure(tx, _new_key(CREDENTIAL, 1, "primary"))
         generation_advance(tx)
 
 
@@ -63,24 +69,24 @@ def rotate(tx: Tx, settings: IdentitySettings) -> None:
     """Let the staged key sign from now on; no token that is worth something loses its worth."""
     generation_advance(tx)  # first, so that two who rotate at once do it one after the other
     now = clock.now()
-    newest = key_list(tx)[0].number
-    key_move(tx, of="primary", to="secondary", since=now)
-    key_move(tx, of="staged", to="primary", since=now)
-    key_ensure(tx, _new_key(newest + 1, "staged"))
-    keys_forget(tx, now - _reach(settings))
+    newest = key_list(tx, TOKEN)[0].number
+    key_move(tx, TOKEN, of="primary", to="secondary", since=now)
+    key_move(tx, TOKEN, of="staged", to="primary", since=now)
+    key_ensure(tx, _new_key(TOKEN, newest + 1, "staged"))
+    keys_forget(tx, TOKEN, now - _reach(settings))
 
 
 def rotate_if_due(tx: Tx, settings: IdentitySettings) -> bool:
     """Rotate when the primary key has signed for as long as it should; say whether it had."""
-    since = next(key.since for key in key_list(tx) if key.state == "primary")
+    since = next(key.since for key in key_list(tx, TOKEN) if key.state == "primary")
     is_due = clock.now() - since >= timedelta(seconds=settings.key_rotation)
     if is_due:
         rotate(tx, settings)
     return is_due
 
 
-def _new_key(number: int, state: str) -> Key:
-    return Key(number, state, Fernet.generate_key().decode(), clock.now())
+def _new_key(purpose: str, number: int, state: str) -> Key:
+    return Key(purpose, number, state, Fernet.generate_key().decode(), clock.now())
 
 
 def _reach(settings: IdentitySettings) -> timedelta:

@@ -45,6 +45,14 @@ _LIST_ROLE_ASSIGNMENTS = (
     "(rule:admin_required) or (role:reader and system_scope:all) or (role:reader and "
     "domain_id:%(target.domain_id)s and not None:%(target.domain_id)s)"
 )
+_GET_CREDENTIAL = (
+    "(rule:admin_required) or (role:reader and system_scope:all) or "
+    "user_id:%(target.credential.user_id)s"
+)
+_CREATE_CREDENTIAL = "(rule:admin_required) or user_id:%(target.credential.user_id)s"
+_EC2_CREATE_CREDENTIAL = (
+    "(rule:admin_required) or (role:member and user_id:%(target.credential.user_id)s)"
+)
 
 RULES: dict[str, str] = {
     "admin_required": "role:admin or is_admin:1",
@@ -185,6 +193,22 @@ RULES: dict[str, str] = {
         "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject"
     ),
     "identity:revoke_token": "rule:admin_required or rule:token_subject",
+    "identity:get_credential": _GET_CREDENTIAL,
+    "identity:list_credentials": _GET_CREDENTIAL,
+    "identity:create_credential": _CREATE_CREDENTIAL,
+    "identity:update_credential": _CREATE_CREDENTIAL,
+    "identity:delete_credential": _CREATE_CREDENTIAL,
+    "identity:ec2_get_credential": _GET_CREDENTIAL,
+    "identity:ec2_list_credentials": (
+        "(rule:admin_required) or (role:reader and system_scope:all) or rule:owner"
+    ),
+    "identity:ec2_create_credential": _EC2_CREATE_CREDENTIAL,
+    "identity:ec2_delete_credential": _EC2_CREATE_CREDENTIAL,
+    "identity:get_policy": _READ,
+    "identity:list_policies": _READ,
+    "identity:create_policy": _ADMIN,
+    "identity:update_policy": _ADMIN,
+    "identity:delete_policy": _ADMIN,
     "identity:get_auth_catalog": "",
     "identity:get_auth_projects": "",
     "identity:get_auth_domains": "",
@@ -234,6 +258,15 @@ RULE_SCOPES: dict[str, frozenset[str]] = dict.fromkeys(
         "identity:list_system_grants_for_group",
         "identity:create_system_grant_for_group",
         "identity:revoke_system_grant_for_group",
+        "identity:ec2_get_credential",
+        "identity:ec2_list_credentials",
+        "identity:ec2_create_credential",
+        "identity:ec2_delete_credential",
+        "identity:get_policy",
+        "identity:list_policies",
+        "identity:create_policy",
+        "identity:update_policy",
+        "identity:delete_policy",
     ],
     _NO_DOMAIN,
 )

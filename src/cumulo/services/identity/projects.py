@@ -20,6 +20,7 @@ from cumulo.services.identity.store.assignments import (
     assignments_forget_target,
     of_actors,
 )
+from cumulo.services.identity.store.credentials import credentials_forget_project
 from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.groups import group_ids_of
 from cumulo.services.identity.store.listing import Listing, Page
@@ -149,6 +150,7 @@ def erase_project(tx: Tx, ctx: Context, project: Project) -> None:
     """Remove a project or domain and what refers to it."""
     generation_advance(tx)
     assignments_forget_target(tx, project.id)
+    credentials_forget_project(tx, project.id)
     default_project_forget(tx, project.id)
     store.project_delete(tx, project.id)
     note(tx, ctx, "delete", before=project)

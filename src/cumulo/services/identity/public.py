@@ -4,7 +4,7 @@ from cumulo.db import Database, Tx
 from cumulo.services.identity.bootstrap import Bootstrap as Bootstrap
 from cumulo.services.identity.bootstrap import ServiceSpec as ServiceSpec
 from cumulo.services.identity.bootstrap import bootstrap as _bootstrap
-from cumulo.services.identity.keys import Keyring
+from cumulo.services.identity.keys import CREDENTIAL, TOKEN, Keyring
 from cumulo.services.identity.keys import rotate as _rotate
 from cumulo.services.identity.passwords import Passwords
 from cumulo.services.identity.policy import EVERY_SCOPE as EVERY_SCOPE
@@ -24,8 +24,9 @@ from cumulo.services.identity.validation import TokenValidator as TokenValidator
 
 def new_tools(db: Database, settings: IdentitySettings) -> Tools:
     """Return what identity's operations and every edge's token check need, once a process."""
-    keyring = Keyring()
-    return Tools(settings, keyring, Passwords(settings), TokenValidator(db, keyring))
+    keyring, vault = Keyring(TOKEN), Keyring(CREDENTIAL)
+    validator = TokenValidator(db, keyring)
+    return Tools(settings, keyring, vault, Passwords(settings), validator)
 
 
 def bootstrap(db: Database, tools: Tools, spec: Bootstrap) -> None:

@@ -13,6 +13,7 @@ class Tools:
     """One for each process."""
 
     settings: IdentitySettings
-    keyring: Keyring
+    keyring: Keyring  # of tokens
+    vault: Keyring  # of credentials
     passwords: Passwords
     tokens: TokenValidator

@@ -10,6 +10,7 @@ from cumulo.services.identity.journal import note
 from cumulo.services.identity.refusals import absent, check_unchanged, unknown_caller
 from cumulo.services.identity.store import users as store
 from cumulo.services.identity.store.assignments import assignments_forget_actor
+from cumulo.services.identity.store.credentials import credentials_forget_user
 from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.listing import Listing, Page
 from cumulo.services.identity.store.projects import project_find
@@ -111,6 +112,7 @@ def erase_user(tx: Tx, ctx: Context, user: User) -> None:
     """Remove a user and what refers to it."""
     generation_advance(tx)
     assignments_forget_actor(tx, "user", user.id)
+    credentials_forget_user(tx, user.id)
     store.user_delete(tx, user.id)
     note(tx, ctx, "delete", before=user)
 

@@ -4,9 +4,11 @@ from cumulo.services.identity.api import (
     assignments,
     auth,
     catalog,
+    credentials,
     domains,
     grants,
     groups,
+    policies,
     projects,
     roles,
     tokens,
@@ -28,6 +30,8 @@ OPERATIONS = [
         grants,
         assignments,
         catalog,
+        credentials,
+        policies,
     )
     for operation in module.routes.operations
 ]

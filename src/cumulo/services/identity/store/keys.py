@@ -1,4 +1,4 @@
-"""Statements on the keys that tokens are signed and encrypted with."""
+"""Statements on the keys that tokens and credentials are sealed with."""
 
 from datetime import datetime
 
@@ -13,18 +13,20 @@ from cumulo.services.identity.store.tables import fernet_key
 class Key(msgspec.Struct, frozen=True):
     """A key: staged (next), primary (signs) or secondary (only reads); `since` then."""
 
+    purpose: str
     number: int
     state: str
     secret: str
     since: datetime
 
     def __repr__(self) -> str:
-        return f"Key({self.number}, {self.state})"
+        return f"Key({self.purpose}, {self.number}, {self.state})"
 
 
-def key_list(tx: Tx) -> list[Key]:
-    """Return every key, the newest first."""
-    select = sa.select(fernet_key).order_by(fernet_key.c.number.desc())
+def key_list(tx: Tx, purpose: str) -> list[Key]:
+    """Return every key for a purpose, the newest first."""
+    select = sa.select(fernet_key).where(fernet_key.c.purpose == purpose)
+    select = select.order_by(fernet_key.c.number.desc())
     return [Key(*tuple(row)) for row in tx.execute(select)]
 
 
@@ -33,15 +35,16 @@ def key_ensure(tx: Tx, new: Key) -> None:
     insert_absent(tx, fernet_key, **msgspec.structs.asdict(new))
 
 
-def key_move(tx: Tx, *, of: str, to: str, since: datetime) -> int:
+def key_move(tx: Tx, purpose: str, *, of: str, to: str, since: datetime) -> int:
     """Move keys from one state to the next; return how many were moved."""
-    change = sa.update(fernet_key).where(fernet_key.c.state == of)
+    k = fernet_key.c
+    change = sa.update(fernet_key).where(k.purpose == purpose, k.state == of)
     return tx.execute(change.values(state=to, since=since)).rowcount
 
 
-def keys_forget(tx: Tx, before: datetime) -> int:
+def keys_forget(tx: Tx, purpose: str, before: datetime) -> int:
     """Take away the secondary keys that have been so since before then."""
     k = fernet_key.c
     return tx.execute(
-        sa.delete(fernet_key).where(k.state == "secondary", k.since < before)
+        sa.delete(fernet_key).where(k.purpose == purpose, k.state == "secondary", k.since < before)
     ).rowcount

@@ -135,6 +135,7 @@ endpoint = sa.Table(
 fernet_key = sa.Table(
     "identity_fernet_key",
     metadata,
+    sa.Column("purpose", text_key(16), primary_key=True),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("state", text_key(16), nullable=False),
     sa.Column("secret", text_key(64), nullable=False),
@@ -147,4 +148,24 @@ revocation = sa.Table(
     sa.Column("audit_id", text_key(32), primary_key=True),
     sa.Column("with_descendants", sa.Boolean, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+credential = sa.Table(
+    "identity_credential",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("type", text_key(255), nullable=False),
+    sa.Column("user_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("project_id", text_key(_ID), nullable=True, index=True),
+    sa.Column("sealed_blob", long_text(), nullable=False),
+    sa.Column("extra", JsonObject, nullable=False),
+)
+
+policy = sa.Table(
+    "identity_policy",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("type", text_key(255), nullable=False),
+    sa.Column("blob", long_text(), nullable=False),
+    sa.Column("extra", JsonObject, nullable=False),
 )

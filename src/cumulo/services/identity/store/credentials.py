@@ -1,0 +1,73 @@
+"""Statements on credentials: secrets kept for users, sealed."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.kit.errors import Conflict
+from cumulo.services.identity.store.listing import Listing, Page, page
+from cumulo.services.identity.store.tables import credential
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A credential as stored."""
+
+    id: str
+    type: str
+    user_id: str
+    project_id: str | None
+    sealed_blob: str
+    extra: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"Credential({self.id})"
+
+
+def credential_insert(tx: Tx, new: Credential) -> None:
+    """Store a credential; an access key is taken once."""
+    try:
+        tx.execute(sa.insert(credential).values(**msgspec.structs.asdict(new)))
+    except sa.exc.IntegrityError as error:
+        raise Conflict(
+            "Conflict occurred attempting to store credential - Duplicate entry found with ID "
+            f"{new.id}."
+        ) from error
+
+
+def credential_find(tx: Tx, credential_id: str) -> Credential | None:
+    """Return a credential, if it is there."""
+    row = tx.execute(sa.select(credential).where(credential.c.id == credential_id)).one_or_none()
+    return _load(row) if row else None
+
+
+def credential_page(tx: Tx, listing: Listing) -> Page[Credential]:
+    """Return credentials in the order of their ids."""
+    return page(tx, credential, listing, _load)
+
+
+def credential_change(tx: Tx, before: Credential, sealed_blob: str) -> Credential:
+    """Replace the secret; nothing else about a credential can change."""
+    change = sa.update(credential).where(credential.c.id == before.id)
+    tx.execute(change.values(sealed_blob=sealed_blob))
+    return msgspec.structs.replace(before, sealed_blob=sealed_blob)
+
+
+def credential_delete(tx: Tx, credential_id: str) -> None:
+    """Take a credential away."""
+    tx.execute(sa.delete(credential).where(credential.c.id == credential_id))
+
+
+def credentials_forget_user(tx: Tx, user_id: str) -> None:
+    """Take away all that a user has."""
+    tx.execute(sa.delete(credential).where(credential.c.user_id == user_id))
+
+
+def credentials_forget_project(tx: Tx, project_id: str) -> None:
+    """Take away all that are for a project."""
+    tx.execute(sa.delete(credential).where(credential.c.project_id == project_id))
+
+
+def _load(row: "sa.Row[Any]") -> Credential:
+    return Credential(*tuple(row))
