@@ -40,6 +40,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture
 def libvirt_bench(host: Host) -> Iterator[Bench]:
     """Real guests, under emulation where need be; none is left for the next test."""
+    host.libvirtd.start()
     hypervisor = host.hypervisor()
     node = LocalNode(hypervisor, FakeNode("host-1"))
     yield Bench(node, guest_image(), patience_s=120, leftovers=leftovers_on(host))

@@ -67,7 +67,7 @@ class Connection:
         code = error.get_error_code()
         if not _is_alive(opened):
             self._drop(opened)
-            return Unavailable(message)
+            return Unavailable(f"libvirtd was lost: {message}")
         if code == libvirt.VIR_ERR_NO_DOMAIN:
             return NotFound(message)
         if code in _PASSING or any(words in message for words in _PASSING_WORDS):
