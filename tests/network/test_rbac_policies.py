@@ -1,0 +1,69 @@
+"""Networks lent to projects by name."""
+
+from typing import Any
+
+from tests.network.conftest import OTHER, PROJECT, Net, error_of
+
+
+def lend(network: Any, target: str = OTHER, action: str = "access_as_shared") -> dict[str, Any]:
+    facts = {"object_type": "network", "object_id": network["id"]}
+    return {**facts, "action": action, "target_tenant": target}
+
+
+def test_a_network_is_lent_to_one_project_and_taken_back(net: Net) -> None:
+    network, subnet = net.network()
+    policy = net.make("rbac_policy", **lend(network))
+    assert (policy["target_tenant"], policy["target_project"]) == (OTHER, OTHER)
+    assert policy["project_id"] == PROJECT
+    seen = net.stranger.show("network", network["id"])
+    assert (seen["shared"], net.show("network", network["id"])["shared"]) == (True, False)
+    assert net.stranger.show("subnet", subnet["id"])["cidr"] == "10.0.0.0/24"
+    port = net.stranger.make("port", network_id=network["id"])
+    router = net.stranger.make("router")
+    assert net.stranger.attach(router["id"], subnet_id=subnet["id"]).status == 200
+    kept = net.delete("rbac_policy", policy["id"])
+    assert error_of(kept) == (409, "InvalidSharedSetting")
+    net.stranger.attach(router["id"], "remove", subnet_id=subnet["id"])
+    net.stranger.delete("port", port["id"])
+    assert net.delete("rbac_policy", policy["id"]).status == 204
+    assert net.stranger.http.get(f"/v2.0/networks/{network['id']}").status == 404
+
+
+def test_only_administrators_lend_to_everyone(net: Net) -> None:
+    network = net.make("network")
+    assert error_of(net.try_("rbac_policy", **lend(network, "*"))) == (403, "PolicyNotAuthorized")
+    policy = net.admin.make("rbac_policy", **lend(network, "*"))
+    assert net.stranger.show("network", network["id"])["shared"] is True
+    again = net.admin.try_("rbac_policy", **lend(network, "*"))
+    assert error_of(again) == (409, "DuplicateRbacPolicy")
+    changed = net.admin.change("rbac_policy", policy["id"], target_tenant=OTHER)
+    assert changed["target_project"] == OTHER
+    own = net.make("rbac_policy", **lend(network, "d" * 32))
+    to_all = net.try_change("rbac_policy", own["id"], target_tenant="*")
+    assert error_of(to_all) == (403, "PolicyNotAuthorized")
+
+
+def test_what_is_not_ones_own_is_not_lent(net: Net) -> None:
+    shared = net.admin.make("network", shared=True)
+    assert error_of(net.try_("rbac_policy", **lend(shared))) == (400, "InvalidInput")
+    private = net.make("network")
+    assert error_of(net.stranger.try_("rbac_policy", **lend(private))) == (404, "NetworkNotFound")
+    policy = net.make("rbac_policy", **lend(private))
+    assert net.stranger.list("rbac_policy") == []
+    assert error_of(net.stranger.delete("rbac_policy", policy["id"])) == (404, "RbacPolicyNotFound")
+    assert [p["id"] for p in net.list("rbac_policy", f"?object_id={private['id']}")] == [
+        policy["id"]
+    ]
+    wrong = {**lend(private), "object_type": "teapot"}
+    assert error_of(net.try_("rbac_policy", **wrong)) == (400, "HTTPBadRequest")
+
+
+def test_a_way_out_is_lent_too(net: Net) -> None:
+    network = net.admin.make("network")
+    net.admin.make("rbac_policy", **lend(network, PROJECT, "access_as_external"))
+    assert net.show("network", network["id"])["router:external"] is True
+    assert net.stranger.http.get(f"/v2.0/networks/{network['id']}").status == 404
+    net.admin.make("subnet", network_id=network["id"], cidr="203.0.113.0/24", ip_version=4)
+    net.make("router", external_gateway_info={"network_id": network["id"]})
+    (policy,) = net.admin.list("rbac_policy", f"?object_id={network['id']}")
+    assert error_of(net.admin.delete("rbac_policy", policy["id"])) == (409, "RbacPolicyInUse")

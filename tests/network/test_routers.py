@@ -1,0 +1,213 @@
+"""Routers: ways in, the way out, and what keeps them."""
+
+from typing import Any
+
+from tests.network.conftest import PROJECT, Net, error_of
+
+
+def legs(net: Net, router: Any) -> Any:
+    return net.admin.list("port", f"?device_id={router['id']}")
+
+
+def test_a_router_joins_subnets_at_their_gateways(net: Net) -> None:
+    _, one = net.network("10.0.0.0/24")
+    _, two = net.network("10.1.0.0/24")
+    router = net.make("router", name="r")
+    assert (router["status"], router["external_gateway_info"], router["routes"]) == (
+        "ACTIVE",
+        None,
+        [],
+    )
+    made = net.attach(router["id"], subnet_id=one["id"]).json()
+    assert (made["id"], made["subnet_id"]) == (router["id"], one["id"])
+    assert (made["subnet_ids"], made["tenant_id"]) == ([one["id"]], PROJECT)
+    assert net.attach(router["id"], subnet_id=two["id"]).status == 200
+    ips = [port["fixed_ips"][0]["ip_address"] for port in legs(net, router)]
+    assert sorted(ips) == ["10.0.0.1", "10.1.0.1"]
+    assert {port["device_owner"] for port in legs(net, router)} == {"network:router_interface"}
+    assert error_of(net.delete("router", router["id"])) == (409, "RouterInUse")
+    assert error_of(net.delete("port", made["port_id"])) == (409, "ServicePortInUse")
+    assert error_of(net.delete("subnet", one["id"])) == (409, "SubnetInUse")
+    gone = net.attach(router["id"], "remove", subnet_id=one["id"]).json()
+    assert gone["port_id"] == made["port_id"]
+    assert net.http.get(f"/v2.0/ports/{made['port_id']}").status == 404
+    net.attach(router["id"], "remove", port_id=legs(net, router)[0]["id"])
+    assert net.delete("router", router["id"]).status == 204
+
+
+def test_a_router_joins_through_a_port_that_is_there(net: Net) -> None:
+    network, subnet = net.network()
+    fixed = [{"ip_address": "10.0.0.254"}]
+    port = net.make("port", network_id=network["id"], fixed_ips=fixed)
+    router = net.make("router")
+    made = net.attach(router["id"], port_id=port["id"]).json()
+    assert (made["port_id"], made["subnet_ids"]) == (port["id"], [subnet["id"]])
+    taken = net.show("port", port["id"])
+    assert (taken["device_id"], taken["device_owner"]) == (router["id"], "network:router_interface")
+    again = net.attach(net.make("router")["id"], port_id=port["id"])
+    assert error_of(again) == (409, "PortInUse")
+    empty = net.make("port", network_id=network["id"], fixed_ips=[])
+    assert error_of(net.attach(router["id"], port_id=empty["id"])) == (400, "BadRequest")
+
+
+def test_ways_in_that_cannot_be_are_refused(net: Net) -> None:
+    network, subnet = net.network("10.0.0.0/24")
+    _, overlapping = net.network("10.0.0.0/16")
+    bare = net.make(
+        "subnet", network_id=network["id"], cidr="10.9.0.0/24", ip_version=4, gateway_ip=None
+    )
+    port = net.make("port", network_id=network["id"])
+    router = net.make("router")
+    net.attach(router["id"], subnet_id=subnet["id"])
+    for what in (
+        {},
+        {"subnet_id": subnet["id"], "port_id": port["id"]},
+        {"subnet_id": subnet["id"]},
+        {"subnet_id": overlapping["id"]},
+        {"subnet_id": bare["id"]},
+    ):
+        assert error_of(net.attach(router["id"], **what)) == (400, "BadRequest"), what
+    assert error_of(net.attach(router["id"], subnet_id="nowhere")) == (404, "SubnetNotFound")
+    assert error_of(net.attach("nowhere", subnet_id=subnet["id"])) == (404, "RouterNotFound")
+    other = net.make("router")
+    taken = net.attach(other["id"], subnet_id=subnet["id"])
+    assert error_of(taken) == (409, "IpAddressInUse")
+    nothing = net.attach(other["id"], "remove", subnet_id=subnet["id"])
+    assert error_of(nothing) == (404, "RouterInterfaceNotFoundForSubnet")
+    not_mine = net.attach(other["id"], "remove", port_id=legs(net, router)[0]["id"])
+    assert error_of(not_mine) == (404, "RouterInterfaceNotFound")
+
+
+def test_a_guest_of_a_shared_network_does_not_become_its_router(net: Net) -> None:
+    network = net.admin.make("network", shared=True)
+    subnet = net.admin.make("subnet", network_id=network["id"], cidr="10.0.0.0/24", ip_version=4)
+    router = net.make("router")
+    assert error_of(net.attach(router["id"], subnet_id=subnet["id"])) == (400, "BadRequest")
+    port = net.make("port", network_id=network["id"])
+    assert net.attach(router["id"], port_id=port["id"]).status == 200
+    _, own = net.network("10.1.0.0/24")
+    assert error_of(net.stranger.attach(router["id"], subnet_id=own["id"]))[0] == 404
+
+
+def test_v6_subnets_of_one_network_share_a_leg(net: Net) -> None:
+    network, v4 = net.network()
+    modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac", "ip_version": 6}
+    one = net.make("subnet", network_id=network["id"], cidr="fd00:1::/64", **modes)
+    two = net.make("subnet", network_id=network["id"], cidr="fd00:2::/64", **modes)
+    router = net.make("router")
+    made = [net.attach(router["id"], subnet_id=s["id"]).json() for s in (v4, one, two)]
+    assert made[1]["port_id"] == made[2]["port_id"] != made[0]["port_id"]
+    net.attach(router["id"], "remove", subnet_id=one["id"])
+    left = net.admin.show("port", made[1]["port_id"])["fixed_ips"]
+    assert [ip["ip_address"] for ip in left] == ["fd00:2::1"]
+    net.attach(router["id"], "remove", subnet_id=two["id"])
+    assert len(legs(net, router)) == 1
+
+
+def test_the_way_out_is_an_external_network(net: Net) -> None:
+    outside, _ = net.outside()
+    private, subnet = net.network()
+    router = net.make("router", external_gateway_info={"network_id": outside["id"]})
+    gateway = router["external_gateway_info"]
+    assert (gateway["network_id"], gateway["enable_snat"]) == (outside["id"], True)
+    assert gateway["external_fixed_ips"][0]["ip_address"] == "203.0.113.2"
+    (port,) = legs(net, router)
+    assert (port["device_owner"], port["project_id"]) == ("network:router_gateway", "")
+    assert error_of(net.admin.delete("port", port["id"])) == (409, "ServicePortInUse")
+    inside = net.try_change(
+        "router", router["id"], external_gateway_info={"network_id": private["id"]}
+    )
+    assert error_of(inside) == (400, "BadRequest")
+    assert (
+        net.change("router", router["id"], external_gateway_info={})["external_gateway_info"]
+        is None
+    )
+    assert legs(net, router) == []
+    net.change("router", router["id"], external_gateway_info={"network_id": outside["id"]})
+    assert net.change("router", router["id"], external_gateway_info=None)["status"] == "ACTIVE"
+    net.change("router", router["id"], external_gateway_info={"network_id": outside["id"]})
+    net.attach(router["id"], subnet_id=subnet["id"])
+    net.attach(router["id"], "remove", subnet_id=subnet["id"])
+    assert net.delete("router", router["id"]).status == 204
+    assert net.admin.list("port", "?device_owner=network:router_gateway") == []
+
+
+def test_only_administrators_choose_translation_and_address(net: Net) -> None:
+    outside, subnet = net.outside()
+    fixed = [{"subnet_id": subnet["id"], "ip_address": "203.0.113.77"}]
+    info: dict[str, Any] = {"network_id": outside["id"]}
+    for more in ({"enable_snat": False}, {"external_fixed_ips": fixed}):
+        answer = net.try_("router", external_gateway_info={**info, **more})
+        assert error_of(answer) == (403, "PolicyNotAuthorized")
+    wanted = {**info, "enable_snat": False, "external_fixed_ips": fixed}
+    router = net.admin.make("router", external_gateway_info=wanted)
+    assert router["external_gateway_info"] == wanted
+    moved = [{"subnet_id": subnet["id"], "ip_address": "203.0.113.78"}]
+    changed = net.admin.change(
+        "router", router["id"], external_gateway_info={**info, "external_fixed_ips": moved}
+    )
+    assert changed["external_gateway_info"]["external_fixed_ips"] == moved
+    assert changed["external_gateway_info"]["enable_snat"] is True
+    at_gateway = [{"ip_address": "203.0.113.1"}]
+    wanted = {**info, "external_fixed_ips": at_gateway}
+    refused = net.admin.try_("router", external_gateway_info=wanted)
+    assert error_of(refused) == (400, "BadRequest")
+
+
+def test_a_network_with_a_gateway_stays_external(net: Net) -> None:
+    outside, _ = net.outside()
+    net.make("router", external_gateway_info={"network_id": outside["id"]})
+    answer = net.admin.try_change("network", outside["id"], router__external=False)
+    assert answer.status == 409
+    assert error_of(net.admin.delete("network", outside["id"])) == (409, "NetworkInUse")
+
+
+def test_routes_lead_through_neighbours(net: Net) -> None:
+    _, subnet = net.network()
+    router = net.make("router")
+    net.attach(router["id"], subnet_id=subnet["id"])
+    route = {"destination": "10.9.0.0/16", "nexthop": "10.0.0.77"}
+    assert net.change("router", router["id"], routes=[route])["routes"] == [route]
+    for bad in (
+        {"destination": "10.9.0.0/16", "nexthop": "10.8.0.77"},
+        {"destination": "10.9.0.0/16", "nexthop": "10.0.0.1"},
+    ):
+        answer = net.try_change("router", router["id"], routes=[bad])
+        assert error_of(answer) == (400, "InvalidRoutes")
+    twice = net.try_change("router", router["id"], routes=[route, route])
+    assert error_of(twice) == (400, "HTTPBadRequest")
+    needed = net.attach(router["id"], "remove", subnet_id=subnet["id"])
+    assert error_of(needed) == (409, "RouterInterfaceInUseByRoute")
+    more = {"destination": "10.7.0.0/16", "nexthop": "10.0.0.78"}
+    path = f"/v2.0/routers/{router['id']}"
+    added = net.http.put(f"{path}/add_extraroutes", {"router": {"routes": [more, route]}})
+    assert added.json()["router"]["routes"] == [route, more]
+    left = net.http.put(f"{path}/remove_extraroutes", {"router": {"routes": [route]}})
+    assert left.json()["router"]["routes"] == [more]
+    assert net.change("router", router["id"], routes=None)["routes"] == []
+
+
+def test_a_leg_moves_with_its_ports_addresses(net: Net) -> None:
+    network, subnet = net.network()
+    router = net.make("router")
+    port = net.attach(router["id"], subnet_id=subnet["id"]).json()["port_id"]
+    second = net.make("subnet", network_id=network["id"], cidr="10.5.0.0/24", ip_version=4)
+    net.change("port", port, fixed_ips=[{"subnet_id": second["id"], "ip_address": "10.5.0.1"}])
+    assert net.attach(router["id"], "remove", subnet_id=subnet["id"]).status == 404
+    assert net.attach(router["id"], "remove", subnet_id=second["id"]).status == 200
+
+
+def test_routers_of_others_do_not_exist(net: Net) -> None:
+    router = net.make("router")
+    assert net.stranger.list("router") == []
+    assert error_of(net.stranger.delete("router", router["id"])) == (404, "RouterNotFound")
+    assert error_of(net.stranger.try_change("router", router["id"], name="x"))[0] == 404
+    changed = net.change("router", router["id"], name="x", description="d", admin_state_up=False)
+    assert (changed["name"], changed["admin_state_up"]) == ("x", False)
+    assert error_of(net.try_("router", availability_zone_hints=["moon"])) == (
+        404,
+        "AvailabilityZoneNotFound",
+    )
+    assert net.make("router", availability_zone_hints=["nova"])["availability_zone_hints"] == [
+        "nova"
+    ]
