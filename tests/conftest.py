@@ -1,11 +1,15 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cumulo.db import Database, metadata
 from tests.stores import servers as servers
+
+if TYPE_CHECKING:
+    from tests.cloud import Emulated
 
 
 @pytest.fixture
@@ -34,3 +38,13 @@ def db(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Databa
         templates[number] = file
     shutil.copy(templates[number], tmp_path / "cumulo.db")
     return empty_db
+
+
+@pytest.fixture
+def emulated(tmp_path: Path) -> Iterator["Emulated"]:
+    """A cloud of one host."""
+    from tests.cloud import Emulated
+
+    cloud = Emulated(tmp_path)
+    yield cloud
+    cloud.close()

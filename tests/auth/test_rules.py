@@ -91,3 +91,11 @@ def test_rules_may_ask_for_the_domain_of_the_token() -> None:
     ann = Context(user_id="ann", project_id="p1", project_domain_id="d1").serving("r", policy)
     assert ann.may("it", **{"target.domain.id": "d1"})
     assert not ann.may("it", **{"target.domain.id": "d2"})
+
+
+def test_a_service_may_ask_by_anothers_rules() -> None:
+    images = Policy({"get_image": "rule:base", "base": "role:member"})
+    compute = Policy({"boot": "rule:base", "base": "!"})
+    compute.beside(images)
+    assert compute.allows("get_image", ANN, {})
+    assert not compute.allows("boot", ANN, {})

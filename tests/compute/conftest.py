@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -13,6 +15,8 @@ from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.versions import HISTORY
+from cumulo.services.network.drivers.fake import FakeDriver
+from cumulo.services.network.public import Tools as NetworkTools
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
 from tests.client import Client, authenticate
@@ -72,6 +76,8 @@ def tools(db: Database, hosts: Hosts) -> Tools:
         db=db,
         nodes=hosts,
         settings=ComputeSettings(),
+        network=NetworkTools(db, FakeDriver()),
+        images=Path("/nonexistent"),
         host="control",
         project_exists=_exists,
     )

@@ -41,6 +41,7 @@ class Policy:
     ) -> None:
         self._defaults, self._file, self._scopes = dict(defaults), file, scopes
         self._rule_scopes = rule_scopes or {}
+        self._neighbours: tuple[Policy, ...] = ()
         self._stamp: object = None
         self._look_at = 0.0
         self._checks = self._compiled({})
@@ -55,9 +56,17 @@ class Policy:
         """Return a rule as written, by the operator or by default."""
         return self._texts[rule]
 
+    def beside(self, *neighbours: "Policy") -> None:
+        """Let rules of other services be asked too, as when compute reads an image for a caller."""
+        self._neighbours = neighbours
+
     def allows(self, rule: str, caller: Scoped, target: Target) -> bool:
         """Say whether `rule` permits `caller` to act on `target`."""
         self._reload()
+        if rule not in self._checks:
+            for other in self._neighbours:
+                if rule in other._checks:
+                    return other.allows(rule, caller, target)
         scopes = self._rule_scopes.get(rule, self._scopes)
         return _scope(caller) in scopes and self._find(rule)(caller, target)
 

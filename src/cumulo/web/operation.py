@@ -60,7 +60,7 @@ class Operation:
     method: str
     path: str
     run: Callable[..., Answer]
-    policy: str | None  # None: needs no token
+    policy: str | None  # None: needs no token; empty: any token will do
     on_target: bool  # the domain asks the rule about the stored object; the edge cannot
     status: int
     since: Version | None

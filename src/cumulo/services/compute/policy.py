@@ -3,6 +3,8 @@
 The rules of servers live in a module of their own; `RULES` is all of them.
 """
 
+from cumulo.services.compute.server_policy import SERVER_RULES
+
 _ADMIN = "rule:context_is_admin"
 _MEMBER = "rule:project_member_or_admin"
 _READER = "rule:project_reader_or_admin"
@@ -19,7 +21,6 @@ _BASE = {
 
 _NOUNS = {
     "extensions": _ANYONE,
-    "flavors": _ANYONE,
     "limits": _ANYONE,
     "limits:other_project": _ADMIN,
     "os-aggregates:add_host": _ADMIN,
@@ -71,4 +72,8 @@ _NOUNS = {
     "os-services:update": _ADMIN,
 }
 
-RULES = {**_BASE, **{f"os_compute_api:{name}": check for name, check in _NOUNS.items()}}
+RULES = {
+    **_BASE,
+    **{f"os_compute_api:{name}": check for name, check in _NOUNS.items()},
+    **SERVER_RULES,
+}

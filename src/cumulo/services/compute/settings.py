@@ -19,4 +19,5 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reserved_host_disk_mb: Annotated[int, msgspec.Meta(ge=0)] = 0
     service_down_time: Annotated[int, msgspec.Meta(ge=1)] = 60
     default_availability_zone: str = "nova"
+    shutdown_timeout: Annotated[int, msgspec.Meta(ge=0)] = 60  # for a guest to power itself off
     dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest

@@ -2,23 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
 
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Invalid
-from cumulo.node.api import Node
+from cumulo.node.api import Nodes
+from cumulo.services.compute import networking
 from cumulo.services.compute.services import Health
 from cumulo.services.compute.settings import ComputeSettings
-
-
-class Nodes(Protocol):
-    """The hosts of this cloud, near or far."""
-
-    def names(self) -> list[str]:
-        """Return the names of all hosts, whether or not they answer."""
-
-    def on(self, host: str) -> Node:
-        """Return the commands of one host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +21,8 @@ class Tools:
     settings: ComputeSettings
     host: str  # of this process, which schedules and runs workflows
     project_exists: Callable[[Tx, str], bool]  # identity's answer
+    network: networking.Tools
+    images: Path  # where the file store keeps images
 
     @property
     def health(self) -> Health:

@@ -33,6 +33,8 @@ ports_up = in_force.ports_up
 # Its security groups.
 server_group_ids = server_groups.server_group_ids
 security_groups_of_servers = server_groups.security_groups_of_servers
+join_group = server_groups.join_group
+leave_group = server_groups.leave_group
 
 # What is shown of it, told to it and known by it.
 ServerAddress = server_views.ServerAddress
@@ -42,5 +44,6 @@ MetadataPort = server_views.MetadataPort
 ports_of_servers = server_views.ports_of_servers
 subnets_of_ports = server_views.subnets_of_ports
 server_by_address = server_views.server_by_address
+servers_with_address = server_views.servers_with_address
 metadata_port = server_views.metadata_port
 metadata_ports_on_host = server_views.metadata_ports_on_host

@@ -10,8 +10,9 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.network import security_groups
 from cumulo.services.network.server_ports import COMPUTE
+from cumulo.services.network.store import changes, standard, tables
+from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import security_groups as store
-from cumulo.services.network.store import tables
 from cumulo.services.network.tools import Tools
 
 
@@ -55,3 +56,30 @@ def security_groups_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str,
     for server_id, name in tx.execute(select):
         found[server_id].append(name)
     return found
+
+
+def join_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> None:
+    """Put every port of the server that has port security into a group of the caller's project."""
+    group_id = server_group_ids(tx, ctx, tools, [name])[0]
+    ports = port_store.ports_of_devices(tx, [server_id], COMPUTE)
+    have = port_store.groups_map(tx, [port.id for port in ports])
+    for port in ports:
+        if port.port_security_enabled and group_id not in have.get(port.id, []):
+            _set_groups(tx, port.id, [*have.get(port.id, []), group_id])
+
+
+def leave_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> bool:
+    """Take every port of the server out of a group; say whether any was in it."""
+    group_id = server_group_ids(tx, ctx, tools, [name])[0]
+    ports = port_store.ports_of_devices(tx, [server_id], COMPUTE)
+    have = port_store.groups_map(tx, [port.id for port in ports])
+    within = [port.id for port in ports if group_id in have.get(port.id, [])]
+    for port_id in within:
+        _set_groups(tx, port_id, [one for one in have[port_id] if one != group_id])
+    return bool(within)
+
+
+def _set_groups(tx: Tx, port_id: str, group_ids: list[str]) -> None:
+    port_store.groups_set(tx, port_id, group_ids)
+    standard.change(tx, tables.port, port_id)
+    changes.mark(tx, "port", [port_id])

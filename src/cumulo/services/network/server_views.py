@@ -135,6 +135,23 @@ def server_by_address(tx: Tx, network_id: str, address: str) -> tuple[str, str] 
     return (row[0], row[1]) if row else None
 
 
+def servers_with_address(tx: Tx, pattern: str, version: int) -> list[str]:
+    """Return the servers with an address of that IP version that a regular expression matches."""
+    a, p = tables.allocation.c, tables.port.c
+    six = a.ip_address.contains(":", autoescape=True)
+    select = (
+        sa.select(p.device_id)
+        .join(tables.allocation, a.port_id == p.id)
+        .where(
+            p.device_owner.startswith(COMPUTE, autoescape=True),
+            six if version == 6 else ~six,
+            a.ip_address.regexp_match(pattern),
+        )
+        .distinct()
+    )
+    return list(tx.scalars(select))
+
+
 def subnets_of_ports(tx: Tx, ports: Collection[ServerPort]) -> dict[str, ServerSubnet]:
     """Return the subnets that the ports have addresses in."""
     ids = {address.subnet_id for port in ports for address in port.addresses}

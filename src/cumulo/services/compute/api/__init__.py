@@ -10,11 +10,17 @@ from cumulo.services.compute.api import (
     flavor_extra_specs,
     flavors,
     hypervisors,
+    instance_actions,
     keypairs,
     limits,
     quota_class_sets,
     quota_sets,
+    server_actions,
+    server_addresses,
     server_groups,
+    server_metadata,
+    server_tags,
+    servers,
     services,
     versions,
 )
@@ -37,6 +43,12 @@ OPERATIONS: Sequence[Operation] = [
         hypervisors,
         aggregates,
         availability_zones,
+        servers,
+        server_actions,
+        server_addresses,
+        server_metadata,
+        server_tags,
+        instance_actions,
     )
     for operation in module.routes.operations
 ]

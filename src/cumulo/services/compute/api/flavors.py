@@ -120,7 +120,7 @@ class FlavorQuery(Paging, kw_only=True):
     sort_dir: Literal["asc", "desc"] = "asc"
 
 
-@routes.get("/v2.1/flavors", policy="os_compute_api:flavors")
+@routes.get("/v2.1/flavors", policy="")
 def list_flavors(call: Call, query: FlavorQuery) -> FlavorsBrief:
     """List the flavors the project may use."""
     found = _page(call, query)
@@ -129,7 +129,7 @@ def list_flavors(call: Call, query: FlavorQuery) -> FlavorsBrief:
     return FlavorsBrief([_brief(call, flavor) for flavor in found], more)
 
 
-@routes.get("/v2.1/flavors/detail", policy="os_compute_api:flavors")
+@routes.get("/v2.1/flavors/detail", policy="")
 def list_flavors_with_details(call: Call, query: FlavorQuery) -> FlavorsDetail:
     """List the flavors the project may use, with all there is to know."""
     found = _page(call, query)
@@ -157,7 +157,7 @@ def create_flavor(call: Call, body: CreateBody) -> FlavorBody:
     return FlavorBody(_view(call, call.db.write(flavors.new_flavor, call.ctx, spec)))
 
 
-@routes.get("/v2.1/flavors/{flavor_id}", policy="os_compute_api:flavors")
+@routes.get("/v2.1/flavors/{flavor_id}", policy="")
 def show_flavor(call: Call, flavor_id: str) -> FlavorBody:
     """Show a flavor."""
     check_known(call, since=(2, 102))

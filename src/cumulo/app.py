@@ -1,0 +1,294 @@
+"""The composition root: the only module that knows every other.
+
+A `Cloud` is everything that exists once in a process that serves APIs and runs workflows; what
+differs between an emulated and a real one (hosts, network driver) is handed in.
+"""
+
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cumulo.auth import Policy
+from cumulo.auth.context import system
+from cumulo.bus import LocalDoorbell
+from cumulo.db import Database, Tx
+from cumulo.db.migrations import upgrade
+from cumulo.kit import log
+from cumulo.node.api import FixedNodes, Node, Nodes
+from cumulo.node.client import UnixDialer, remote_node
+from cumulo.node.drivers.fake import FakeNode
+from cumulo.services.compute import public as compute
+from cumulo.services.compute.api import OPERATIONS as COMPUTE
+from cumulo.services.compute.api.metadata import OPERATIONS as METADATA
+from cumulo.services.compute.instance_metadata import InstanceMetadata
+from cumulo.services.compute.metadata_requests import MetadataTools
+from cumulo.services.compute.policy import RULES as COMPUTE_RULES
+from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
+from cumulo.services.identity import public as identity
+from cumulo.services.identity.api import OPERATIONS as IDENTITY
+from cumulo.services.image.api import FAMILY as IMAGE_FAMILY
+from cumulo.services.image.api import OPERATIONS as IMAGE
+from cumulo.services.image.drivers.file import FileStore
+from cumulo.services.image.policy import RULES as IMAGE_RULES
+from cumulo.services.image.reconcile import RECONCILERS as IMAGE_RECONCILERS
+from cumulo.services.image.tools import ImageTools
+from cumulo.services.image.workflows.delete_image import DELETE_IMAGE
+from cumulo.services.network import public as network
+from cumulo.services.network.api import OPERATIONS as NETWORK
+from cumulo.services.network.drivers.base import NetworkDriver
+from cumulo.services.network.drivers.fake import FakeDriver
+from cumulo.services.network.drivers.ovn import OvnDriver
+from cumulo.services.network.policy import RULES as NETWORK_RULES
+from cumulo.services.network.reconcile import RECONCILERS as NETWORK_RECONCILERS
+from cumulo.settings import Settings
+from cumulo.web import Operation, faults
+from cumulo.web.edge import Api, Edge
+from cumulo.web.faults import Family
+from cumulo.web.server import HttpServer
+from cumulo.work import Reconciler, Scheduler, Worker, reconciler, runner
+
+LOG = log.get("app")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a cloud is made of that is not the database."""
+
+    nodes: Nodes
+    driver: NetworkDriver
+    host: str  # the name of the machine that this process runs on
+
+
+@dataclass(frozen=True)
+class Passwords:
+    """Those of the first users, and the secret that hosts sign metadata requests with."""
+
+    admin: str
+    demo: str
+    metadata: str
+
+
+class Cloud:
+    """The services with their tools, in one process."""
+
+    def __init__(
+        self, settings: Settings, state: Path, outside: Outside, passwords: Passwords
+    ) -> None:
+        self.settings, self.state, self.outside = settings, state, outside
+        self.passwords = passwords
+        self.bell = LocalDoorbell()
+        self.db = Database(settings.database.connection or f"sqlite:///{state}/cumulo.db")
+        self.db.ring = self.bell.ring
+        self.identity = identity.new_tools(self.db, settings.identity)
+        self.images = state / "images"
+        self.image = ImageTools(self.db, FileStore(self.images), settings.image)
+        self.network = network.Tools(self.db, outside.driver, settings.network)
+        self.compute = compute.Tools(
+            db=self.db,
+            nodes=outside.nodes,
+            settings=settings.compute,
+            host=outside.host,
+            project_exists=identity.project_exists,
+            network=self.network,
+            images=self.images,
+        )
+
+        self.metadata = MetadataTools(
+            secret=passwords.metadata.encode(),
+            instance_metadata=self._instance_metadata,
+            set_password=compute.set_password,
+        )
+
+    def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:
+        return compute.metadata_of(tx, server_id, self.settings.compute)
+
+    def prepare(self) -> None:
+        """Bring the database up to date and make what a cloud has before anybody logs in."""
+        upgrade(self.db)
+        services = [identity.ServiceSpec(*spec) for spec in catalog(self.settings)]
+        first = identity.Bootstrap(
+            admin_password=self.passwords.admin,
+            demo_password=self.passwords.demo,
+            services=services,
+            region=self.settings.region,
+        )
+        identity.bootstrap(self.db, self.identity, first)
+        self.db.write(compute.add_default_flavors, system())
+
+    def apis(self) -> list[Api]:
+        """Return every service as the edge sees it."""
+        policies = {name: self._policy(name, rules) for name, rules in _RULES.items()}
+        scopes = {"scopes": identity.EVERY_SCOPE, "rule_scopes": identity.RULE_SCOPES}
+        policies["identity"] = self._policy("identity", identity.RULES, **scopes)
+        for name, policy in policies.items():
+            policy.beside(*[other for key, other in policies.items() if key != name])
+        return _apis(self, policies)
+
+    def _policy(self, service: str, rules: dict[str, str], **scopes: Any) -> Policy:
+        return Policy(rules, file=self.state / "policy" / f"{service}.yaml", **scopes)
+
+    def edge(self, name: str) -> Edge:
+        """Return the WSGI application of one service."""
+        api = next(api for api in self.apis() if api.name == name)
+        return Edge(api, self.db, self.identity.tokens.validate)
+
+    def workers(self) -> list[Worker]:
+        """Return one worker for each service that has workflows."""
+        served: list[tuple[Sequence[Any], Any]] = [
+            (compute.WORKFLOWS, self.compute),
+            ([DELETE_IMAGE], self.image),
+        ]
+        return [Worker(self.db, flows, tools, bell=self.bell) for flows, tools in served]
+
+    def scheduler(self) -> Scheduler:
+        """Return what runs the reconcilers of every service, each with its service's tools."""
+        served: list[tuple[Sequence[Reconciler[Any]], Any]] = [
+            (_IDENTITY_RECONCILERS, self),
+            (IMAGE_RECONCILERS, self.image),
+            (NETWORK_RECONCILERS, self.network),
+            (compute.RECONCILERS, self.compute),
+        ]
+        bound = [_bound(each, tools) for reconcilers, tools in served for each in reconcilers]
+        return Scheduler(self.db, bound, None, bell=self.bell)
+
+
+def _rotate_keys(cloud: Cloud) -> None:
+    identity.rotate_keys(cloud.db, cloud.settings.identity)
+
+
+def _forget_revocations(cloud: Cloud) -> None:
+    identity.forget_revocations(cloud.db, cloud.settings.identity)
+
+
+_IDENTITY_RECONCILERS = [
+    Reconciler(_rotate_keys, every_s=60.0, name="identity.rotate_keys"),
+    Reconciler(_forget_revocations, every_s=600.0, name="identity.forget_revocations"),
+]
+
+
+def _bound(reconciler: Reconciler[Any], tools: Any) -> Reconciler[None]:
+    return Reconciler(
+        lambda _: reconciler.run(tools), reconciler.every_s, reconciler.name, reconciler.wake
+    )
+
+
+_RULES: dict[str, dict[str, str]] = {
+    "compute": COMPUTE_RULES,
+    "image": IMAGE_RULES,
+    "network": NETWORK_RULES,
+}
+
+
+def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Return type, name, address and description of every service."""
+    http = settings.http
+    base = f"http://{http.public_host or http.host}"
+    return [
+        ("identity", "keystone", f"{base}:{http.identity_port}/v3", "OpenStack Identity"),
+        ("image", "glance", f"{base}:{http.image_port}", "OpenStack Image"),
+        ("compute", "nova", f"{base}:{http.compute_port}/v2.1", "OpenStack Compute"),
+        ("network", "neutron", f"{base}:{http.network_port}", "OpenStack Networking"),
+    ]
+
+
+def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
+    numbers = dict(ports(cloud.settings))
+    http = cloud.settings.http
+    auth_url = f"http://{http.public_host or http.host}:{http.identity_port}/v3"
+
+    def api(name: str, operations: Sequence[Operation], family: Family, **more: Any) -> Api:
+        return Api(
+            name=name,
+            port=numbers[name],
+            operations=operations,
+            policy=policies[name if name in policies else "compute"],
+            family=family,
+            auth_url=auth_url,
+            **more,
+        )
+
+    first_route = {"head_follows_get": True, "route_first": True}
+    ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
+    versions = {"history": COMPUTE_HISTORY, "project_prefix": "/v2.1", "request_id_headers": ids}
+    return [
+        api("identity", IDENTITY, faults.TITLED, tools=cloud.identity, **first_route),
+        api("image", IMAGE, IMAGE_FAMILY, tools=cloud.image),
+        api("compute", COMPUTE, faults.NAMED, tools=cloud.compute, **versions),
+        api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
+        api("network", NETWORK, faults.TYPED, tools=cloud.network),
+    ]
+
+
+def attach(settings: Settings, node_socket: Path, ovn: Path) -> Outside:
+    """Return this machine as the one host of a cloud, reached through its sockets."""
+    name = settings.node.name or platform.node()
+    nodes = FixedNodes({name: remote_node(UnixDialer(node_socket))})
+    driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
+    return Outside(nodes, driver, name)
+
+
+def ports(settings: Settings) -> list[tuple[str, int]]:
+    """Return the name and port of every API."""
+    http = settings.http
+    return [
+        ("identity", http.identity_port),
+        ("image", http.image_port),
+        ("compute", http.compute_port),
+        ("metadata", http.metadata_port),
+        ("network", http.network_port),
+    ]
+
+
+class Serving:
+    """A cloud at work: ports open, workflows and reconcilers running, until it is stopped."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._stop = threading.Event()
+        self._servers: list[HttpServer] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Open every port, then begin to work."""
+        http = self.cloud.settings.http
+        for api in self.cloud.apis():
+            edge = Edge(api, self.cloud.db, self.cloud.identity.tokens.validate)
+            server = HttpServer(edge, http.host, api.port, threads=http.threads)
+            server.start()
+            self._servers.append(server)
+        for worker in self.cloud.workers():
+            worker.adopt_dead()
+            self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
+        scheduler = self.cloud.scheduler()
+        scheduler.adopt_dead()
+        self._run(scheduler.serve, self._stop)
+
+    def stop(self) -> None:
+        """Let requests and steps under way end, then close everything."""
+        for server in self._servers:
+            server.stop()
+        self._stop.set()
+        for topic in (runner.TOPIC, reconciler.TOPIC):
+            self.cloud.bell.ring(topic)
+        for thread in self._threads:
+            thread.join()
+        self.cloud.db.close()
+
+    def _run(self, work: Callable[..., None], *args: Any) -> None:
+        thread = threading.Thread(target=work, args=args, name=work.__qualname__, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+
+def emulate(settings: Settings, state: Path, passwords: Passwords) -> Cloud:
+    """Return a cloud whose hosts and networks exist in this process only, and need no root."""
+    names = [f"node{number}" for number in range(1, settings.emulated.hosts + 1)]
+    nodes: dict[str, Node] = {
+        name: FakeNode(name, directory=state / "hosts" / name) for name in names
+    }
+    return Cloud(
+        settings, state, Outside(FixedNodes(nodes), FakeDriver(names), names[0]), passwords
+    )

@@ -1,0 +1,222 @@
+"""From the body of a request to what the domain is asked."""
+
+import base64
+import binascii
+import ipaddress
+import re
+from typing import Any
+
+from msgspec import UNSET
+
+from cumulo.kit.errors import Forbidden, Invalid
+from cumulo.services.compute.api.server_bodies import (
+    CreateBody,
+    DiskWish,
+    ServerChanges,
+    ServerSpec,
+)
+from cumulo.services.compute.networking import RequestedNic
+from cumulo.services.compute.new_servers import Boot
+from cumulo.web import Call
+
+_HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
+_HOSTNAME_2_94 = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+
+
+def boot_of(call: Call[Any], body: CreateBody) -> Boot:
+    """Return what a create request asks for; what cannot be right is refused here."""
+    spec = body.server
+    zone, host, forced = _place(call, spec)
+    most = spec.max_count if spec.max_count is not None else spec.min_count
+    if most < spec.min_count:
+        raise Invalid("min_count must be <= max_count", field="min_count")
+    hints = {**body.old_hints, **body.hints}
+    return Boot(
+        name=checked_name(spec.name),
+        flavor_id=str(spec.flavor_ref),
+        image_id=_boot_image(spec),
+        networks=_networks(call, spec),
+        security_groups=list(dict.fromkeys(group.name for group in spec.security_groups or [])),
+        key_name=spec.key_name,
+        user_data=_user_data(spec.user_data),
+        metadata=spec.metadata,
+        tags=spec.tags,
+        zone=zone,
+        host=host,
+        forced=forced,
+        config_drive=bool(spec.config_drive),
+        personality=[_file(file.path, file.contents) for file in spec.personality],
+        access_ip_v4=_address("accessIPv4", spec.access_ip_v4, 4),
+        access_ip_v6=_address("accessIPv6", spec.access_ip_v6, 6),
+        disk_config=spec.disk_config,
+        description=spec.description,
+        hostname=_hostname(call, spec.hostname),
+        hints=hints,
+        min_count=spec.min_count,
+        max_count=most,
+    )
+
+
+def changes_of(changes: ServerChanges) -> dict[str, Any]:
+    """Return the columns that an update request changes."""
+    found: dict[str, Any] = {}
+    if changes.name is not UNSET:
+        found["name"] = checked_name(str(changes.name))
+    if changes.access_ip_v4 is not UNSET:
+        found["access_ip_v4"] = _address("accessIPv4", changes.access_ip_v4, 4)
+    if changes.access_ip_v6 is not UNSET:
+        found["access_ip_v6"] = _address("accessIPv6", changes.access_ip_v6, 6)
+    if changes.disk_config is not UNSET:
+        found["disk_config"] = changes.disk_config
+    if changes.description is not UNSET:
+        found["description"] = changes.description
+    if changes.hostname is not UNSET:
+        found["hostname"] = changes.hostname
+    return found
+
+
+def checked_name(name: str) -> str:
+    """Return a server's name without blanks around it; refuse what cannot be printed."""
+    if not name.strip() or not name.isprintable():
+        raise Invalid(
+            f"Invalid input for field/attribute name. Value: {name!r}. "
+            "It must have printable characters, and not only blanks.",
+            field="name",
+        )
+    return name.strip()
+
+
+def _place(call: Call[Any], spec: ServerSpec) -> tuple[str | None, str | None, bool]:
+    """Return zone, host and whether the filters are passed over, as in zone:host:node."""
+    if spec.host or spec.hypervisor_hostname:
+        call.ctx.require("compute:servers:create:requested_destination")
+    zone, _, rest = (spec.availability_zone or "").partition(":")
+    host, _, node = rest.partition(":")
+    if rest:
+        if not call.ctx.may("os_compute_api:servers:create:forced_host"):
+            raise Forbidden(
+                "Policy doesn't allow os_compute_api:servers:create:forced_host to be performed.",
+                rule="os_compute_api:servers:create:forced_host",
+            )
+        return zone or None, host or node, True
+    return zone or None, spec.host or spec.hypervisor_hostname, False
+
+
+def _boot_image(spec: ServerSpec) -> str:
+    """Return the image to boot from; a mapping may only say the same again."""
+    if not spec.disks:
+        return spec.image_ref
+    boot = [disk for disk in spec.disks if disk.boot_index == 0]
+    if len(boot) > 1:
+        raise Invalid("Block Device Mapping is Invalid: more than one device has boot_index 0.")
+    for disk in spec.disks:
+        _check_disk(disk)
+    if not boot:
+        raise Invalid("Block Device Mapping is Invalid: no device has boot_index 0.")
+    if spec.image_ref and boot[0].uuid != spec.image_ref:
+        raise Invalid("Block Device Mapping is Invalid: its image is not that of imageRef.")
+    return boot[0].uuid or ""
+
+
+def _check_disk(disk: DiskWish) -> None:
+    if disk.source_type == "image" and disk.destination_type in ("local", None):
+        if disk.boot_index == 0:
+            return
+        raise Invalid("Block Device Mapping is Invalid: a local image must have boot_index 0.")
+    raise Invalid(
+        f"Block Device Mapping is Invalid: source_type {disk.source_type} with destination_type "
+        f"{disk.destination_type} needs a block storage service, and this cloud has none."
+    )
+
+
+def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | None:
+    if spec.networks is None:
+        if call.version >= (2, 37):
+            raise Invalid(
+                "Invalid input for field/attribute server. 'networks' is a required property: "
+                "give a list, auto or none.",
+                field="networks",
+            )
+        return None
+    if isinstance(spec.networks, str):
+        if call.version < (2, 37):
+            raise Invalid("Invalid input for field/attribute networks: a list is expected.")
+        return None if spec.networks == "auto" else []
+    wishes = []
+    for one in spec.networks:
+        if not (one.uuid or one.port):
+            raise Invalid("Bad networks format: network uuid or port is required", field="networks")
+        if one.port and one.fixed_ip:
+            raise Invalid(
+                f"Specified Fixed IP '{one.fixed_ip}' cannot be used with port '{one.port}': "
+                "the two cannot be specified together.",
+                field="networks",
+            )
+        wishes.append(
+            RequestedNic(
+                network_id=None if one.port else one.uuid,
+                port_id=one.port,
+                fixed_ip=_address("fixed_ip", one.fixed_ip, None),
+                tag=one.tag,
+            )
+        )
+    # An empty list meant "whatever there is" until networks became mandatory.
+    return wishes if wishes or call.version >= (2, 37) else None
+
+
+def _user_data(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        base64.b64decode(text.replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(
+            "Invalid input for field/attribute user_data: it is not valid base64.",
+            field="user_data",
+        ) from error
+    return text
+
+
+def _file(path: str, contents: str) -> dict[str, str]:
+    try:
+        base64.b64decode(contents.replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(
+            f"Invalid input for field/attribute personality: the contents of {path[:80]} "
+            "are not valid base64.",
+            field="personality",
+        ) from error
+    return {"path": path, "contents": contents}
+
+
+def _address(name: str, text: str | None, version: int | None) -> str | None:
+    if not text:
+        return None
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise Invalid(
+            f"Invalid input for field/attribute {name}. Value: {text}. It is not an IP address.",
+            field=name,
+        ) from error
+    if version and found.version != version:
+        raise Invalid(
+            f"Invalid input for field/attribute {name}. Value: {text}. "
+            f"It is not an IPv{version} address.",
+            field=name,
+        )
+    return str(found)
+
+
+def _hostname(call: Call[Any], text: str | None) -> str | None:
+    if text is None:
+        return None
+    pattern = _HOSTNAME_2_94 if call.version >= (2, 94) else _HOSTNAME
+    most = 255 if call.version >= (2, 94) else 63
+    if len(text) > most or not pattern.fullmatch(text):
+        raise Invalid(
+            f"Invalid input for field/attribute hostname. Value: {text[:80]}. "
+            "It is not a valid host name.",
+            field="hostname",
+        )
+    return text

@@ -1,0 +1,273 @@
+"""Servers as clients see them."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cumulo.kit import clock
+from cumulo.services.compute import servers, states
+from cumulo.services.compute.servers import Seen
+from cumulo.web import Call, since, until
+from cumulo.web.paging import Link
+
+
+class Bare(msgspec.Struct):
+    """A server in a short list."""
+
+    id: str
+    name: str
+    links: list[Link]
+
+
+class Ref(msgspec.Struct):
+    """Something else, by id and link."""
+
+    id: str
+    links: list[Link]
+    properties: Annotated[dict[str, str], since("2.98")]
+
+
+class FlavorView(msgspec.Struct, kw_only=True):
+    """The flavor: a link to it, and from 2.47 on what it said at boot."""
+
+    id: Annotated[str, until("2.46")]
+    links: Annotated[list[Link], until("2.46")]
+    vcpus: Annotated[int, since("2.47")]
+    ram: Annotated[int, since("2.47")]
+    disk: Annotated[int, since("2.47")]
+    ephemeral: Annotated[int, since("2.47")]
+    swap: Annotated[int, since("2.47")]
+    original_name: Annotated[str, since("2.47")]
+    extra_specs: Annotated[dict[str, str] | UnsetType, since("2.47")] = UNSET
+
+
+class AddressView(msgspec.Struct, kw_only=True):
+    """An address of a server."""
+
+    version: int
+    addr: str
+    mac: str | UnsetType = msgspec.field(name="OS-EXT-IPS-MAC:mac_addr", default=UNSET)
+    type: Literal["fixed", "floating"] | UnsetType = msgspec.field(
+        name="OS-EXT-IPS:type", default=UNSET
+    )
+
+
+class Fault(msgspec.Struct):
+    """Why a server is in error."""
+
+    code: int
+    created: str
+    message: str
+    details: str | UnsetType = UNSET
+
+
+class GroupName(msgspec.Struct):
+    """A security group by name."""
+
+    name: str
+
+
+class ServerView(msgspec.Struct, kw_only=True):
+    """A server with its details."""
+
+    id: str
+    name: str
+    status: str
+    tenant_id: str
+    user_id: str
+    metadata: dict[str, str]
+    host_id: str = msgspec.field(name="hostId")
+    image: Ref | Literal[""]
+    flavor: FlavorView
+    created: str
+    updated: str
+    addresses: dict[str, list[AddressView]]
+    access_ip_v4: str = msgspec.field(name="accessIPv4")
+    access_ip_v6: str = msgspec.field(name="accessIPv6")
+    links: list[Link]
+    disk_config: str = msgspec.field(name="OS-DCF:diskConfig")
+    progress: int | UnsetType = UNSET
+    fault: Fault | UnsetType = UNSET
+    az: str = msgspec.field(name="OS-EXT-AZ:availability_zone")
+    config_drive: str
+    key_name: str | None
+    launched_at: str | None = msgspec.field(name="OS-SRV-USG:launched_at")
+    terminated_at: str | None = msgspec.field(name="OS-SRV-USG:terminated_at")
+    task_state: str | None = msgspec.field(name="OS-EXT-STS:task_state")
+    vm_state: str = msgspec.field(name="OS-EXT-STS:vm_state")
+    power_state: int = msgspec.field(name="OS-EXT-STS:power_state")
+    volumes: list[dict[str, Any]] = msgspec.field(name="os-extended-volumes:volumes_attached")
+    security_groups: list[GroupName] | UnsetType = UNSET
+    host: str | UnsetType | None = msgspec.field(name="OS-EXT-SRV-ATTR:host", default=UNSET)
+    hypervisor_hostname: str | UnsetType | None = msgspec.field(
+        name="OS-EXT-SRV-ATTR:hypervisor_hostname", default=UNSET
+    )
+    instance_name: str | UnsetType = msgspec.field(
+        name="OS-EXT-SRV-ATTR:instance_name", default=UNSET
+    )
+    hostname: Annotated[str | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:hostname", default=UNSET
+    )
+    reservation_id: Annotated[str | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:reservation_id", default=UNSET
+    )
+    launch_index: Annotated[int | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:launch_index", default=UNSET
+    )
+    kernel_id: Annotated[str | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:kernel_id", default=UNSET
+    )
+    ramdisk_id: Annotated[str | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:ramdisk_id", default=UNSET
+    )
+    root_device_name: Annotated[str | UnsetType, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:root_device_name", default=UNSET
+    )
+    user_data: Annotated[str | UnsetType | None, since("2.3")] = msgspec.field(
+        name="OS-EXT-SRV-ATTR:user_data", default=UNSET
+    )
+    locked: Annotated[bool, since("2.9")] = False
+    host_status: Annotated[str | UnsetType, since("2.16")] = UNSET
+    description: Annotated[str | None, since("2.19")] = None
+    tags: Annotated[list[str], since("2.26")] = []
+    trusted_image_certificates: Annotated[None, since("2.63")] = None
+    server_groups: Annotated[list[str] | UnsetType, since("2.71")] = UNSET
+    locked_reason: Annotated[str | None, since("2.73")] = None
+    pinned_availability_zone: Annotated[str | None, since("2.96")] = None
+    scheduler_hints: Annotated[dict[str, Any], since("2.100")] = {}
+
+
+def links(call: Call[Any], server_id: str) -> list[Link]:
+    """Return the two links that every server carries."""
+    return [
+        Link("self", f"{call.url}/v2.1/servers/{server_id}"),
+        Link("bookmark", f"{call.url}/servers/{server_id}"),
+    ]
+
+
+def bare(call: Call[Any], seen: Seen) -> Bare:
+    """Show a server in a short list."""
+    return Bare(seen.server.id, seen.server.name, links(call, seen.server.id))
+
+
+def full(call: Call[Any], seen: Seen) -> ServerView:
+    """Show a server with its details."""
+    server = seen.server
+    status = states.status_of(server.vm_state, server.task_state)
+    view = ServerView(
+        id=server.id,
+        name=server.name,
+        status=status,
+        tenant_id=server.project_id,
+        user_id=server.user_id,
+        metadata=seen.metadata,
+        host_id=servers.host_id(server),
+        image=_image(call, seen),
+        flavor=_flavor(call, seen),
+        created=clock.iso_z(server.created_at),
+        updated=clock.iso_z(server.updated_at),
+        addresses=addresses(seen),
+        access_ip_v4=server.access_ip_v4 or "",
+        access_ip_v6=server.access_ip_v6 or "",
+        links=links(call, server.id),
+        disk_config=server.disk_config,
+        az=seen.zone,
+        config_drive="True" if server.config_drive else "",
+        key_name=server.key_name,
+        launched_at=_usage_time(server.launched_at),
+        terminated_at=_usage_time(server.terminated_at),
+        task_state=server.task_state,
+        vm_state=server.vm_state,
+        power_state=server.power_state,
+        volumes=[],
+        locked=server.locked_by is not None,
+        description=server.description,
+        tags=seen.tags,
+        locked_reason=server.locked_reason,
+        pinned_availability_zone=server.availability_zone,
+        scheduler_hints=server.scheduler_hints,
+    )
+    _add_what_depends(call, seen, view, status)
+    return view
+
+
+def _add_what_depends(call: Call[Any], seen: Seen, view: ServerView, status: str) -> None:
+    """Fill in what only some servers have and only some callers see."""
+    server = seen.server
+    if status in ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"):
+        view.progress = 0 if status == "BUILD" else 100 if status == "ACTIVE" else 0
+    if status in ("ERROR", "DELETED") and server.fault_at is not None:
+        view.fault = _fault(call, seen)
+    if seen.security_groups:
+        view.security_groups = [GroupName(name) for name in seen.security_groups]
+    if seen.server_groups is not None:
+        view.server_groups = seen.server_groups
+    if call.version >= (2, 90):
+        view.hostname = server.hostname
+    if call.ctx.may("os_compute_api:os-extended-server-attributes"):
+        _add_attributes(seen, view)
+    if seen.host_status is not None and call.ctx.may("os_compute_api:servers:show:host_status"):
+        view.host_status = seen.host_status
+
+
+def _add_attributes(seen: Seen, view: ServerView) -> None:
+    server = seen.server
+    view.host = view.hypervisor_hostname = server.host
+    view.instance_name = server.instance_name
+    view.hostname = server.hostname
+    view.reservation_id = server.reservation_id
+    view.launch_index = server.launch_index
+    view.kernel_id = view.ramdisk_id = ""
+    view.root_device_name = servers.ROOT_DEVICE
+    view.user_data = server.user_data
+
+
+def addresses(seen: Seen) -> dict[str, list[AddressView]]:
+    """Show the addresses of a server, by the name of the network."""
+    shown: dict[str, list[AddressView]] = {}
+    for one in seen.addresses:
+        view = AddressView(version=one.version, addr=one.address, mac=one.mac, type=one.type)
+        shown.setdefault(one.network, []).append(view)
+    return shown
+
+
+def _image(call: Call[Any], seen: Seen) -> Ref | Literal[""]:
+    image_id = seen.server.image_id
+    if image_id is None:
+        return ""
+    link = Link("bookmark", f"{call.url}/images/{image_id}")
+    return Ref(image_id, [link], seen.server.image_properties)
+
+
+def _flavor(call: Call[Any], seen: Seen) -> FlavorView:
+    flavor = seen.server.flavor
+    flavor_id = str(flavor["id"])
+    specs = call.ctx.may("os_compute_api:servers:show:flavor-extra-specs")
+    return FlavorView(
+        id=flavor_id,
+        links=[Link("bookmark", f"{call.url}/flavors/{flavor_id}")],
+        vcpus=flavor["vcpus"],
+        ram=flavor["memory_mib"],
+        disk=flavor["root_gib"],
+        ephemeral=flavor["ephemeral_gib"],
+        swap=flavor["swap_mib"],
+        original_name=flavor["name"],
+        extra_specs=flavor["extra_specs"] if specs else UNSET,
+    )
+
+
+def _fault(call: Call[Any], seen: Seen) -> Fault:
+    server = seen.server
+    assert server.fault_at is not None
+    told = call.ctx.is_admin or server.fault_code != 500
+    return Fault(
+        code=server.fault_code or 500,
+        created=clock.iso_z(server.fault_at),
+        message=server.fault_message or "",
+        details=(server.fault_details or "") if told else UNSET,
+    )
+
+
+def _usage_time(moment: Any) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") if moment else None

@@ -1,0 +1,153 @@
+"""/servers: make, list, show, change and delete servers."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from cumulo.auth import Context
+from cumulo.db import Tx
+from cumulo.services.compute import new_servers, servers
+from cumulo.services.compute.api.server_bodies import CreateBody, ListQuery, UpdateBody
+from cumulo.services.compute.api.server_filters import page_url, wanted
+from cumulo.services.compute.api.server_requests import boot_of, changes_of
+from cumulo.services.compute.api.server_views import Bare, GroupName, ServerView, bare, full, links
+from cumulo.services.compute.new_servers import Boot
+from cumulo.services.compute.services import Health
+from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.create_server import CREATE_SERVER, CreateServer
+from cumulo.services.compute.workflows.delete_server import DELETE_SERVER, DeleteServer
+from cumulo.web import Call as _Call
+from cumulo.web import Reply, Routes
+from cumulo.web.paging import Link, next_link
+from cumulo.work import start
+
+Call: TypeAlias = _Call[Tools]
+routes = Routes()
+
+
+class Created(msgspec.Struct, kw_only=True):
+    """A server as its creation answers."""
+
+    id: str
+    links: list[Link]
+    disk_config: str = msgspec.field(name="OS-DCF:diskConfig")
+    security_groups: list[GroupName]
+    admin_pass: str | msgspec.UnsetType = msgspec.field(name="adminPass", default=msgspec.UNSET)
+
+
+class CreatedBody(msgspec.Struct):
+    """The answer to a create request."""
+
+    server: Created
+
+
+class ReservationBody(msgspec.Struct):
+    """The answer to a create request that asked for its reservation only."""
+
+    reservation_id: str
+
+
+class BareBody(msgspec.Struct, omit_defaults=True):
+    """A short list."""
+
+    servers: list[Bare]
+    servers_links: list[Link] = []
+
+
+class FullBody(msgspec.Struct, omit_defaults=True):
+    """A list with details."""
+
+    servers: list[ServerView]
+    servers_links: list[Link] = []
+
+
+class ServerBody(msgspec.Struct):
+    """One server."""
+
+    server: ServerView
+
+
+@routes.post("/v2.1/servers", policy="os_compute_api:servers:create", status=202)
+def create_server(call: Call, body: CreateBody) -> Reply:
+    """Create one or more servers; the answer comes before they run."""
+    boot = boot_of(call, body)
+    password = new_servers.admin_password(body.server.admin_pass)
+    begun = call.db.write(_create, call.ctx, call.tools, boot, password)
+    first = begun[0].server
+    if body.server.return_reservation_id:
+        return Reply(ReservationBody(first.reservation_id))
+    created = Created(
+        id=first.id,
+        links=links(call, first.id),
+        disk_config=first.disk_config,
+        security_groups=[GroupName(name) for name in boot.security_groups or ["default"]],
+        admin_pass=password,
+    )
+    return Reply(CreatedBody(created), headers={"Location": created.links[0].href})
+
+
+def _create(
+    tx: Tx, ctx: Context, tools: Tools, boot: Boot, password: str
+) -> list[new_servers.Begun]:
+    begun = new_servers.new_servers(tx, ctx, tools, boot)
+    for one in begun:
+        params = CreateServer(
+            server_id=one.server.id,
+            action=one.action,
+            host=boot.host,
+            forced=boot.forced,
+            admin_pass=password if one.server.config_drive else None,
+        )
+        start(tx, CREATE_SERVER, params, subject=one.server.id, ctx=ctx)
+    return begun
+
+
+@routes.get("/v2.1/servers", policy="os_compute_api:servers:index")
+def list_servers(call: Call, query: ListQuery) -> BareBody:
+    """List the servers of the project, or of all projects."""
+    asked = wanted(call, query, "index")
+    found = call.db.read(servers.list_servers, asked)
+    shown = [bare(call, servers.Seen(server=server)) for server in found]
+    return BareBody(shown, next_link(page_url(call, "servers"), call.filters, found, asked.limit))
+
+
+@routes.get("/v2.1/servers/detail", policy="os_compute_api:servers:detail")
+def list_servers_detailed(call: Call, query: ListQuery) -> FullBody:
+    """List servers with their details."""
+    asked = wanted(call, query, "detail")
+    seen = call.db.read(_listed, asked, call.tools.health)
+    found = [one.server for one in seen]
+    url = page_url(call, "servers/detail")
+    return FullBody(
+        [full(call, one) for one in seen], next_link(url, call.filters, found, asked.limit)
+    )
+
+
+def _listed(tx: Tx, asked: servers.Wanted, health: Health) -> list[servers.Seen]:
+    return servers.seen_all(tx, servers.list_servers(tx, asked), health)
+
+
+@routes.get("/v2.1/servers/{server_id}", policy="os_compute_api:servers:show")
+def show_server(call: Call, server_id: str) -> ServerBody:
+    """Show a server with its details."""
+    return ServerBody(full(call, call.db.read(servers.see, call.ctx, server_id, call.tools.health)))
+
+
+@routes.put("/v2.1/servers/{server_id}", policy="os_compute_api:servers:update")
+def update_server(call: Call, server_id: str, body: UpdateBody) -> ServerBody:
+    """Change a server's name, description, host name or access addresses."""
+    changes = changes_of(body.server)
+    call.db.write(servers.update_server, call.ctx, server_id, changes)
+    return show_server(call, server_id)
+
+
+@routes.delete("/v2.1/servers/{server_id}", policy="os_compute_api:servers:delete", status=204)
+def delete_server(call: Call, server_id: str) -> None:
+    """Delete a server, whatever state it is in."""
+    call.db.write(_delete, call.ctx, server_id)
+
+
+def _delete(tx: Tx, ctx: Context, server_id: str) -> None:
+    server, action = servers.begin_delete(tx, ctx, server_id)
+    params = DeleteServer(server_id=server.id, action=action)
+    start(tx, DELETE_SERVER, params, subject=server.id, cancel=True, ctx=ctx)

@@ -1,0 +1,62 @@
+"""What a server tells its guest: from rows to metadata documents and config drives."""
+
+import base64
+
+from cumulo.db import Tx
+from cumulo.services.compute import config_drives, networking
+from cumulo.services.compute.instance_metadata import InstanceMetadata, Key
+from cumulo.services.compute.settings import ComputeSettings
+from cumulo.services.compute.store import aggregates as aggregate_rows
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.store.servers import Server
+
+
+def metadata_of(tx: Tx, server_id: str, settings: ComputeSettings) -> InstanceMetadata | None:
+    """Return what a guest may know of itself; None for a server that is gone, or going."""
+    server = store.server_find(tx, server_id)
+    if server is None or server.is_deleted or server.task_state == "deleting":
+        return None
+    return _metadata(tx, server, settings, None)
+
+
+def drive_of(
+    tx: Tx, server: Server, settings: ComputeSettings, admin_pass: str | None
+) -> dict[str, bytes]:
+    """Return the files of a server's config drive."""
+    return config_drives.files(_metadata(tx, server, settings, admin_pass))
+
+
+def set_password(tx: Tx, server_id: str, password: str) -> bool:
+    """Keep the password that a guest made up, or return False when one is kept already."""
+    return store.password_set(tx, server_id, password)
+
+
+def _metadata(
+    tx: Tx, server: Server, settings: ComputeSettings, admin_pass: str | None
+) -> InstanceMetadata:
+    ports = networking.ports_of(tx, server.id)
+    zones = aggregate_rows.zones_of_hosts(tx, [server.host]) if server.host else {}
+    key = None
+    if server.key_name and server.key_data and server.key_type:
+        key = Key(name=server.key_name, type=server.key_type, public_key=server.key_data)
+    domain = f".{settings.dhcp_domain}" if settings.dhcp_domain else ""
+    return InstanceMetadata(
+        id=server.id,
+        name=server.name,
+        hostname=f"{server.hostname}{domain}",
+        project_id=server.project_id,
+        launch_index=server.launch_index,
+        reservation_id=server.reservation_id,
+        availability_zone=zones.get(server.host or "", settings.default_availability_zone),
+        flavor_name=server.flavor["name"],
+        image_id=server.image_id or "",
+        key=key,
+        user_data=base64.b64decode(server.user_data) if server.user_data else None,
+        meta=store.metadata_of(tx, [server.id]).get(server.id, {}),
+        security_groups=networking.security_groups_of(tx, [server.id]).get(server.id, []),
+        ports=ports,
+        subnets=networking.subnets_of(tx, ports),
+        block_devices={"ami": "vda", "root": "/dev/vda"},
+        password=server.guest_password or "",
+        admin_pass=admin_pass,
+    )

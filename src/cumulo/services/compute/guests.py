@@ -1,0 +1,90 @@
+"""From a server's row to what its host must make."""
+
+from pathlib import Path
+
+from cumulo.db import Tx
+from cumulo.kit import clock
+from cumulo.node.api import GuestSpec, ImageSource
+from cumulo.services.compute import guest_metadata, networking, servers, states
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.store.servers import Server
+from cumulo.services.compute.tools import Tools
+from cumulo.services.image import public as images
+
+_POWERS = {
+    "running": states.RUNNING,
+    "paused": states.PAUSED,
+    "suspended": states.SUSPENDED,
+    "stopped": states.SHUTDOWN,
+    "crashed": states.CRASHED,
+}
+# What a server is called when its guest is found so, if it was called otherwise.
+_VM_STATES = {"stopped": "stopped", "crashed": "stopped"}
+_SETTLED = ["active", "paused", "suspended", "stopped"]
+
+
+def spec_of(tx: Tx, server_id: str, tools: Tools, admin_pass: str | None = None) -> GuestSpec:
+    """Return all that a host must know to make the server's guest."""
+    server = store.server_get(tx, server_id)
+    flavor = server.flavor
+    drive: dict[str, bytes] = {}
+    if server.config_drive:
+        drive = guest_metadata.drive_of(tx, server, tools.settings, admin_pass)
+    return GuestSpec(
+        id=server.id,
+        name=server.instance_name,
+        display_name=server.name,
+        project_id=server.project_id,
+        vcpus=server.vcpus,
+        memory_mib=server.memory_mib,
+        root_gib=flavor["root_gib"],
+        ephemeral_gib=flavor["ephemeral_gib"],
+        swap_mib=flavor["swap_mib"],
+        image=_source(server, tools.images),
+        nics=networking.nics_of(tx, server.id),
+        config_drive_bytes=drive,
+        properties={**server.image_properties, **flavor["extra_specs"]},
+    )
+
+
+def _source(server: Server, directory: Path) -> ImageSource:
+    assert server.image_id is not None
+    return ImageSource(
+        image_id=server.image_id,
+        path=str(images.path_of(directory, server.image_id)),
+        disk_format="qcow2" if server.image["disk_format"] == "qcow2" else "raw",
+        size=server.image["size"],
+        virtual_size=server.image["virtual_size"],
+    )
+
+
+def adopt_power(tx: Tx, server_id: str, power: str) -> str | None:
+    """Take down how a guest was found; return what its host should do about it, if anything.
+
+    A guest that stopped by itself makes its server stopped.  One that runs although its server
+    was stopped is stopped again, since nobody asked for it.
+    """
+    server = store.server_find(tx, server_id)
+    if server is None or server.is_deleted or server.task_state is not None:
+        return None
+    if server.vm_state == "stopped" and power == "running":
+        return "stopped"
+    found = _POWERS[power]
+    vm_state = _VM_STATES.get(power, server.vm_state)
+    if server.vm_state not in _SETTLED or (server.power_state, server.vm_state) == (
+        found,
+        vm_state,
+    ):
+        return None
+    moved = store.server_move(
+        tx,
+        server.id,
+        expected=[server.vm_state],
+        tasks=[None],
+        power_state=found,
+        vm_state=vm_state,
+        updated_at=clock.now(),
+    )
+    if moved:
+        servers.record(tx, None, server, "power", found=power)
+    return None

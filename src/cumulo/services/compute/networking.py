@@ -1,0 +1,164 @@
+"""What compute asks of the network: all of it passes through here."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from cumulo.auth import Context
+from cumulo.db import Tx
+from cumulo.kit.errors import NotFound, OverQuota
+from cumulo.node.api import MetadataPort, Nic
+from cumulo.services.compute.store.servers import Server
+from cumulo.services.network import public as network
+from cumulo.services.network.public import RequestedNic as RequestedNic
+from cumulo.services.network.public import ServerPort as ServerPort
+
+Tools = network.Tools
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address of a server, as lists show it."""
+
+    network: str
+    version: int
+    address: str
+    mac: str
+    type: Literal["fixed", "floating"]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The networks and security groups that new servers get, found fit."""
+
+    nics: list[network.Nic]
+    security_group_ids: list[str]
+
+
+def planned(
+    tx: Tx,
+    ctx: Context,
+    tools: Tools,
+    wanted: Sequence[RequestedNic] | None,
+    groups: Sequence[str],
+    count: int,
+) -> Plan:
+    """Return what each of `count` new servers is plugged into, or refuse as nova does."""
+    nics = network.check_nics(tx, ctx, wanted, count)
+    return Plan(nics=nics, security_group_ids=network.server_group_ids(tx, ctx, tools, groups))
+
+
+def make_ports(tx: Tx, ctx: Context, tools: Tools, server: Server, plan: Plan) -> None:
+    """Make or take the server's ports."""
+    plug = network.Plug(
+        server_id=server.id,
+        project_id=server.project_id,
+        zone=server.availability_zone or "nova",
+        security_group_ids=plan.security_group_ids,
+    )
+    for nic in plan.nics:
+        if nic.port_id:
+            network.take_port(tx, ctx, plug, nic.port_id)
+        else:
+            _make_port(tx, ctx, tools, plug, nic)
+
+
+def _make_port(tx: Tx, ctx: Context, tools: Tools, plug: network.Plug, nic: network.Nic) -> None:
+    try:
+        network.create_server_port(tx, ctx, tools, plug, nic)
+    except OverQuota as error:
+        raise OverQuota(f"Maximum number of ports exceeded: {error.message}") from error
+
+
+def bind_ports(tx: Tx, server_id: str, host: str) -> None:
+    """Say on which host the server's ports are to be plugged in."""
+    network.bind_ports(tx, server_id, host)
+
+
+def unbind_ports(tx: Tx, server_id: str) -> None:
+    """Say that they are to be plugged in nowhere."""
+    network.bind_ports(tx, server_id, "")
+
+
+def release_ports(tx: Tx, server_id: str) -> None:
+    """Delete the ports made for the server; give back those it was lent."""
+    network.release_ports(tx, server_id)
+
+
+def put_in_force(tools: Tools, server_id: str) -> None:
+    """Return when the network has all that the server's ports need."""
+    network.put_in_force(tools, server_id)
+
+
+def ports_of(tx: Tx, server_id: str) -> list[ServerPort]:
+    """Return a server's ports, oldest first."""
+    return network.ports_of_servers(tx, [server_id]).get(server_id, [])
+
+
+def nics_of(tx: Tx, server_id: str) -> list[Nic]:
+    """Return a server's ports as its host makes interfaces of them."""
+    return [
+        Nic(port_id=port.id, mac=port.mac, mtu=port.mtu)
+        for port in ports_of(tx, server_id)
+        if port.admin_state_up
+    ]
+
+
+def subnets_of(tx: Tx, ports: Sequence[ServerPort]) -> dict[str, network.ServerSubnet]:
+    """Return the subnets that ports have addresses in."""
+    return network.subnets_of_ports(tx, ports)
+
+
+def addresses_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[Address]]:
+    """Return the addresses of servers, the floating ones behind what they lead to."""
+    found: dict[str, list[Address]] = {}
+    for server_id, ports in network.ports_of_servers(tx, server_ids).items():
+        found[server_id] = [one for port in ports for one in _addresses(port)]
+    return found
+
+
+def _addresses(port: ServerPort) -> list[Address]:
+    found = []
+    for one in port.addresses:
+        found.append(Address(port.network_name, one.version, one.address, port.mac, "fixed"))
+        if one.floating:
+            found.append(Address(port.network_name, 4, one.floating, port.mac, "floating"))
+    return found
+
+
+def security_groups_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names of servers' security groups."""
+    return network.security_groups_of_servers(tx, server_ids)
+
+
+def add_security_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> None:
+    """Put every port of a server into a group."""
+    network.join_group(tx, ctx, tools, server_id, name)
+
+
+def remove_security_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> None:
+    """Take every port of a server out of a group."""
+    if not network.leave_group(tx, ctx, tools, server_id, name):
+        raise NotFound(f"Security group {name} not associated with the instance {server_id}")
+
+
+def servers_with_address(tx: Tx, pattern: str, version: int) -> list[str]:
+    """Return the servers that have an address matching a pattern."""
+    return network.servers_with_address(tx, pattern, version)
+
+
+def metadata_ports(tx: Tx, server_id: str) -> list[MetadataPort]:
+    """Return where the server's networks answer metadata requests."""
+    networks = dict.fromkeys(port.network_id for port in ports_of(tx, server_id))
+    found = (network.metadata_port(tx, network_id) for network_id in networks)
+    return [_metadata(port) for port in found if port is not None]
+
+
+def metadata_ports_on(tx: Tx, host: str) -> list[MetadataPort]:
+    """Return where a host must answer metadata requests."""
+    return [_metadata(port) for port in network.metadata_ports_on_host(tx, host)]
+
+
+def _metadata(port: network.MetadataPort) -> MetadataPort:
+    return MetadataPort(
+        network_id=port.network_id, port_id=port.port_id, mac=port.mac, cidrs=port.cidrs
+    )

@@ -1,0 +1,88 @@
+"""What state a server is in, and what may be done with it then.
+
+Status is computed from the machine's state and the task under way, as nova does it.
+"""
+
+from typing import Literal, TypeAlias
+
+from cumulo.kit.errors import Conflict
+
+VmState: TypeAlias = Literal[
+    "building", "active", "paused", "suspended", "stopped", "error", "deleted"
+]
+
+# power_state as clients see it
+NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED, SUSPENDED = 0, 1, 3, 4, 6, 7
+
+_STATUS = {
+    "building": "BUILD",
+    "active": "ACTIVE",
+    "paused": "PAUSED",
+    "suspended": "SUSPENDED",
+    "stopped": "SHUTOFF",
+    "error": "ERROR",
+    "deleted": "DELETED",
+}
+_SOFT_REBOOT = ("rebooting", "reboot_pending", "reboot_started")
+_HARD_REBOOT = ("rebooting_hard", "reboot_pending_hard", "reboot_started_hard")
+_REBOOTING = dict.fromkeys(_SOFT_REBOOT, "REBOOT") | dict.fromkeys(_HARD_REBOOT, "HARD_REBOOT")
+
+# action -> states in which it is allowed; nova's `check_instance_state`
+_ALLOWED: dict[str, frozenset[str]] = {
+    "stop": frozenset({"active", "error"}),
+    "start": frozenset({"stopped"}),
+    "reboot": frozenset({"active"}),
+    "reboot hard": frozenset({"active", "stopped", "paused", "suspended", "error"}),
+    "pause": frozenset({"active"}),
+    "unpause": frozenset({"paused"}),
+    "suspend": frozenset({"active"}),
+    "resume": frozenset({"suspended"}),
+    "attach_interface": frozenset({"active", "paused", "stopped"}),
+    "detach_interface": frozenset({"active", "paused", "stopped"}),
+    "update_server_metadata": frozenset({"active", "paused", "suspended", "stopped"}),
+    "delete_server_metadata": frozenset({"active", "paused", "suspended", "stopped"}),
+}
+# Tasks that do not stand in the way of a hard reboot.
+_HARD_REBOOT_OVER = frozenset(
+    {None, *_SOFT_REBOOT, *_HARD_REBOOT, "resuming", "unpausing", "suspending"}
+)
+
+
+def status_of(vm_state: str, task_state: str | None) -> str:
+    """Return the status that clients see."""
+    if vm_state == "active" and task_state in _REBOOTING:
+        return _REBOOTING[task_state]
+    return _STATUS[vm_state]
+
+
+def vm_states_of(status: str) -> tuple[set[str], set[str | None] | None] | None:
+    """Return the machine states, and the tasks if they matter, that show as `status`."""
+    wanted = status.upper()
+    for tasks, name in ((_SOFT_REBOOT, "REBOOT"), (_HARD_REBOOT, "HARD_REBOOT")):
+        if wanted == name:
+            return {"active"}, set(tasks)
+    found = {state for state, shown in _STATUS.items() if shown == wanted}
+    return (found, None) if found else None
+
+
+def check(action: str, server_id: str, vm_state: str, task_state: str | None) -> None:
+    """Raise `Conflict` unless `action` may be done with a server in this state."""
+    if vm_state not in _ALLOWED[action]:
+        raise Conflict(
+            f"Cannot '{action.split(maxsplit=1)[0]}' instance {server_id} "
+            f"while it is in vm_state {vm_state}",
+            server_id=server_id,
+        )
+    over = _HARD_REBOOT_OVER if action == "reboot hard" else {None}
+    free = task_state in over or action.endswith("_metadata")
+    if not free:
+        raise Conflict(
+            f"Cannot '{action.split(maxsplit=1)[0]}' instance {server_id} "
+            f"while it is in task_state {task_state}",
+            server_id=server_id,
+        )
+
+
+def allowed_states(action: str) -> frozenset[str]:
+    """Return the machine states in which `action` may be done."""
+    return _ALLOWED[action]

@@ -1,0 +1,1 @@
+"""What happens to servers after the request is answered."""

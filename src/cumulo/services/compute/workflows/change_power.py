@@ -1,0 +1,115 @@
+"""Stop, start, pause, unpause, suspend, resume and reboot: one change of a guest's power."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from cumulo.db import Tx
+from cumulo.kit.errors import NotFound
+from cumulo.node.api import Node, Power
+from cumulo.services.compute import guests, servers, states
+from cumulo.services.compute.store import actions
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.tools import Tools
+from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow
+
+Verb: TypeAlias = Literal[
+    "stop", "start", "pause", "unpause", "suspend", "resume", "reboot", "reboot hard"
+]
+
+
+class ChangePower(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with which server."""
+
+    server_id: str
+    action: int
+    verb: Verb
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a change ends: what the host is told, and what the server is then."""
+
+    power: Power
+    vm_state: str
+    power_state: int
+    event: str
+
+
+ENDS: dict[str, End] = {
+    "stop": End("stopped", "stopped", states.SHUTDOWN, "compute_stop_instance"),
+    "start": End("running", "active", states.RUNNING, "compute_start_instance"),
+    "pause": End("paused", "paused", states.PAUSED, "compute_pause_instance"),
+    "unpause": End("running", "active", states.RUNNING, "compute_unpause_instance"),
+    "suspend": End("suspended", "suspended", states.SUSPENDED, "compute_suspend_instance"),
+    "resume": End("running", "active", states.RUNNING, "compute_resume_instance"),
+    "reboot": End("running", "active", states.RUNNING, "compute_reboot_instance"),
+    "reboot hard": End("running", "active", states.RUNNING, "compute_reboot_instance"),
+}
+
+
+Run: TypeAlias = _Run[ChangePower, Tools]
+
+
+def change(run: Run) -> None:
+    """Bring the guest to where it should be."""
+    params = run.params
+    host = run.db.write(_begin, params)
+    node = run.tools.nodes.on(host)
+    if params.verb in ("start", "reboot hard"):
+        # A guest that its host lost is made again from its disks.
+        spec = run.db.read(guests.spec_of, params.server_id, run.tools)
+        node.ensure_guest(spec)
+    if params.verb.startswith("reboot"):
+        node.reboot_guest(params.server_id, run.id, hard=params.verb == "reboot hard")
+    else:
+        _power(node, run)
+
+
+def _power(node: Node, run: Run) -> None:
+    timeout_s = run.tools.settings.shutdown_timeout
+    node.ensure_power(run.params.server_id, ENDS[run.params.verb].power, timeout_s)
+
+
+def _begin(tx: Tx, params: ChangePower) -> str:
+    server = store.server_get(tx, params.server_id)
+    if server.host is None:
+        raise NotFound(f"Instance {server.id} is on no host.")
+    actions.event_start(tx, params.action, ENDS[params.verb].event, server.host)
+    return server.host
+
+
+def settle(run: Run) -> None:
+    """Say what the server is now."""
+    run.db.write(_settle, run)
+
+
+def _settle(tx: Tx, run: Run) -> None:
+    end = ENDS[run.params.verb]
+    server = store.server_get(tx, run.params.server_id)
+    store.server_update(
+        tx, server.id, vm_state=end.vm_state, task_state=None, power_state=end.power_state
+    )
+    actions.event_finish(tx, run.params.action, end.event)
+    servers.record(tx, run, server, f"{run.params.verb} done")
+
+
+def give_up(run: Run) -> None:
+    """Leave the server as it was and keep the reason with the action."""
+
+    def tell(tx: Tx) -> None:
+        told = run.error.message if run.error else "interrupted"
+        store.server_move(
+            tx,
+            run.params.server_id,
+            expected=["active", "stopped", "paused", "suspended", "error"],
+            task_state=None,
+        )
+        actions.event_finish(tx, run.params.action, ENDS[run.params.verb].event, error=told)
+
+    run.db.write(tell)
+
+
+CHANGE_POWER = Workflow(
+    "compute.change_power", ChangePower, [Step(change), Step(settle)], failed=give_up
+)

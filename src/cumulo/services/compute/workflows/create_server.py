@@ -1,0 +1,172 @@
+"""From a row to a running guest: choose a host, plug the ports in, make the guest."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from cumulo.db import Tx
+from cumulo.kit import clock
+from cumulo.kit.errors import NotFound
+from cumulo.services.compute import guests, networking, servers, states
+from cumulo.services.compute.scheduler.schedule import Wishes, schedule
+from cumulo.services.compute.services import Health
+from cumulo.services.compute.store import actions
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.tools import Tools
+from cumulo.services.placement import public as placement
+from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow, start
+
+_EVENT = "compute__do_build_and_run_instance"
+_MOST_ATTEMPTS = 3
+
+
+class CreateServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server to make, and where it may not go."""
+
+    server_id: str
+    action: int
+    host: str | None = None
+    forced: bool = False
+    attempt: int = 1
+    excluded: dict[str, str] = {}
+    admin_pass: str | None = None  # only where a config drive carries it
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Where it goes."""
+
+    host: str
+
+
+class Plugged(msgspec.Struct, frozen=True):
+    """The networks whose metadata the host must answer."""
+
+    networks: list[str]
+
+
+Run: TypeAlias = _Run[CreateServer, Tools]
+
+
+def place(run: Run) -> Placed:
+    """Choose a host and take the room there."""
+    return run.db.write(_place, run.params, run.tools.health)
+
+
+def _place(tx: Tx, params: CreateServer, health: Health) -> Placed:
+    server = store.server_get(tx, params.server_id)
+    wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
+    host = schedule(tx, server, wishes, health)
+    store.server_update(tx, server.id, host=host.name, task_state="networking")
+    actions.event_start(tx, params.action, _EVENT, host.name)
+    return Placed(host.name)
+
+
+def leave(run: Run) -> None:
+    """Give the room back."""
+
+    def leave_it(tx: Tx) -> None:
+        placement.release(tx, run.params.server_id)
+        store.server_update(tx, run.params.server_id, host=None)
+
+    run.db.write(leave_it)
+
+
+def plug(run: Run) -> Plugged:
+    """Bind the ports to the host, and wait until the network knows."""
+    server_id, host = run.params.server_id, run.result_of(place).host
+    run.db.write(networking.bind_ports, server_id, host)
+    networking.put_in_force(run.tools.network, server_id)
+    wanted = run.db.read(networking.metadata_ports, server_id)
+    for port in wanted:
+        run.tools.nodes.on(host).ensure_metadata(port)
+    return Plugged([port.network_id for port in wanted])
+
+
+def unplug(run: Run) -> None:
+    """Unbind the ports."""
+    run.db.write(networking.unbind_ports, run.params.server_id)
+
+
+def spawn(run: Run) -> None:
+    """Make the guest and start it."""
+    params, host = run.params, run.result_of(place).host
+    run.db.write(_move_on, params.server_id)
+    spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
+    run.tools.nodes.on(host).ensure_guest(spec)
+
+
+def _move_on(tx: Tx, server_id: str) -> None:
+    store.server_move(tx, server_id, expected=["building"], task_state="spawning")
+
+
+def destroy(run: Run) -> None:
+    """Remove the guest."""
+    placed = run.find_result_of(place)
+    if placed is not None:
+        run.tools.nodes.on(placed.host).remove_guest(run.params.server_id)
+
+
+def activate(run: Run) -> None:
+    """Say that it runs."""
+    run.db.write(_activate, run)
+
+
+def _activate(tx: Tx, run: Run) -> None:
+    now = clock.now()
+    store.server_move(
+        tx,
+        run.params.server_id,
+        expected=["building"],
+        vm_state="active",
+        task_state=None,
+        power_state=states.RUNNING,
+        launched_at=now,
+        fault_code=None,
+        fault_message=None,
+        fault_details=None,
+        fault_at=None,
+    )
+    actions.event_finish(tx, run.params.action, _EVENT)
+    server = store.server_get(tx, run.params.server_id)
+    servers.record(tx, run, server, "active", host=server.host)
+
+
+def give_up(run: Run) -> None:
+    """Try on another host if this one was to blame; else put the server in error."""
+    run.db.write(_give_up, run)
+
+
+def _give_up(tx: Tx, run: Run) -> None:
+    params, error = run.params, run.error
+    try:
+        server = store.server_get(tx, params.server_id)
+    except NotFound:
+        return
+    told = error.message if error else "The build was interrupted."
+    placed = run.find_result_of(place)
+    if error and error.kind == "HostError" and placed and params.attempt < _MOST_ATTEMPTS:
+        again = msgspec.structs.replace(
+            params,
+            attempt=params.attempt + 1,
+            excluded={**params.excluded, placed.host: told},
+        )
+        start(tx, CREATE_SERVER, again, subject=server.id, ctx=run)
+        return
+    networking.release_ports(tx, server.id)
+    servers.fail(tx, server, told, f"{error.kind} in step {error.step}: {told}" if error else told)
+    actions.event_finish(tx, params.action, _EVENT, error=told)
+    servers.record(tx, run, server, "error", reason=told)
+
+
+CREATE_SERVER = Workflow(
+    "compute.create_server",
+    CreateServer,
+    [
+        Step(place, undo=leave),
+        Step(plug, undo=unplug),
+        Step(spawn, undo=destroy),
+        Step(activate),
+    ],
+    failed=give_up,
+)

@@ -1,0 +1,79 @@
+"""From a server to nothing: whatever state it is in, this succeeds in the end."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from cumulo.db import Tx
+from cumulo.kit import clock
+from cumulo.kit.errors import NotFound
+from cumulo.services.compute import networking, new_servers, server_groups, servers, states
+from cumulo.services.compute.services import COMPUTE, Health
+from cumulo.services.compute.store import actions
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.store import services as service_rows
+from cumulo.services.compute.tools import Tools
+from cumulo.services.placement import public as placement
+from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow
+
+_EVENT = "compute_terminate_instance"
+
+
+class DeleteServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server to remove."""
+
+    server_id: str
+    action: int
+
+
+Run: TypeAlias = _Run[DeleteServer, Tools]
+
+
+def destroy(run: Run) -> None:
+    """Remove the guest; a host that is down removes it when it comes back."""
+    host = run.db.write(_host, run.params, run.tools.health)
+    if host is not None:
+        run.tools.nodes.on(host).remove_guest(run.params.server_id)
+
+
+def _host(tx: Tx, params: DeleteServer, health: Health) -> str | None:
+    server = store.server_find(tx, params.server_id)
+    if server is None or server.host is None:
+        return None
+    actions.event_start(tx, params.action, _EVENT, server.host)
+    service = service_rows.service_find(tx, server.host, COMPUTE)
+    return server.host if service and health.is_up(service) else None
+
+
+def forget(run: Run) -> None:
+    """Give back the ports, the room and the quota, and mark the row."""
+    run.db.write(_forget, run)
+
+
+def _forget(tx: Tx, run: Run) -> None:
+    try:
+        server = store.server_get(tx, run.params.server_id)
+    except NotFound:
+        return  # this step has run before
+    networking.release_ports(tx, server.id)
+    placement.release(tx, server.id)
+    new_servers.release_quota(tx, server)
+    server_groups.remove_member(tx, server.id)
+    now = clock.now()
+    store.server_update(
+        tx,
+        server.id,
+        is_deleted=True,
+        vm_state="deleted",
+        task_state=None,
+        power_state=states.NOSTATE,
+        terminated_at=now,
+        updated_at=now,
+    )
+    actions.event_start(tx, run.params.action, _EVENT, server.host)
+    actions.event_finish(tx, run.params.action, _EVENT)
+    servers.record(tx, run, server, "delete")
+
+
+DELETE_SERVER = Workflow("compute.delete_server", DeleteServer, [Step(destroy), Step(forget)])

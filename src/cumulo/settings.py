@@ -1,0 +1,104 @@
+"""What an operator may set: one TOML file, read once, checked whole, handed out in parts.
+
+Every default is right for a laptop; a name or value that is not known stops the start, with its
+place in the file.  Options that OpenStack has keep OpenStack's names.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cumulo.kit.errors import Invalid
+from cumulo.services.compute.public import ComputeSettings
+from cumulo.services.identity.public import IdentitySettings
+from cumulo.services.image.public import ImageLimits as ImageSettings
+from cumulo.services.network.public import NetworkSettings
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the APIs listen, and with how many threads each."""
+
+    host: str = "127.0.0.1"
+    public_host: str = ""  # what the catalog tells clients; empty: `host`
+    identity_port: Port = 5000
+    compute_port: Port = 8774
+    metadata_port: Port = 8775
+    placement_port: Port = 8778
+    image_port: Port = 9292
+    network_port: Port = 9696
+    threads: Annotated[int, Meta(ge=1, le=512)] = 16
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the truth is; empty: a SQLite file in the state directory."""
+
+    connection: str = ""
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is done at once, for each service."""
+
+    threads: Annotated[int, Meta(ge=1, le=256)] = 8
+
+
+class Physical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network outside of the cloud that flat and VLAN networks are laid on.
+
+    The host reaches it by `addresses` on `bridge`; an `interface` of the host joins it.
+    """
+
+    name: str
+    bridge: str
+    addresses: tuple[str, ...] = ()
+    interface: str | None = None
+
+
+class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What this machine is as a host of guests."""
+
+    name: str = ""  # empty: the machine's host name
+    virt_type: Literal["auto", "kvm", "qemu"] = "auto"
+    physical_networks: tuple[Physical, ...] = (
+        Physical(name="provider", bridge="br-provider", addresses=("192.168.56.1/24",)),
+        Physical(name="physnet1", bridge="br-ex", addresses=("203.0.113.1/24",)),
+    )
+    user: str = "cumulo"  # runs all that needs no root
+
+
+class Emulated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hosts there are when none is real."""
+
+    hosts: Annotated[int, Meta(ge=1, le=10_000)] = 1
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    region: str = "RegionOne"
+    http: Http = Http()
+    database: DatabaseSettings = DatabaseSettings()
+    worker: WorkerSettings = WorkerSettings()
+    node: NodeSettings = NodeSettings()
+    emulated: Emulated = Emulated()
+    identity: IdentitySettings = IdentitySettings()
+    image: ImageSettings = ImageSettings()
+    compute: ComputeSettings = ComputeSettings()
+    network: NetworkSettings = NetworkSettings(
+        tenant_network_types=("geneve",), network_vlan_ranges=("physnet1:1000:2000",)
+    )
+
+
+def load(path: Path | None) -> Settings:
+    """Read a file; without one, everything is as by default."""
+    if path is None:
+        return Settings()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Settings)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Invalid(f"The settings in {path} cannot be used: {error}.") from error
