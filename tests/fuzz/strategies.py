@@ -32,7 +32,7 @@ NASTY_TEXT = [
     "00000000-0000-0000-0000-000000000000",
     "fa:16:3e:zz",
 ]
-NASTY = [None, True, -1, 0, 2**31, 2**63, 2**80, 1.5, 1e308, [], {}, [[]], {"a": {}}, *NASTY_TEXT]
+NASTY: list[Any] = [None, True, -1, 0, 2**31, 2**63, 2**80, 1.5, 1e308, [], {}, [[]], {"a": {}}, *NASTY_TEXT]
 
 nasty = st.sampled_from(NASTY)
 anything = st.recursive(
@@ -77,7 +77,8 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def _struct(kind: type[msgspec.Struct], depth: int) -> st.SearchStrategy[Any]:
-    required, optional = {}, {}
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
         needed = field.required and depth < 3
         (required if needed else optional)[field.encode_name] = of_kind(field.type, depth + 1)

@@ -12,7 +12,7 @@ from cumulo.services.image import image_data, images
 from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import ImageSpec as ImageSpec
 from cumulo.services.image.inspection import DISKS
-from cumulo.services.image.limits import ImageLimits
+from cumulo.services.image.limits import ImageLimits as ImageLimits
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
 
 
