@@ -147,6 +147,11 @@ def bug(call: Call) -> None:
     raise ZeroDivisionError
 
 
+@routes.get("/v2/anyone", policy="", status=204)
+def anyone(call: Call) -> None:
+    """Answer whoever has a token."""
+
+
 HISTORY = History("things", ("2.1", "The first."), ("2.3", "Groups."), legacy="X-Things-Version")
 RULES = {"create": "role:member", "list": "role:reader", "show": "role:reader"}
 RULES |= {"own": "user_id:%(user_id)s"}
@@ -324,3 +329,8 @@ def test_identity_headers_of_clients_mean_nothing(api: Client) -> None:
     lies = {"X-Roles": "admin", "X-User-Id": "root", "X-Project-Id": "p2", "X-Is-Admin": "True"}
     assert api.get("/v2/things/a", headers=lies).json()["thing"]["name"] == "p1 a"
     assert api.as_(None).get("/v2/things/a", headers=lies).status == 401
+
+
+def test_any_token_will_do_where_no_rule_is_named(api: Client) -> None:
+    assert api.as_("ann:-:nobody").get("/v2/anyone").status == 204
+    assert api.as_(None).get("/v2/anyone").status == 401

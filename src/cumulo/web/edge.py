@@ -133,7 +133,7 @@ class Edge:
         request.operation = operation
         ctx = ctx or anonymous(request.request_id, self._api.policy)
         request.ctx = ctx
-        if operation.policy is not None and not operation.on_target:
+        if operation.policy and not operation.on_target:
             ctx.require(operation.policy)
         return self._run(request, ctx, arguments, value)
 
