@@ -32,7 +32,22 @@ NASTY_TEXT = [
     "00000000-0000-0000-0000-000000000000",
     "fa:16:3e:zz",
 ]
-NASTY: list[Any] = [None, True, -1, 0, 2**31, 2**63, 2**80, 1.5, 1e308, [], {}, [[]], {"a": {}}, *NASTY_TEXT]
+NASTY: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    2**63,
+    2**80,
+    1.5,
+    1e308,
+    [],
+    {},
+    [[]],
+    {"a": {}},
+    *NASTY_TEXT,
+]
 
 nasty = st.sampled_from(NASTY)
 anything = st.recursive(
