@@ -43,6 +43,10 @@ from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.services.network.policy import RULES as NETWORK_RULES
 from cumulo.services.network.reconcile import RECONCILERS as NETWORK_RECONCILERS
+from cumulo.services.placement.api import FAMILY as PLACEMENT_FAMILY
+from cumulo.services.placement.api import OPERATIONS as PLACEMENT
+from cumulo.services.placement.policy import RULES as PLACEMENT_RULES
+from cumulo.services.placement.versions import HISTORY as PLACEMENT_HISTORY
 from cumulo.settings import Settings
 from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
@@ -179,6 +183,7 @@ _RULES: dict[str, dict[str, str]] = {
     "compute": COMPUTE_RULES,
     "image": IMAGE_RULES,
     "network": NETWORK_RULES,
+    "placement": PLACEMENT_RULES,
 }
 
 
@@ -191,6 +196,7 @@ def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
         ("image", "glance", f"{base}:{http.image_port}", "OpenStack Image"),
         ("compute", "nova", f"{base}:{http.compute_port}/v2.1", "OpenStack Compute"),
         ("network", "neutron", f"{base}:{http.network_port}", "OpenStack Networking"),
+        ("placement", "placement", f"{base}:{http.placement_port}", "OpenStack Placement"),
     ]
 
 
@@ -219,6 +225,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("compute", COMPUTE, faults.NAMED, tools=cloud.compute, **versions),
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
+        api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
     ]
 
 
@@ -239,6 +246,7 @@ def ports(settings: Settings) -> list[tuple[str, int]]:
         ("compute", http.compute_port),
         ("metadata", http.metadata_port),
         ("network", http.network_port),
+        ("placement", http.placement_port),
     ]
 
 

@@ -167,7 +167,7 @@ def test_a_host_that_shrank_keeps_its_servers_and_takes_no_more(db: Database, ho
 def test_what_is_used_cannot_be_taken_away(db: Database, host: str) -> None:
     server = claim(db, SMALL)
     rest = {"MEMORY_MB": Inventory(total=2048)}
-    with pytest.raises(Conflict, match="Inventory for 'DISK_GB, VCPU'"):
+    with pytest.raises(Conflict, match="Inventory for 'VCPU, DISK_GB'"):
         db.write(placement.set_inventory, host, rest)
     with pytest.raises(Conflict, match="has allocations"):
         db.write(placement.delete_provider, host)

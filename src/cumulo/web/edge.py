@@ -181,7 +181,7 @@ class Edge:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if operation.media and media not in operation.media:
             raise UnsupportedMedia(
-                f"Unsupported Content-Type; must be one of: {', '.join(operation.media)}."
+                f"The media type {media or None} is not supported, use {', '.join(operation.media)}"
             )
         if operation.body is Upload:
             return Upload(request.environ["wsgi.input"], _length(request), media)
@@ -223,7 +223,7 @@ class Edge:
         self, request: _Request, status: int, message: str, data: Mapping[str, object]
     ) -> Sent:
         accept = request.headers.get("accept", "")
-        problem = Problem(status, message, data, request.request_id, accept)
+        problem = Problem(status, message, data, request.request_id, accept, request.version)
         body, content_type = self._api.family.spell(problem)
         return Sent(status, {"Content-Type": content_type}, [body], len(body))
 

@@ -12,6 +12,7 @@ import msgspec
 
 from cumulo.kit import errors
 from cumulo.web import errors as web
+from cumulo.web.versions import NONE, Version
 
 STATUS: dict[type[errors.CloudError], int] = {
     errors.Invalid: 400,
@@ -43,6 +44,7 @@ class Problem:
     data: Mapping[str, object]
     request_id: str
     accept: str = ""
+    version: Version = NONE  # NONE where it could not be found out, or there are none
 
     @property
     def title(self) -> str:
@@ -98,7 +100,9 @@ def _listed(problem: Problem) -> tuple[bytes, str]:
         "detail": f"{problem.message}\n\n   ",
         "request_id": problem.request_id,
     }
-    one |= {k: problem.data[k] for k in ("code", "max_version", "min_version") if k in problem.data}
+    one |= {k: problem.data[k] for k in ("max_version", "min_version") if k in problem.data}
+    if problem.version >= (1, 23):
+        one["code"] = problem.data.get("code", "placement.undefined_code")
     return _json({"errors": [one]})
 
 
@@ -150,6 +154,8 @@ def _attribute_words(path: str, reason: str) -> str:
 
 def _page(problem: Problem) -> tuple[bytes, str]:
     status, title, message = problem.status, problem.title, problem.message
+    if status == 403 and "rule" in problem.data:
+        message = f"You are not authorized to complete {problem.data['rule']} action."
     if "json" in problem.accept:
         return _json({"message": message, "code": f"{status} {title}", "title": title})
     text = html.escape(message)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Invalid, NotFound
 from cumulo.services.placement.providers import advance, check_generation
-from cumulo.services.placement.resource_classes import unknown_classes
+from cumulo.services.placement.resource_classes import class_order, unknown_classes
 from cumulo.services.placement.store import inventories as store
 from cumulo.services.placement.store.inventories import Inventory as Inventory
 from cumulo.services.placement.store.inventories import InventoryRow as InventoryRow
@@ -107,6 +107,7 @@ def replace_stocks(
 def forget_stocks(tx: Tx, provider_id: str, resource_classes: list[str]) -> None:
     """Remove inventories, all of which must be unused."""
     used = [c for c in resource_classes if not store.inventory_delete_unused(tx, provider_id, c)]
+    used.sort(key=class_order)
     if used:
         raise Conflict(
             f"update conflict: Inventory for '{', '.join(used)}' on "

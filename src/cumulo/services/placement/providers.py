@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from cumulo.db import LostRace, Tx
 from cumulo.kit.clock import now
 from cumulo.kit.errors import Conflict, Invalid, NotFound
 from cumulo.services.placement.store import providers as store
 from cumulo.services.placement.store.allocations import allocation_any
+from cumulo.services.placement.store.candidates import Demand
 from cumulo.services.placement.store.providers import Provider as Provider
 
 CONCURRENT_UPDATE = "placement.concurrent_update"
@@ -26,6 +29,38 @@ def provider_get(tx: Tx, provider_id: str) -> Provider:
 def providers_get(tx: Tx, provider_ids: Iterable[str]) -> dict[str, Provider]:
     """Return those of the providers that exist, by id."""
     return store.provider_some(tx, list(provider_ids))
+
+
+class Filter(msgspec.Struct, kw_only=True):
+    """Which providers to list; what is not said does not matter."""
+
+    name: str | None = None
+    id: str | None = None
+    in_tree: str | None = None
+    resources: dict[str, int] = {}
+    required: list[frozenset[str]] = []
+    forbidden: frozenset[str] = frozenset()
+    member_of: list[frozenset[str]] = []
+    not_member_of: frozenset[str] = frozenset()
+
+
+def provider_list(tx: Tx, wanted: Filter) -> list[Provider]:
+    """Return the providers that are all that is wanted, in the order of their names."""
+    root_id = None
+    if wanted.in_tree is not None:
+        member = store.provider_find(tx, wanted.in_tree)
+        if member is None:
+            return []
+        root_id = member.root_id
+    demand = Demand(
+        resources=wanted.resources,
+        required=wanted.required,
+        forbidden=wanted.forbidden,
+        member_of=wanted.member_of,
+        not_member_of=wanted.not_member_of,
+        root_id=root_id,
+    )
+    return store.provider_list(tx, demand, name=wanted.name, provider_id=wanted.id)
 
 
 def new_provider(tx: Tx, *, provider_id: str, name: str, parent_id: str | None) -> Provider:
@@ -94,8 +129,9 @@ def check_generation(provider: Provider, generation: int | None) -> None:
     """Refuse a change by a client that has not seen the last one."""
     if generation is not None and generation != provider.generation:
         raise Conflict(
-            f"resource provider generation conflict for provider {provider.id}: "
-            f"actual: {provider.generation}, given: {generation}",
+            "Resource provider's generation already changed. Please update the generation and "
+            f"try again. (resource provider generation conflict for provider {provider.id}: "
+            f"actual: {provider.generation}, given: {generation})",
             code=CONCURRENT_UPDATE,
         )
 
@@ -105,6 +141,11 @@ def advance(tx: Tx, provider: Provider) -> int:
     if not store.generation_advance(tx, provider.id, expected=provider.generation):
         raise LostRace(f"resource provider {provider.id} changed")
     return provider.generation + 1
+
+
+def count_change(tx: Tx, provider_id: str) -> None:
+    """Count a change of a provider, whatever else this transaction counted before."""
+    store.generation_advance(tx, provider_id)
 
 
 def _check_free(tx: Tx, provider_id: str, name: str) -> None:

@@ -19,8 +19,8 @@ from cumulo.services.placement.store.candidates import (
     Demand,
     aggregates_of_some,
     figures_of,
+    places_with_room,
     providers_offering,
-    providers_with_room,
 )
 from cumulo.services.placement.store.candidates import Figures as Figures
 from cumulo.services.placement.store.inventories import Inventory as Inventory
@@ -108,11 +108,11 @@ def candidates(
 ) -> list[Candidate]:
     """Return the providers that have room for all of it, every trait, and any of the aggregates."""
     demand = _demand(resources, required, aggregates, forbidden)
-    found = providers_with_room(tx, demand, limit)
-    numbers = figures_of(tx, found)
+    found = places_with_room(tx, demand, limit)
+    numbers = figures_of(tx, [place.id for place in found])
     return [
-        Candidate(provider_id=provider_id, name=name, figures=numbers.get(provider_id, {}))
-        for provider_id, name in found.items()
+        Candidate(provider_id=place.id, name=place.name, figures=numbers.get(place.id, {}))
+        for place in found
     ]
 
 

@@ -12,6 +12,7 @@ from cumulo.services.placement.store.inventories import class_in_use, class_rena
 
 STANDARD: tuple[str, ...] = tuple(os_resource_classes.STANDARDS)
 _STANDARD = frozenset(STANDARD)
+_ORDER = {name: place for place, name in enumerate(STANDARD)}
 
 
 def class_list(tx: Tx) -> dict[str, datetime | None]:
@@ -27,6 +28,11 @@ def class_get(tx: Tx, name: str) -> datetime | None:
     if changed is None:
         raise NotFound(f"No such resource class {name}.", resource_class=name)
     return changed
+
+
+def class_order(name: str) -> tuple[int, str]:
+    """Return where a class comes in lists: the standard ones first, as everybody counts them."""
+    return (_ORDER.get(name, len(STANDARD)), name)
 
 
 def unknown_classes(tx: Tx, names: Iterable[str]) -> list[str]:

@@ -25,8 +25,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def capacity(self) -> int:
-        """Return how much may be allocated."""
-        return int((self.total - self.reserved) * self.allocation_ratio)
+        """Return how much may be allocated; no more than a database can count."""
+        return int(min((self.total - self.reserved) * self.allocation_ratio, 2.0**62))
 
 
 class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from cumulo.db import Tx
 from cumulo.kit.clock import now
 from cumulo.services.placement.store import tables
+from cumulo.services.placement.store.candidates import Demand, meeting
 
 p = tables.provider.c
 
@@ -44,6 +45,18 @@ def provider_some(tx: Tx, provider_ids: list[str]) -> dict[str, Provider]:
     """Return those of the providers that exist, by id."""
     rows = tx.execute(sa.select(tables.provider).where(p.id.in_(provider_ids)))
     return {row.id: Provider(**row._mapping) for row in rows}
+
+
+def provider_list(
+    tx: Tx, demand: Demand, *, name: str | None = None, provider_id: str | None = None
+) -> list[Provider]:
+    """Return the providers that meet the demand by themselves, in the order of their names."""
+    select = meeting(sa.select(tables.provider), demand).order_by(p.name)
+    if name is not None:
+        select = select.where(p.name == name)
+    if provider_id is not None:
+        select = select.where(p.id == provider_id)
+    return [Provider(**row._mapping) for row in tx.execute(select)]
 
 
 def provider_tree(tx: Tx, root_id: str) -> list[Provider]:

@@ -49,10 +49,9 @@ def traits_associated(tx: Tx) -> set[str]:
 
 def traits_of(tx: Tx, provider_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return each provider's traits in order; a provider without any is left out."""
-    select = sa.select(pt.provider_id, pt.trait).where(pt.provider_id.in_(list(provider_ids)))
     found: dict[str, list[str]] = {}
-    for row in tx.execute(select.order_by(pt.provider_id, pt.trait)):
-        found.setdefault(row.provider_id, []).append(row.trait)
+    for provider_id, trait in tx.execute(_TRAITS, {"ids": list(provider_ids)}).all():
+        found.setdefault(provider_id, []).append(trait)
     return found
 
 
@@ -69,3 +68,10 @@ def traits_remove(tx: Tx, provider_id: str, names: Iterable[str]) -> None:
     """Take traits from the provider."""
     forget = sa.delete(tables.provider_trait)
     tx.execute(forget.where(pt.provider_id == provider_id, pt.trait.in_(list(names))))
+
+
+_TRAITS = (
+    sa.select(pt.provider_id, pt.trait)
+    .where(pt.provider_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(pt.provider_id, pt.trait)
+)
