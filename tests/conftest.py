@@ -23,7 +23,7 @@ def empty_db(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Database files with tables, by how many: to copy one is quicker than to make it."""
-    return {0: tmp_path_factory.mktemp("templates")}
+    return {-1: tmp_path_factory.mktemp("templates")}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def db(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Databa
     """A database with every table of the modules that the tests import."""
     number = len(metadata.tables)
     if number not in templates:
-        file = templates[0] / f"{number}.db"
+        file = templates[-1] / f"{number}.db"
         template = Database(f"sqlite:///{file}")
         template.create_all()
         template.close()
