@@ -107,11 +107,15 @@ class Libvirtd:
 
     def end_guests(self) -> None:
         """Pull the plug of every guest, whether or not libvirtd is there to do it."""
-        for path in (self.directory / "run" / "qemu").glob("*.pid"):
-            process = _guest_process(path)
-            if process is not None:
-                process.end(signal.SIGTERM, grace_s=5)
-                log.info("guest ended", name=path.stem, pid=process.pid)
+        for name, process in self.running_guests().items():
+            process.end(signal.SIGTERM, grace_s=5)
+            log.info("guest ended", name=name, pid=process.pid)
+
+    def running_guests(self) -> dict[str, Process]:
+        """Return the processes of guests by the guests' names, whether or not libvirtd runs."""
+        paths = (self.directory / "run" / "qemu").glob("*.pid")
+        found = {path.stem: _guest_process(path) for path in paths}
+        return {name: process for name, process in found.items() if process is not None}
 
     def _daemon(self) -> Daemon:
         isolated = ["unshare", "--mount", "--propagation", "slave", "--"]

@@ -1,0 +1,41 @@
+# `make setup` once, then whatever you like; every target does what it needs first.
+VENV := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# How many tests at once: two on a small machine, where more only wait for each other.
+JOBS ?= 2
+
+.PHONY: setup check test demo bench golden requirements clean
+
+setup:
+	@tools/setup.sh
+
+# Everything that needs no machine of its own; before each commit.
+check: setup
+	$(VENV)/ruff format --check
+	$(VENV)/ruff check
+	$(VENV)/lint-imports --no-cache
+	$(VENV)/mypy
+	$(VENV)/pytest -n $(JOBS) -m "not real"
+
+# Everything, with real guests and networks where the machine allows; tells what was left out.
+test: setup
+	$(VENV)/pytest -n $(JOBS) -m "not real" -rs
+	$(VENV)/pytest -m real -rs
+
+# A cloud with a guest to log in to; it stays up.
+demo: setup
+	$(SUDO) $(VENV)/cumulo demo
+
+bench: setup
+	$(VENV)/python -m bench
+
+# Accept what the golden files' tests found changed; look at the difference before you commit it.
+golden: setup
+	GOLDEN=1 $(VENV)/pytest tests/test_golden.py
+	git diff --stat tests/golden
+
+requirements:
+	PATH="$(VENV):$$PATH" tools/requirements.sh
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

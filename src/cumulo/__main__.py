@@ -1,0 +1,5 @@
+"""`python -m cumulo`."""
+
+from cumulo.cli import main
+
+main()

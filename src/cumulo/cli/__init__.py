@@ -1,0 +1,56 @@
+"""The `cumulo` command.  Each subcommand is a module, imported when it is called."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+from cumulo import __version__
+from cumulo.kit.errors import CloudError
+
+
+class _Commands(click.Group):
+    """Subcommands that cost nothing until they are called."""
+
+    modules: ClassVar[Mapping[str, str]] = {
+        "up": "Start the cloud.",
+        "down": "Stop the cloud and leave the machine as it was.",
+        "status": "Tell what runs.",
+        "demo": "Start the cloud and walk through it: networks, a guest, a login.",
+        "image": "Make images.",
+        "serve": "",
+    }
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names for `--help`."""
+        return [name for name, line in self.modules.items() if line]
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import a subcommand."""
+        if name not in self.modules:
+            return None
+        command = importlib.import_module(f"cumulo.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, line in self.modules.items() if line])
+
+
+@click.command(cls=_Commands)
+@click.version_option(__version__, prog_name="cumulo")
+def cumulo() -> None:
+    """Run an OpenStack cloud on this machine."""
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line, not a traceback."""
+    try:
+        cumulo()
+    except CloudError as error:
+        click.echo(f"cumulo: {error.message}", err=True)
+        sys.exit(1)

@@ -1,0 +1,121 @@
+"""The cloud of `cumulo up`: this machine as a host, and the APIs in a process without rights."""
+
+import pwd
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from cumulo.cli.report import Tell
+from cumulo.cli.state import State, write_private
+from cumulo.cli.unprivileged import command_as, ensure_user, import_path
+from cumulo.node.supervise import Daemon, Supervisor
+
+if TYPE_CHECKING:
+    from cumulo.host import Host
+    from cumulo.settings import Settings
+
+_SERVE = "serve"
+
+
+class RealProgram:
+    """The host in this process, the rest in a child that is started again should it die."""
+
+    def __init__(self, state: State, settings: "Settings") -> None:
+        self._state, self._settings = state, settings
+        self._supervisor = Supervisor(state.run, state.log)
+        self._host: Host | None = None
+        self._is_ready = False
+
+    def start(self, tell: Tell) -> None:
+        """Return when every port answers."""
+        from cumulo.host import check_programs
+        from cumulo.kit import log
+
+        log.setup(self._settings.log_level)
+        check_programs()
+        owner = ensure_user(self._settings.node.user)
+        self._state.make(owner)
+        self._state.passwords(owner)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            host = pool.submit(self._start_host, tell, owner[0])
+            apis = pool.submit(self._start_apis, tell)
+            for part in (host, apis):
+                part.result()
+        self._is_ready = True
+
+    def stop(self, tell: Tell) -> None:
+        """Stop all, also what a killed predecessor left.
+
+        When the start failed, guests that ran before it go on.
+        """
+        host = self._host or self._new_host()
+        if self._host is not None and not self._is_ready and host.has_guests():
+            self._supervisor.let_go()
+            host.let_go()
+            tell("Guests that run were left alone: `cumulo down` ends them")
+            return
+        self._supervisor.stop(_SERVE)
+        tell("The APIs are closed")
+        host.stop()
+        self._supervisor.stop_all()
+        self._supervisor.let_go()
+        tell("Guests, networks and daemons are gone")
+
+    def _start_host(self, tell: Tell, control_user: int) -> None:
+        self._host = self._new_host(control_user)
+        self._host.start(tell)
+
+    def _new_host(self, control_user: int | None = None) -> "Host":
+        from cumulo.host import Host, HostPlan
+
+        http = self._settings.http
+        if control_user is None:
+            control_user = pwd.getpwnam(self._settings.node.user).pw_uid
+        plan = HostPlan(
+            directory=self._state.directory,
+            node_socket=self._state.node_socket,
+            settings=self._settings.node,
+            metadata_url=f"http://127.0.0.1:{http.metadata_port}",
+            metadata_secret=self._state.passwords().metadata,
+            control_user=control_user,
+        )
+        return Host(plan, self._supervisor)
+
+    def _start_apis(self, tell: Tell) -> None:
+        self._supervisor.ensure(self._apis())
+        tell(f"APIs (as user {self._settings.node.user})")
+
+    def _apis(self) -> Daemon:
+        user = pwd.getpwnam(self._settings.node.user)
+        copy = self._state.control / "settings.json"
+        import msgspec
+
+        write_private(copy, msgspec.json.encode(self._settings), (user.pw_uid, user.pw_gid))
+        argv = [sys.executable, "-m", "cumulo", "serve", "--state", str(self._state.directory)]
+        command, env = command_as(user.pw_name, argv, self._state.run / "view")
+        return Daemon(
+            name=_SERVE,
+            argv=command,
+            env={**env, "PYTHONPATH": import_path(), "HOME": "/nonexistent"},
+            ready=self._answers,
+            ready_timeout_s=60.0,
+            grace_s=15.0,
+        )
+
+    def _answers(self) -> bool:
+        """Say whether every port takes connections."""
+        return all(_takes_connections(self._settings.http.host, p) for p in self._ports())
+
+    def _ports(self) -> list[int]:
+        from cumulo.app import ports
+
+        return [port for _, port in ports(self._settings)]
+
+
+def _takes_connections(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
