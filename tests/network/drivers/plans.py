@@ -17,17 +17,18 @@ from cumulo.services.network.drivers.base import (
     SubnetPlan,
 )
 
+# Namespaces are the whole machine's: another run of these tests must not meet ours there.
+_RUN = uuid.uuid4()
+
 
 def uid(name: str) -> str:
-    """Return the same UUID for the same name."""
-    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+    """Return the same UUID for the same name, throughout this run."""
+    return str(uuid.uuid5(_RUN, name))
 
 
 def mac(name: str) -> str:
-    """Return the same MAC address for the same name."""
-    return "fa:16:3e:" + ":".join(
-        uuid.uuid5(uuid.NAMESPACE_DNS, name).hex[i : i + 2] for i in (0, 2, 4)
-    )
+    """Return the same MAC address for the same name, throughout this run."""
+    return "fa:16:3e:" + uuid.uuid5(_RUN, name).bytes[:3].hex(":")
 
 
 def subnet(name: str, cidr: str, **fields: object) -> SubnetPlan:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from cumulo.services.network.drivers.base import PortPlan, Unit
+from cumulo.services.network.drivers.base import AgentReport, PortPlan, Unit
 from tests.network.drivers.backends import Backend
 from tests.network.drivers.plans import (
     EGRESS,
@@ -143,7 +143,13 @@ def test_it_says_when_all_is_in_force(backend: Backend) -> None:
 
 
 def test_its_parts_are_reported(backend: Backend) -> None:
-    reports = [report for report in backend.driver.agents() if report.host == backend.host]
+    reports: list[AgentReport] = []
+
+    def has_reported() -> bool:
+        reports[:] = [each for each in backend.driver.agents() if each.host == backend.host]
+        return bool(reports)
+
+    eventually(has_reported)  # a host that starts needs a moment
     assert all(report.alive for report in reports)
     assert {report.binary for report in reports} == {
         "ovn-controller",

@@ -288,7 +288,7 @@ MATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("one", "match"), MATCHES)
+@pytest.mark.parametrize(("one", "match"), MATCHES, ids=map(str, range(len(MATCHES))))
 def test_a_rule_in_ovns_words(one: RulePlan, match: str) -> None:
     assert rule_match(one, uid("g")) == match
 
