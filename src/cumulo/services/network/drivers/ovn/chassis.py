@@ -149,9 +149,9 @@ def _one(row: Row, private: Row) -> Chassis:
 
 def _reports(chassis: Chassis, dead: set[str]) -> list[AgentReport]:
     way = "Gateway " if chassis.leads_out else ""
-    parts = [(chassis.name, f"OVN Controller {way}agent", "ovn-controller")]
+    parts = [(_id("controller", chassis), f"OVN Controller {way}agent", "ovn-controller")]
     if "cumulo-metadata" in chassis.options:
-        part_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"metadata {chassis.name}"))
+        part_id = _id("metadata", chassis)
         parts.append((part_id, "OVN Metadata agent", "neutron-ovn-metadata-agent"))
     mappings = ",".join(f"{name}:{bridge}" for name, bridge in sorted(chassis.mappings.items()))
     return [
@@ -165,6 +165,11 @@ def _reports(chassis: Chassis, dead: set[str]) -> list[AgentReport]:
         )
         for part_id, agent_type, binary in parts
     ]
+
+
+def _id(part: str, chassis: Chassis) -> str:
+    """Return an agent's id, the same as long as the host has its name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{part} {chassis.name}"))
 
 
 def _raise_number(north: Replica) -> list[Op]:

@@ -104,7 +104,7 @@ def _translations(
     if gateway.enable_snat and own is not None:
         snats = (_nat(router, f"{plan.id} {cidr}", ("snat", own, cidr)) for cidr in sorted(inside))
         rows.extend(snats)
-    for address in plan.floating_ips:
+    for address in filter(lambda each: each.fixed_ip, plan.floating_ips):
         place: dict[str, Value] = {}
         if distributed and address.port_id and address.mac:
             place = {
