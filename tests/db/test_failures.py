@@ -30,22 +30,22 @@ MARIADB = {
 
 @pytest.mark.parametrize("code", MARIADB)
 def test_mariadb_says_that_a_race_was_lost(code: int) -> None:
-    assert attempts_for(operational(Exception(code, MARIADB[code]))) == 8
+    assert attempts_for(operational(Exception(code, MARIADB[code]))) == 12
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
 def test_postgresql_says_that_a_race_was_lost(state: str) -> None:
-    assert attempts_for(operational(Postgres(state))) == 8
+    assert attempts_for(operational(Postgres(state))) == 12
 
 
 def test_sqlite_says_that_it_is_locked() -> None:
-    assert attempts_for(operational(Exception("database is locked"))) == 8
+    assert attempts_for(operational(Exception("database is locked"))) == 12
 
 
 def test_a_deadlock_hidden_by_the_rollback_it_made_impossible_is_still_seen() -> None:
     hiding = operational(Exception(1305, "SAVEPOINT does not exist"))
     hiding.__context__ = operational(Exception(1213, "deadlock"))
-    assert attempts_for(hiding) == 8
+    assert attempts_for(hiding) == 12
 
 
 @pytest.mark.parametrize("code", [2002, 2003, 2006, 2013, 1040, 1053, 1047])
@@ -72,7 +72,7 @@ def test_a_race_that_is_always_lost_ends_as_unavailable(db: Database) -> None:
 
     with pytest.raises(Unavailable):
         db.write(work)
-    assert len(runs) == 8
+    assert len(runs) == 12
 
 
 def test_a_database_that_is_not_there_is_unavailable() -> None:

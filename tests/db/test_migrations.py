@@ -1,6 +1,9 @@
 """The history of the database leads to the tables as they are, on every kind of server."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,3 +178,11 @@ def upgrade_in_a_process(url: str) -> None:
 def test_processes_that_start_together_make_the_tables_once(empty_db: Database) -> None:
     assert side_by_side(3, upgrade_in_a_process, str(empty_db.engine.url)) == [0, 0, 0]
     assert empty_db.read(shape).keys() == metadata.tables.keys()
+
+
+def test_the_program_knows_every_table_when_it_starts() -> None:
+    pytest.importorskip("cumulo.app")
+    told = "import cumulo.app; from cumulo.db import metadata; print(*sorted(metadata.tables))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", told], env=env, capture_output=True, check=True)
+    assert done.stdout.decode().split() == sorted(metadata.tables)

@@ -1,6 +1,7 @@
 """Workflows: forward, back, after crashes, in turn."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import msgspec
@@ -443,3 +444,16 @@ def test_params_that_cannot_be_read_do_not_stop_the_worker(db: Database) -> None
     other_id = db.write(start, other, Nothing())
     Worker(db, [one, other], []).run_pending()
     assert (state(db, run_id), state(db, other_id)) == ("running", "done")
+
+
+def test_runs_started_at_once_on_one_subject_get_their_turns(db: Database) -> None:
+    seen: Seen = []
+    one = flow(Step(note("one")))
+    with ThreadPoolExecutor(8) as pool:
+        started = [pool.submit(db.write, start, one, Nothing(), subject="s") for _ in range(16)]
+        ids = {each.result() for each in started}
+    rows = db.read(runs.run_list, subject="s")
+    assert {row.id for row in rows} == ids
+    assert sorted(row.turn or 0 for row in rows) == list(range(1, 17))
+    Worker(db, [one], seen).run_pending()
+    assert len(seen) == 16

@@ -17,7 +17,7 @@ def attempts_for(error: BaseException) -> int:
     if isinstance(error, sa.exc.IntegrityError):
         return 4  # after a conflict of keys it finds the other row
     if isinstance(error, LostRace) or is_lost_race(error):
-        return 8
+        return 12
     return 3 if isinstance(error, sa.exc.DBAPIError) and is_gone(error) else 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from cumulo.db import Tx
+from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.work import leases, tables
 from cumulo.work.workflow import Failure, StepLog
@@ -60,8 +60,10 @@ def run_insert(tx: Tx, row: dict[str, Any], subject: str | None) -> None:
         turn = (tx.scalars(last).one() or 0) + 1
     fresh = {"state": "running", "cancelled": False, "log": "[]", "attempts": 0, "fence": 0}
     when = {"due_at": clock.timestamp(), "created_at": clock.now()}
-    # When another run of the subject takes the same turn meanwhile, the transaction is repeated.
-    tx.execute(tables.run.insert().values(**row, **fresh, **when, subject=subject, turn=turn))
+    try:
+        tx.execute(tables.run.insert().values(**row, **fresh, **when, subject=subject, turn=turn))
+    except sa.exc.IntegrityError as error:
+        raise LostRace(f"another run of {subject} took turn {turn}") from error
 
 
 def run_cancel(tx: Tx, subject: str) -> None:
