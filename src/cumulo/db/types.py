@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite, MariaDB and PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +35,11 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         """Store without a zone."""
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return with the zone."""
-        return value.replace(tzinfo=UTC) if value else None
+    def result_processor(
+        self, dialect: sa.Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None]:
+        """Return with the zone; SQLAlchemy's usual way there takes twice the time."""
+        read: Any = self.impl_instance.result_processor(dialect, coltype)
+        if read is None:
+            return lambda value: None if value is None else value.replace(tzinfo=UTC)
+        return lambda value: None if value is None else read(value).replace(tzinfo=UTC)

@@ -296,7 +296,7 @@ _SHAPE = listing.Shape(
 def list_floatingips(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the floating IPs the caller may know of."""
     rows = listing.rows(tx, _SHAPE, sharing.owned(tables.floatingip, viewer(ctx)), wanted)
-    return details(tx, [FloatingIp(**row._mapping) for row in rows])
+    return details(tx, [FloatingIp(*row) for row in rows])
 
 
 def details(tx: Tx, floatingips: Sequence[FloatingIp]) -> list[Details]:

@@ -65,7 +65,7 @@ def _new_port(tx: Tx, settings: NetworkSettings, network: Network) -> Port:
         created_at=now,
         updated_at=now,
         network_id=network.id,
-        mac_address=macs.fresh(tx, settings, network.id),
+        mac_address=macs.fresh(settings),
         admin_state_up=True,
         status="DOWN",
         device_id=device_of(network.id),

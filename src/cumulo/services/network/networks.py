@@ -230,7 +230,7 @@ def list_networks(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
 
     shape = dataclasses.replace(_SHAPE, special={"shared": shared})
     rows = listing.rows(tx, shape, sharing.networks_seen(eyes), wanted)
-    return details(tx, ctx, [Network(**row._mapping) for row in rows])
+    return details(tx, ctx, [Network(*row) for row in rows])
 
 
 def is_shared(tx: Tx, ctx: Context, network: Network) -> bool:

@@ -82,7 +82,7 @@ def _new_binding(port: Port, wanted: PortChange) -> dict[str, object]:
 
 def _new_mac(tx: Tx, settings: NetworkSettings, port: Port, wanted: str | None) -> str:
     """Return the MAC wanted, or a fresh one for null; a bound port keeps its own."""
-    mac = macs.fresh(tx, settings, port.network_id) if wanted is None else wanted
+    mac = macs.fresh(settings) if wanted is None else wanted
     if mac.lower() == port.mac_address:
         return port.mac_address
     if port.host and port.device_owner.startswith("compute:"):

@@ -20,7 +20,7 @@ from cumulo.services.network.store.values import DhcpOption as DhcpOption
 from cumulo.services.network.store.values import FixedIp as FixedIp
 
 
-class Details(msgspec.Struct, frozen=True):
+class Details(msgspec.Struct, frozen=True, gc=False):
     """A port with what is kept outside of its row."""
 
     port: Port
@@ -81,13 +81,14 @@ _SHAPE = listing.Shape(
 
 def list_ports(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the ports the caller may know of."""
-    rows = listing.rows(tx, _SHAPE, sharing.ports_seen(viewer(ctx)), wanted)
-    return details(tx, [Port(**row._mapping) for row in rows])
+    seen = sharing.ports_seen(viewer(ctx))
+    rows = listing.rows(tx, _SHAPE, seen, wanted)
+    return details(tx, [Port(*row) for row in rows], listing.ids_of(_SHAPE, seen, wanted, rows))
 
 
-def details(tx: Tx, ports: Sequence[Port]) -> list[Details]:
+def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> list[Details]:
     """Return the ports with their addresses, security groups and tags."""
-    ids = [port.id for port in ports]
+    ids = [port.id for port in ports] if ids is None else ids
     ips, groups = allocations.allocation_map(tx, ids), store.groups_map(tx, ids)
     words = tag_store.tags_map(tx, ids)
     owners = network_store.owners_of(tx, {port.network_id for port in ports})

@@ -163,9 +163,7 @@ def _new_row(
         created_at=now,
         updated_at=now,
         network_id=network.id,
-        mac_address=(
-            macs.chosen(tx, network.id, mac) if mac else macs.fresh(tx, settings, network.id)
-        ),
+        mac_address=(macs.chosen(tx, network.id, mac) if mac else macs.fresh(settings)),
         admin_state_up=spec.admin_state_up,
         status="N/A" if spec.device_owner == "network:floatingip" else "DOWN",
         device_id=spec.device_id,
@@ -235,11 +233,12 @@ def _join_groups(
     secure = port.port_security_enabled
     if wanted is UNSET or wanted is None:
         group_id = security_groups.ensure_default(tx, settings, port.project_id)
-        wanted = [group_id] if secure else []
-    elif wanted and not (secure and fixed):
+        store.groups_add(tx, port.id, [group_id] if secure else [])
+        return
+    if wanted and not (secure and fixed):
         raise needs_security(fixed=bool(fixed))
     groups = security_groups.usable_groups(tx, ctx, port.project_id, wanted)
-    store.groups_set(tx, port.id, [group.id for group in groups])
+    store.groups_add(tx, port.id, [group.id for group in groups])
 
 
 def needs_security(*, fixed: bool) -> Invalid:

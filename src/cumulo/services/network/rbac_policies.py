@@ -80,7 +80,7 @@ def policy_visible(tx: Tx, ctx: Context, policy_id: str) -> Grant:
 def list_policies(tx: Tx, ctx: Context, wanted: Listing) -> list[Grant]:
     """Return the policies the caller may know of."""
     rows = listing.rows(tx, _SHAPE, sharing.owned(tables.rbac_policy, viewer(ctx)), wanted)
-    return [Grant(**row._mapping) for row in rows]
+    return [Grant(*row) for row in rows]
 
 
 _SHAPE = listing.Shape(

@@ -34,7 +34,7 @@ _SHAPE = listing.Shape(
 def list_routers(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the routers the caller may know of."""
     rows = listing.rows(tx, _SHAPE, sharing.owned(tables.router, viewer(ctx)), wanted)
-    return details(tx, [Router(**row._mapping) for row in rows])
+    return details(tx, [Router(*row) for row in rows])
 
 
 def details(tx: Tx, routers: Sequence[Router]) -> list[Details]:

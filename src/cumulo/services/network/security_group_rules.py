@@ -306,7 +306,7 @@ _SHAPE = listing.Shape(
 def list_rules(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the rules of the security groups that the caller may know of."""
     rows = listing.rows(tx, _SHAPE, sharing.rules_seen(viewer(ctx)), wanted)
-    return details(tx, [Rule(**row._mapping) for row in rows])
+    return details(tx, [Rule(*row) for row in rows])
 
 
 def details(tx: Tx, rules: Sequence[Rule]) -> list[Details]:

@@ -233,7 +233,7 @@ _SHAPE = listing.Shape(
 def list_groups(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the security groups the caller may know of."""
     rows = listing.rows(tx, _SHAPE, sharing.owned(tables.security_group, viewer(ctx)), wanted)
-    return details(tx, [SecurityGroup(**row._mapping) for row in rows])
+    return details(tx, [SecurityGroup(*row) for row in rows])
 
 
 def details(tx: Tx, groups: Sequence[SecurityGroup]) -> list[Details]:

@@ -57,7 +57,7 @@ def list_subnets(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
 
     shape = dataclasses.replace(_SHAPE, special={"shared": shared, "router:external": external})
     rows = listing.rows(tx, shape, sharing.subnets_seen(eyes), wanted)
-    return details(tx, ctx, [Subnet(**row._mapping) for row in rows])
+    return details(tx, ctx, [Subnet(*row) for row in rows])
 
 
 def details(tx: Tx, ctx: Context, subnets: Sequence[Subnet]) -> list[Details]:

@@ -39,7 +39,7 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     port: PortChange
 
 
-class PortView(msgspec.Struct, kw_only=True):
+class PortView(msgspec.Struct, kw_only=True, gc=False):
     """A port as clients see it."""
 
     id: str | UnsetType

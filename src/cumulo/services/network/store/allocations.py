@@ -7,10 +7,9 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.db.statements import insert_absent
 from cumulo.services.network.store.tables import allocation
 from cumulo.services.network.store.values import FixedIp
-
-_CHUNK = 500
 
 
 def key_of(address: str) -> str:
@@ -35,20 +34,8 @@ def allocation_insert(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> bo
         "port_id": port_id,
         "position": position,
     }
-    if _is_taken(tx, fixed.subnet_id, row["ip_key"]):
-        return False
-    try:
-        with tx.begin_nested():
-            tx.execute(sa.insert(allocation).values(row))
-    except sa.exc.IntegrityError:
-        return False
-    return True
-
-
-def _is_taken(tx: Tx, subnet_id: str, key: object) -> bool:
-    a = allocation.c
-    found = sa.select(a.port_id).where(a.subnet_id == subnet_id, a.ip_key == key)
-    return tx.execute(found).first() is not None
+    insert_absent(tx, allocation, **row)
+    return allocation_holder(tx, fixed.subnet_id, fixed.ip_address) == port_id
 
 
 def allocation_highest(tx: Tx, subnet_id: str, low: str, high: str) -> str | None:
@@ -66,19 +53,15 @@ def allocation_keys(tx: Tx, subnet_id: str, low: str, high: str, most: int) -> l
     return list(tx.scalars(sa.select(a.ip_key).where(*between).order_by(a.ip_key).limit(most)))
 
 
-def allocation_map(tx: Tx, port_ids: Collection[str]) -> dict[str, list[FixedIp]]:
+def allocation_map(
+    tx: Tx, port_ids: Collection[str] | sa.Select[tuple[str]]
+) -> dict[str, list[FixedIp]]:
     """Return the addresses of each port, in the order they were asked for."""
     a = allocation.c
     found: defaultdict[str, list[FixedIp]] = defaultdict(list)
-    wanted = list(port_ids)
-    for start in range(0, len(wanted), _CHUNK):
-        rows = tx.execute(
-            sa.select(a.port_id, a.subnet_id, a.ip_address)
-            .where(a.port_id.in_(wanted[start : start + _CHUNK]))
-            .order_by(a.port_id, a.position)
-        )
-        for port_id, subnet_id, ip_address in rows:
-            found[port_id].append(FixedIp(subnet_id, ip_address))
+    select = sa.select(a.port_id, a.subnet_id, a.ip_address).where(a.port_id.in_(port_ids))
+    for port_id, subnet_id, ip_address in tx.execute(select.order_by(a.port_id, a.position)):
+        found[port_id].append(FixedIp(subnet_id, ip_address))
     return found
 
 

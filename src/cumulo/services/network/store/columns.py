@@ -1,5 +1,6 @@
 """Columns that hold a typed list or mapping as JSON text; never queried into, only replaced."""
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ class JsonText(sa.types.TypeDecorator[T], Generic[T]):
         """Store as JSON."""
         return None if value is None else msgspec.json.encode(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> T | None:
-        """Return what was stored, or None."""
-        return None if value is None else self._decode(value)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], T | None]:
+        """Return what was stored, or None; SQLAlchemy's usual way there takes twice the time."""
+        decode = self._decode
+        return lambda value: None if value is None else decode(value)

@@ -11,7 +11,7 @@ from cumulo.kit import clock
 from cumulo.services.network.store import tables
 
 
-class FloatingIp(msgspec.Struct, frozen=True, kw_only=True):
+class FloatingIp(msgspec.Struct, frozen=True, gc=False):
     """An address outside that leads to a port inside."""
 
     id: str
@@ -35,14 +35,14 @@ def floatingip_find(
     """Return a floating IP that fulfils `seen`, or None."""
     where = [tables.floatingip.c.id == floatingip_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.floatingip).where(*where)).one_or_none()
-    return FloatingIp(**row._mapping) if row else None
+    return FloatingIp(*row) if row else None
 
 
 def floatingips_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[FloatingIp]:
     """Return the floating IPs that fulfil every condition."""
     f = tables.floatingip.c
     select = sa.select(tables.floatingip).where(*where).order_by(f.created_at, f.id)
-    return [FloatingIp(**row._mapping) for row in tx.execute(select)]
+    return [FloatingIp(*row) for row in tx.execute(select)]
 
 
 def floatingips_of_routers(tx: Tx, router_ids: Collection[str]) -> list[FloatingIp]:

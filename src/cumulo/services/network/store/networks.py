@@ -10,7 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network.store import tables
 
 
-class Network(msgspec.Struct, frozen=True, kw_only=True):
+class Network(msgspec.Struct, frozen=True, gc=False):
     """A broadcast domain."""
 
     id: str
@@ -45,13 +45,13 @@ def network_find(
     """Return a network that fulfils `seen`, or None."""
     where = [tables.network.c.id == network_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.network).where(*where)).one_or_none()
-    return Network(**row._mapping) if row else None
+    return Network(*row) if row else None
 
 
 def networks_by_id(tx: Tx, network_ids: Collection[str]) -> dict[str, Network]:
     """Return those of the networks that there are."""
     select = sa.select(tables.network).where(tables.network.c.id.in_(network_ids))
-    return {row.id: Network(**row._mapping) for row in tx.execute(select)}
+    return {row.id: Network(*row) for row in tx.execute(select)}
 
 
 def network_insert(tx: Tx, network: Network) -> None:
@@ -97,7 +97,7 @@ def networks_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Network]:
     """Return the networks that fulfil every condition, oldest first."""
     n = tables.network.c
     select = sa.select(tables.network).where(*where).order_by(n.created_at, n.id)
-    return [Network(**row._mapping) for row in tx.execute(select)]
+    return [Network(*row) for row in tx.execute(select)]
 
 
 def owners_of(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from cumulo.services.network.store import tables
 from cumulo.services.network.store.values import AddressPair, DhcpOption
 
 
-class Port(msgspec.Struct, frozen=True, kw_only=True):
+class Port(msgspec.Struct, frozen=True, gc=False):
     """A place in a network that something is plugged into."""
 
     id: str
@@ -41,14 +41,14 @@ def port_find(tx: Tx, port_id: str, seen: sa.ColumnElement[bool] | None = None) 
     """Return a port that fulfils `seen`, or None."""
     where = [tables.port.c.id == port_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.port).where(*where)).one_or_none()
-    return Port(**row._mapping) if row else None
+    return Port(*row) if row else None
 
 
 def ports_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Port]:
     """Return the ports that fulfil every condition, oldest first."""
     p = tables.port.c
     select = sa.select(tables.port).where(*where).order_by(p.created_at, p.id)
-    return [Port(**row._mapping) for row in tx.execute(select)]
+    return [Port(*row) for row in tx.execute(select)]
 
 
 def ports_by_id(tx: Tx, port_ids: Collection[str]) -> dict[str, Port]:
@@ -91,12 +91,17 @@ def groups_set(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
     """Put the port into these security groups, and no others."""
     table = tables.port_security_group
     tx.execute(sa.delete(table).where(table.c.port_id == port_id))
+    groups_add(tx, port_id, group_ids)
+
+
+def groups_add(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
+    """Put the port into security groups that it is not in."""
     rows = [{"port_id": port_id, "security_group_id": group_id} for group_id in group_ids]
     if rows:
-        tx.execute(sa.insert(table), rows)
+        tx.execute(sa.insert(tables.port_security_group), rows)
 
 
-def groups_map(tx: Tx, port_ids: Collection[str]) -> dict[str, list[str]]:
+def groups_map(tx: Tx, port_ids: Collection[str] | sa.Select[tuple[str]]) -> dict[str, list[str]]:
     """Return the security groups of each port."""
     m = tables.port_security_group.c
     found: defaultdict[str, list[str]] = defaultdict(list)

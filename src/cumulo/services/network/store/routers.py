@@ -13,7 +13,7 @@ from cumulo.services.network.store.values import Route
 INTERFACE, GATEWAY = "interface", "gateway"
 
 
-class Router(msgspec.Struct, frozen=True, kw_only=True):
+class Router(msgspec.Struct, frozen=True, gc=False):
     """What forwards packets between subnets."""
 
     id: str
@@ -49,13 +49,13 @@ def router_find(
     """Return a router that fulfils `seen`, or None."""
     where = [tables.router.c.id == router_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.router).where(*where)).one_or_none()
-    return Router(**row._mapping) if row else None
+    return Router(*row) if row else None
 
 
 def routers_by_id(tx: Tx, router_ids: Collection[str]) -> dict[str, Router]:
     """Return those of the routers that there are."""
     select = sa.select(tables.router).where(tables.router.c.id.in_(router_ids))
-    return {row.id: Router(**row._mapping) for row in tx.execute(select)}
+    return {row.id: Router(*row) for row in tx.execute(select)}
 
 
 def router_insert(tx: Tx, router: Router) -> None:

@@ -11,7 +11,7 @@ from cumulo.db import Tx
 from cumulo.services.network.store import tables
 
 
-class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
+class SecurityGroup(msgspec.Struct, frozen=True, gc=False):
     """A set of rules that ports are put under."""
 
     id: str
@@ -24,7 +24,7 @@ class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
     stateful: bool
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """Something that a security group permits."""
 
     id: str
@@ -50,14 +50,14 @@ def group_find(
     """Return a security group that fulfils `seen`, or None."""
     where = [tables.security_group.c.id == group_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.security_group).where(*where)).one_or_none()
-    return SecurityGroup(**row._mapping) if row else None
+    return SecurityGroup(*row) if row else None
 
 
 def groups_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[SecurityGroup]:
     """Return the security groups that fulfil every condition."""
     g = tables.security_group.c
     select = sa.select(tables.security_group).where(*where).order_by(g.created_at, g.id)
-    return [SecurityGroup(**row._mapping) for row in tx.execute(select)]
+    return [SecurityGroup(*row) for row in tx.execute(select)]
 
 
 def group_insert(tx: Tx, group: SecurityGroup) -> None:
@@ -108,7 +108,7 @@ def rule_find(tx: Tx, rule_id: str, seen: sa.ColumnElement[bool] | None = None) 
     table = tables.security_group_rule
     where = [table.c.id == rule_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(table).where(*where)).one_or_none()
-    return Rule(**row._mapping) if row else None
+    return Rule(*row) if row else None
 
 
 def rule_same(tx: Tx, group_id: str, sameness: str) -> str | None:
@@ -137,7 +137,7 @@ def rules_map(tx: Tx, group_ids: Collection[str]) -> dict[str, list[Rule]]:
     found: defaultdict[str, list[Rule]] = defaultdict(list)
     select = sa.select(table).where(table.c.security_group_id.in_(group_ids))
     for row in tx.execute(select.order_by(table.c.created_at, table.c.id)):
-        found[row.security_group_id].append(Rule(**row._mapping))
+        found[row.security_group_id].append(Rule(*row))
     return found
 
 

@@ -84,7 +84,7 @@ def shared_condition(project_id: str) -> sa.ColumnElement[bool]:
     return network.c.id.in_(_open_to(project_id, (SHARED,)))
 
 
-class Grant(msgspec.Struct, frozen=True):
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """A network lent to a project, or to everyone."""
 
     id: str
@@ -112,14 +112,14 @@ def grant_get(tx: Tx, grant_id: str, seen: sa.ColumnElement[bool]) -> Grant | No
     """Return a grant that fulfils `seen`, or None."""
     select = sa.select(rbac_policy).where(rbac_policy.c.id == grant_id, seen)
     row = tx.execute(select).one_or_none()
-    return Grant(**row._mapping) if row else None
+    return Grant(*row) if row else None
 
 
 def grants_of(tx: Tx, network_id: str) -> list[Grant]:
     """Return all that is lent of a network."""
     r = rbac_policy.c
     select = sa.select(rbac_policy).where(r.object_id == network_id).order_by(r.id)
-    return [Grant(**row._mapping) for row in tx.execute(select)]
+    return [Grant(*row) for row in tx.execute(select)]
 
 
 def grant_retarget(tx: Tx, grant_id: str, target: str) -> None:

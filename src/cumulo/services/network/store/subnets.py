@@ -11,7 +11,7 @@ from cumulo.services.network.store import tables
 from cumulo.services.network.store.values import Pool, Route
 
 
-class Subnet(msgspec.Struct, frozen=True, kw_only=True):
+class Subnet(msgspec.Struct, frozen=True, gc=False):
     """A range of addresses in a network."""
 
     id: str
@@ -39,20 +39,20 @@ def subnet_find(
     """Return a subnet that fulfils `seen`, or None."""
     where = [tables.subnet.c.id == subnet_id, *([] if seen is None else [seen])]
     row = tx.execute(sa.select(tables.subnet).where(*where)).one_or_none()
-    return Subnet(**row._mapping) if row else None
+    return Subnet(*row) if row else None
 
 
 def subnets_of(tx: Tx, network_ids: Collection[str]) -> list[Subnet]:
     """Return the subnets of the networks, oldest first."""
     s = tables.subnet.c
     select = sa.select(tables.subnet).where(s.network_id.in_(network_ids))
-    return [Subnet(**row._mapping) for row in tx.execute(select.order_by(s.created_at, s.id))]
+    return [Subnet(*row) for row in tx.execute(select.order_by(s.created_at, s.id))]
 
 
 def subnets_by_id(tx: Tx, subnet_ids: Collection[str]) -> dict[str, Subnet]:
     """Return those of the subnets that there are."""
     select = sa.select(tables.subnet).where(tables.subnet.c.id.in_(subnet_ids))
-    return {row.id: Subnet(**row._mapping) for row in tx.execute(select)}
+    return {row.id: Subnet(*row) for row in tx.execute(select)}
 
 
 def subnet_ids_of(tx: Tx, network_ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from cumulo.db import Tx
 from cumulo.services.network.store.tables import tag
 
 
-def tags_map(tx: Tx, resource_ids: Collection[str]) -> dict[str, list[str]]:
+def tags_map(tx: Tx, resource_ids: Collection[str] | sa.Select[tuple[str]]) -> dict[str, list[str]]:
     """Return the tags of each resource, in alphabetical order."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     select = sa.select(tag.c.resource_id, tag.c.tag).where(tag.c.resource_id.in_(resource_ids))

@@ -15,7 +15,7 @@ class Pool(msgspec.Struct, frozen=True):
     end: str
 
 
-class DhcpOption(msgspec.Struct, frozen=True):
+class DhcpOption(msgspec.Struct, frozen=True, gc=False):
     """A DHCP option of one port."""
 
     opt_name: str
@@ -23,7 +23,7 @@ class DhcpOption(msgspec.Struct, frozen=True):
     ip_version: int = 4
 
 
-class FixedIp(msgspec.Struct, frozen=True):
+class FixedIp(msgspec.Struct, frozen=True, gc=False):
     """An address that a port owns."""
 
     subnet_id: str
@@ -37,7 +37,7 @@ class Route(msgspec.Struct, frozen=True):
     nexthop: str
 
 
-class AddressPair(msgspec.Struct, frozen=True):
+class AddressPair(msgspec.Struct, frozen=True, gc=False):
     """An address, or a range of them, that a port may use besides its own."""
 
     mac_address: str
