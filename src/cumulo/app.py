@@ -216,7 +216,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
             **more,
         )
 
-    first_route = {"head_follows_get": True, "route_first": True}
+    first_route = {"head_follows_get": True, "route_first": True, "vary": "X-Auth-Token"}
     ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
     versions = {"history": COMPUTE_HISTORY, "project_prefix": "/v2.1", "request_id_headers": ids}
     return [

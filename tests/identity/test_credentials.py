@@ -113,6 +113,7 @@ def test_access_keys(cloud: Cloud, admin: Client) -> None:
     assert demo.get(f"{keys}/{theirs}").status == 403
     assert demo.delete(f"{keys}/{theirs}").status == 403
     assert demo.delete(one).status == 204
+    assert demo.get(one).status == demo.delete(one).status == 404
     assert demo.get(keys).json()["credentials"] == []
 
 

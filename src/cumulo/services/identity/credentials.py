@@ -126,9 +126,18 @@ def access_keys(tx: Tx, ctx: Context, keyring: Keyring, user_id: str) -> list[Se
     return [_opened(tx, keyring, one) for one in found.members]
 
 
-def access_key_id(access: str) -> str:
-    """Return the id of the credential that holds an access key."""
-    return _id_of(access)
+def access_key_visible(tx: Tx, ctx: Context, keyring: Keyring, access: str, rule: str) -> Secret:
+    """Return an access key; who can guess one may learn that it is not there, as in Keystone."""
+    if store.credential_find(tx, _id_of(access)) is None:
+        raise absent("credential", access)
+    return secret_visible(tx, ctx, keyring, _id_of(access), rule)
+
+
+def delete_access_key(tx: Tx, ctx: Context, keyring: Keyring, access: str) -> None:
+    """Delete an access key."""
+    rule = "identity:ec2_delete_credential"
+    secret = access_key_visible(tx, ctx, keyring, access, rule)
+    delete_secret(tx, ctx, secret.id, rule)
 
 
 def access_key(secret: Secret) -> AccessKey:

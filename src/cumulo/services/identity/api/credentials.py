@@ -176,8 +176,8 @@ def create_access_key(call: Call, user_id: str, body: AccessKeySpec) -> AccessKe
 )
 def get_access_key(call: Call, credential_id: str) -> AccessKeyBody:
     """Show an EC2 access key."""
-    rule, one = "identity:ec2_get_credential", credentials.access_key_id(credential_id)
-    found = call.db.read(credentials.secret_visible, call.ctx, call.tools.vault, one, rule)
+    rule, vault = "identity:ec2_get_credential", call.tools.vault
+    found = call.db.read(credentials.access_key_visible, call.ctx, vault, credential_id, rule)
     return AccessKeyBody(_access_key(call, found))
 
 
@@ -189,8 +189,7 @@ def get_access_key(call: Call, credential_id: str) -> AccessKeyBody:
 )
 def delete_access_key(call: Call, credential_id: str) -> None:
     """Delete an EC2 access key."""
-    rule, one = "identity:ec2_delete_credential", credentials.access_key_id(credential_id)
-    call.db.write(credentials.delete_secret, call.ctx, one, rule)
+    call.db.write(credentials.delete_access_key, call.ctx, call.tools.vault, credential_id)
 
 
 def _show(call: Call, secret: Secret) -> dict[str, object]:
