@@ -33,7 +33,7 @@ for path in $SHOWN; do
 done
 umount -l "$stash"
 unset SHOWN CLOSED
-exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \\
+exec setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --no-new-privs \\
     --inh-caps=-all --bounding-set=-all -- "$@"
 """
 
@@ -56,9 +56,14 @@ def ensure_user(name: str) -> tuple[int, int]:
     return user.pw_uid, user.pw_gid
 
 
-def command_as(user: str, argv: Sequence[str], stash: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the command and the environment that run a Python of ours as another user."""
-    closed, shown = _view(_program_paths())
+def command_as(
+    user: str, argv: Sequence[str], stash: Path, needed: Iterable[Path] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that run `argv` as another user.
+
+    `needed` is what it must be able to read: by default this Python and all it may import.
+    """
+    closed, shown = view(program_paths() if needed is None else needed)
     own = ["unshare", "--mount", "--propagation", "private", "--"]
     command = [*own, "sh", "-c", _START, "sh", user, str(stash), *argv]
     return command, {"CLOSED": " ".join(map(str, closed)), "SHOWN": " ".join(map(str, shown))}
@@ -69,13 +74,13 @@ def import_path() -> str:
     return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
 
 
-def _program_paths() -> set[Path]:
+def program_paths() -> set[Path]:
     """Return where this Python and all it may import lies."""
     named = {Path(sys.prefix), Path(sys.base_prefix), *(Path(entry) for entry in sys.path if entry)}
     return {path.resolve() for path in named if path.exists()} | {Path(sys.prefix).absolute()}
 
 
-def _view(needed: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+def view(needed: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """Return the directories that others may not enter, and what is needed of what is in them."""
     closed: set[Path] = set()
     shown: set[Path] = set()
