@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from cumulo.app import Cloud, Outside, Passwords
-from cumulo.auth.context import system
 from cumulo.node.api import FixedNodes, HostFacts
 from cumulo.node.drivers.fake import FakeNode
-from cumulo.services.compute import public as compute
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.settings import Settings
 from cumulo.web.edge import Edge
 from tests.client import Client, authenticate
+from tests.compute.sizes import add_usual_flavors
 
 SECRET = "the hosts' secret"
 
@@ -33,7 +32,7 @@ class Emulated:
         self.cloud.compute = anything
         self.db = self.cloud.db
         self.db.create_all()
-        self.db.write(compute.add_default_flavors, system())
+        self.db.write(add_usual_flavors)
         update_hosts(self.cloud.compute)
         self._edges: dict[str, Edge] = {}
         self._workers = self.cloud.workers()

@@ -120,7 +120,7 @@ class Cloud:
             region=self.settings.region,
         )
         identity.bootstrap(self.db, self.identity, first)
-        self.db.write(compute.add_default_flavors, system())
+        self.db.write(compute.add_first_flavor, system())
 
     def apis(self) -> list[Api]:
         """Return every service as the edge sees it."""

@@ -4,11 +4,9 @@ import msgspec
 import pytest
 
 from cumulo.auth import Policy
-from cumulo.auth.context import system
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Unavailable
 from cumulo.node.api import HostFacts, Node
-from cumulo.services.compute import public
 from cumulo.services.compute.api import OPERATIONS
 from cumulo.services.compute.policy import RULES
 from cumulo.services.compute.reconcile import update_hosts
@@ -20,6 +18,7 @@ from cumulo.services.network.public import Tools as NetworkTools
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
 from tests.client import Client, authenticate
+from tests.compute.sizes import add_usual_flavors
 
 PROJECTS = {"p1", "p2", "0123456789abcdef0123456789abcdef"}
 FACTS = HostFacts(
@@ -90,7 +89,7 @@ def _exists(_: Tx, project_id: str) -> bool:
 @pytest.fixture
 def cloud(db: Database, tools: Tools) -> Client:
     """The compute API of a cloud with one host and the default flavors, as any user sees it."""
-    db.write(public.add_default_flavors, system())
+    db.write(add_usual_flavors)
     update_hosts(tools)
     api = Api(
         name="compute",

@@ -1,6 +1,6 @@
 """Flavors: what may be done with them, and by whom they are seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -13,16 +13,6 @@ from cumulo.services.compute.store.flavors import Flavor as Flavor
 from cumulo.services.compute.store.flavors import FlavorFilter as FlavorFilter
 from cumulo.services.compute.store.flavors import SortKey as SortKey
 from cumulo.work import events
-
-# m1.nano is for guests that need next to nothing; the others are what clouds have always had.
-DEFAULTS: Sequence[tuple[str, str, int, int, int]] = (
-    ("0", "m1.nano", 128, 1, 1),
-    ("1", "m1.tiny", 512, 1, 1),
-    ("2", "m1.small", 2048, 1, 20),
-    ("3", "m1.medium", 4096, 2, 40),
-    ("4", "m1.large", 8192, 4, 80),
-    ("5", "m1.xlarge", 16384, 8, 160),
-)
 
 
 class FlavorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,15 +30,15 @@ class FlavorSpec(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
-def add_default_flavors(tx: Tx, ctx: Context) -> None:
-    """Give a new cloud its flavors; one that has any keeps what it has."""
-    if store.flavor_list(tx, FlavorFilter(is_public=None, limit=1)):
-        return
-    for flavor_id, name, memory_mib, vcpus, root_gib in DEFAULTS:
-        spec = FlavorSpec(
-            id=flavor_id, name=name, memory_mib=memory_mib, vcpus=vcpus, root_gib=root_gib
-        )
-        new_flavor(tx, ctx, spec)
+# For guests that need next to nothing.  The rest is for operators to choose, as with OpenStack,
+# whose guides begin with `openstack flavor create --id 1 ... m1.small`.
+FIRST = FlavorSpec(id="0", name="m1.nano", memory_mib=128, vcpus=1, root_gib=1)
+
+
+def add_first_flavor(tx: Tx, ctx: Context) -> None:
+    """Give a new cloud a flavor; one that has any keeps what it has."""
+    if not store.flavor_list(tx, FlavorFilter(is_public=None, limit=1)):
+        new_flavor(tx, ctx, FIRST)
 
 
 def new_flavor(tx: Tx, ctx: Context, spec: FlavorSpec) -> Flavor:

@@ -1,7 +1,7 @@
 """What other services, and the program itself, may have of compute."""
 
 from cumulo.services.compute import reconcile, reconcile_guests
-from cumulo.services.compute.flavors import add_default_flavors as add_default_flavors
+from cumulo.services.compute.flavors import add_first_flavor as add_first_flavor
 from cumulo.services.compute.guest_metadata import metadata_of as metadata_of
 from cumulo.services.compute.guest_metadata import set_password as set_password
 from cumulo.services.compute.hypervisors import hypervisor_of as hypervisor_of
