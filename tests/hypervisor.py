@@ -1,5 +1,6 @@
 """A real hypervisor for tests: a libvirtd of the test's own, and an image to start guests from."""
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from cumulo.guest.build import build_guest
+from cumulo.kit.errors import Unavailable
 from cumulo.node.api import ImageSource
 from cumulo.node.libvirtd import Libvirtd
 from cumulo.node.supervise import Supervisor
 
 _NEEDED = ("libvirtd", "qemu-system-x86_64", "qemu-img", "genisoimage", "unshare", "prlimit")
-GUEST_IMAGE = "CUMULO_GUEST_IMAGE"  # a qcow2 of the guest that `cumulo image build` makes
+GUEST_IMAGE = "CUMULO_GUEST_IMAGE"  # a guest that `cumulo image build` made before
 
 
 def missing() -> str:
@@ -31,11 +34,11 @@ def missing() -> str:
 class Host:
     """A directory with a libvirtd in it, from which hypervisors are made."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, ovs_directory: Path | None) -> None:
         self.directory = directory
         self.supervisor = Supervisor(directory / "run", directory / "log")
         self.libvirtd = Libvirtd(
-            directory / "libvirt", self.supervisor, ovs_directory=directory / "ovs"
+            directory / "libvirt", self.supervisor, ovs_directory=ovs_directory
         )
 
     def hypervisor(self, unplug: Callable[[str], None] = lambda device: None):  # type: ignore[no-untyped-def]
@@ -58,14 +61,14 @@ class Host:
 
 
 @contextmanager
-def running_host(directory: Path | None = None) -> Iterator[Host]:
+def running_host(ovs_directory: Path | None = None) -> Iterator[Host]:
     """Run a libvirtd; afterwards nothing of it is left."""
     reason = missing()
     if reason:
         pytest.skip(f"real guests: {reason}")
-    directory = directory or Path(tempfile.mkdtemp(prefix="cumulo-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="cumulo-", dir="/tmp"))  # short: sockets are in it
     directory.chmod(0o711)
-    host = Host(directory)
+    host = Host(directory, ovs_directory)
     try:
         host.libvirtd.start()
         yield host
@@ -75,11 +78,19 @@ def running_host(directory: Path | None = None) -> Iterator[Host]:
 
 
 def guest_image() -> ImageSource:
-    """Return the image of a small guest; skip where there is none."""
-    path = os.environ.get(GUEST_IMAGE, "")
-    if not path:
-        pytest.skip(f"real guests: {GUEST_IMAGE} does not name an image")
-    return image_source(Path(path))
+    """Return the image of a small guest, built where none was named; skip where that fails."""
+    named = os.environ.get(GUEST_IMAGE)
+    return image_source(Path(named) if named else _built())
+
+
+@functools.cache
+def _built() -> Path:
+    cache = Path.home() / ".cache/cumulo-tests/guest"
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        return build_guest(cache / "built", cache, print)
+    except Unavailable as error:
+        pytest.skip(f"real guests: no image could be built: {error.message}")
 
 
 def image_source(path: Path) -> ImageSource:

@@ -51,7 +51,7 @@ class Connection:
 
     def _open(self) -> "libvirt.virConnect":
         with self._lock:
-            if self._opened is None:
+            if self._opened is None or not _is_alive(self._opened):
                 _run_events()
                 try:
                     self._opened = libvirt.open(self._uri)

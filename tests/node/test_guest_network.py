@@ -1,0 +1,140 @@
+"""Real guests reach the network that OVN makes, and leave no trace in the switch."""
+
+import hashlib
+import re
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cumulo.node import links
+from cumulo.node.api import Nic
+from cumulo.node.drivers.fake import FakeNode
+from cumulo.node.drivers.libvirt_domain import tap_name
+from cumulo.node.local import LocalNode
+from cumulo.services.network.drivers.base import PortPlan
+from cumulo.services.network.drivers.ovn import OvnDriver
+from tests.fabric import HOST, Site, running_site
+from tests.guests import Guest
+from tests.hypervisor import Host, guest_image, running_host
+from tests.network.drivers.plans import EGRESS, group, network, port, rule, subnet
+from tests.node.bench import Bench
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+RED = network("red", subnet("red4", "10.0.0.0/24"))
+OPEN = group("open", *EGRESS, rule("ingress"))
+PAYLOAD = bytes(range(256)) * 4096
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def wired_host(site: Site) -> Iterator[Host]:
+    """A libvirtd in the network namespace and beside the switch of the fabric."""
+    with running_host(ovs_directory=site.fabric.switch.directory) as host:
+        yield host
+
+
+@pytest.fixture
+def wired(wired_host: Host, site: Site) -> Iterator[Bench]:
+    hypervisor = wired_host.hypervisor(site.fabric.switch.unplug)
+    node = LocalNode(hypervisor, FakeNode("host-1"))
+    yield Bench(node, guest_image(), patience_s=120)
+    for guest_id in node.guests():
+        node.remove_guest(guest_id)
+    hypervisor.close()
+
+
+@pytest.fixture
+def red(site: Site) -> Iterator[OvnDriver]:
+    driver = OvnDriver(site.north, site.south)
+    driver.sync_network(RED)
+    driver.sync_security_group(OPEN)
+    yield driver
+    driver.remove("network", RED.id)
+    driver.remove("security_group", OPEN.id)
+    driver.close()
+
+
+def red_port(driver: OvnDriver, name: str, address: str) -> PortPlan:
+    plan = port(name, RED, address, host=HOST, security_group_ids=[OPEN.id])
+    driver.sync_port(plan)
+    return plan
+
+
+def nic_of(plan: PortPlan) -> Nic:
+    return Nic(port_id=plan.id, mac=plan.mac, mtu=RED.mtu)
+
+
+def test_a_guest_talks_tcp_both_ways(wired: Bench, red: OvnDriver, site: Site) -> None:
+    """Pings pass where checksums are left out; only TCP shows that they are not."""
+    plan = red_port(red, "vm1", "10.0.0.11")
+    neighbour = Guest(site, red_port(red, "vm2", "10.0.0.12"))
+    eventually(lambda: red.port_status({neighbour.plan.id})[neighbour.plan.id].up)
+    red.wait_in_force(10)
+    neighbour.boot()
+    listener = neighbour.inside(lambda: socket.create_server(("10.0.0.12", 80)))
+    thread = threading.Thread(target=serve_once, args=(listener,))
+    thread.start()
+    script = (
+        "#!/bin/sh\n"
+        "for try in 1 2 3 4 5 6 7 8 9; do\n"
+        "wget -q -O /tmp/x http://10.0.0.12/ && break; sleep 1; done\n"
+        "echo FETCHED''=$(md5sum < /tmp/x)\n"
+    )
+    guest_id = wired.guest(
+        nics=[nic_of(plan)],
+        config_drive={
+            "openstack/latest/meta_data.json": "{}",
+            "openstack/latest/user_data": script,
+        },
+    )
+    wired.await_boot(guest_id)
+    text = wired.node.console_log(guest_id).decode(errors="replace")
+    assert re.search(r"eth0=10\.0\.0\.11", text)
+    assert f"FETCHED={hashlib.md5(PAYLOAD).hexdigest()}" in text
+    eventually(lambda: neighbour.reaches("10.0.0.11", 22), 30)
+    with neighbour.connect("10.0.0.11", 22, timeout_s=30) as ssh:
+        assert ssh.recv(4) == b"SSH-"
+    thread.join()
+    listener.close()
+    neighbour.remove()
+
+
+def test_a_removed_guest_leaves_the_switch(wired: Bench, red: OvnDriver, site: Site) -> None:
+    plans = [red_port(red, f"vm{number}", f"10.0.0.2{number}") for number in range(2)]
+    guest_id = wired.guest(nics=[nic_of(plan) for plan in plans])
+    taps = {tap_name(plan.id) for plan in plans}
+    assert {plan.id for plan in plans} <= set(site.fabric.switch.plugged().values())
+    wired.node.remove_guest(guest_id)
+    assert taps.isdisjoint(site.fabric.switch.plugged())
+    assert not any(links.exists(tap) for tap in taps)
+
+
+def test_a_guest_that_died_while_nobody_looked_leaves_the_switch(
+    wired: Bench, wired_host: Host, red: OvnDriver, site: Site
+) -> None:
+    plan = red_port(red, "vm1", "10.0.0.11")
+    guest_id = wired.guest(nics=[nic_of(plan)])
+    wired_host.libvirtd.stop()
+    wired_host.libvirtd.end_guests()
+    wired_host.libvirtd.start()
+    eventually(lambda: tap_name(plan.id) not in site.fabric.switch.plugged())
+    wired.node.remove_guest(guest_id)
+    assert site.fabric.switch.plugged() == {}
+
+
+def serve_once(listener: socket.socket) -> None:
+    """Answer one request for anything with the payload."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(4096)
+        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(PAYLOAD)}\r\n\r\n"
+        connection.sendall(head.encode() + PAYLOAD)
