@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from cumulo.kit.errors import Unavailable
 from cumulo.node.api import ImageSource
 from cumulo.node.libvirtd import Libvirtd
 from cumulo.node.supervise import Supervisor
+
+if TYPE_CHECKING:
+    from cumulo.node.drivers.libvirt import LibvirtHypervisor
 
 _NEEDED = ("libvirtd", "qemu-system-x86_64", "qemu-img", "genisoimage", "unshare", "prlimit")
 GUEST_IMAGE = "CUMULO_GUEST_IMAGE"  # a guest that `cumulo image build` made before
@@ -41,17 +45,14 @@ class Host:
             directory / "libvirt", self.supervisor, ovs_directory=ovs_directory
         )
 
-    def hypervisor(self, unplug: Callable[[str], None] = lambda device: None):  # type: ignore[no-untyped-def]
+    def hypervisor(
+        self, unplug: Callable[[str], None] = lambda device: None
+    ) -> "LibvirtHypervisor":
         """Return a hypervisor, as a process that starts anew makes one."""
         from cumulo.node.drivers.libvirt import HypervisorSettings, LibvirtHypervisor
 
-        settings = HypervisorSettings(
-            name="host-1",
-            directory=self.directory,
-            uri=self.libvirtd.uri,
-            virt_type=self.libvirtd.virt_type,
-        )
-        return LibvirtHypervisor(settings, unplug)
+        settings = HypervisorSettings(name="host-1", directory=self.directory)
+        return LibvirtHypervisor(settings, self.libvirtd, unplug)
 
     def close(self) -> None:
         self.libvirtd.end_guests()

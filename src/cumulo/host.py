@@ -89,12 +89,12 @@ class Host:
             HypervisorSettings(
                 name=self.plan.name,
                 directory=self.plan.directory,
-                uri=self._libvirtd.uri,
-                virt_type=self._libvirtd.virt_type,
                 tap_offloads=self._fabric.switch.datapath == "system",
             ),
+            self._libvirtd,
             self._fabric.switch.unplug,
         )
+        hypervisor.warm_up()
         node = LocalNode(hypervisor, self._metadata)
         transport = UnixTransport(self.plan.node_socket, [self.plan.control_user])
         self._server = NodeServer(node, transport)

@@ -87,6 +87,20 @@ def test_a_guest_that_died_without_libvirtd_is_told_of(libvirt_bench: Bench, hos
     assert libvirt_bench.power(guest_id) == "running"
 
 
+def test_a_guest_that_libvirtd_never_heard_of_is_ended(libvirt_bench: Bench, host: Host) -> None:
+    """libvirtd may be killed between the start of a guest and the note it makes of it."""
+    guest_id = libvirt_bench.guest()
+    stray = qemu_of(guest_id)
+    host.libvirtd.stop()
+    for note in (host.directory / "libvirt/run/qemu").glob("instance-*.xml"):
+        note.unlink()
+    host.libvirtd.start()
+    libvirt_bench.node.ensure_power(guest_id, "running")
+    assert qemu_of(guest_id) != stray
+    libvirt_bench.node.remove_guest(guest_id)
+    assert libvirt_bench.leftovers(guest_id) == []
+
+
 def test_a_guest_that_crashes_is_told_of_and_starts_again(libvirt_bench: Bench) -> None:
     guest_id = libvirt_bench.guest()
     os.kill(qemu_of(guest_id), signal.SIGKILL)

@@ -52,12 +52,13 @@ class ImageCache:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
+    def has(self, image: ImageSource) -> bool:
+        """Say whether the image is here."""
+        return self._path(image).exists()
+
     def ensure(self, image: ImageSource) -> CachedImage:
         """Return the image as a base, copied here if it was not yet."""
-        key = image.sha256 or image.image_id
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", key):
-            raise HostError(f"Image {key!r} has no usable id.")
-        path = self._directory / f"{key}.{image.disk_format}"
+        path = self._path(image)
         with self._locked(path.name):
             if not path.exists():
                 self._copy(image, path)
@@ -71,6 +72,12 @@ class ImageCache:
                 age_s = clock.timestamp() - path.stat().st_mtime
                 if path.name.partition(".")[0] not in used and age_s > older_than_s:
                     path.unlink()
+
+    def _path(self, image: ImageSource) -> Path:
+        key = image.sha256 or image.image_id
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", key):
+            raise HostError(f"Image {key!r} has no usable id.")
+        return self._directory / f"{key}.{image.disk_format}"
 
     def _copy(self, image: ImageSource, path: Path) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -107,15 +107,26 @@ class Libvirtd:
 
     def end_guests(self) -> None:
         """Pull the plug of every guest, whether or not libvirtd is there to do it."""
-        for name, process in self.running_guests().items():
+        for name in self.running_guests():
+            self.end_guest(name)
+
+    def end_guest(self, name: str) -> None:
+        """Pull the plug of a guest of which libvirtd may not know that it runs.
+
+        It does not when it was killed just after it started the guest's QEMU.
+        """
+        process = _guest_process(self._pid_file(name))
+        if process is not None:
             process.end(signal.SIGTERM, grace_s=5)
             log.info("guest ended", name=name, pid=process.pid)
 
-    def running_guests(self) -> dict[str, Process]:
-        """Return the processes of guests by the guests' names, whether or not libvirtd runs."""
-        paths = (self.directory / "run" / "qemu").glob("*.pid")
-        found = {path.stem: _guest_process(path) for path in paths}
-        return {name: process for name, process in found.items() if process is not None}
+    def running_guests(self) -> set[str]:
+        """Return the names of the guests whose processes run, whether or not libvirtd does."""
+        names = {path.stem for path in self._pid_file("any").parent.glob("*.pid")}
+        return {name for name in names if _guest_process(self._pid_file(name)) is not None}
+
+    def _pid_file(self, name: str) -> Path:
+        return self.directory / "run" / "qemu" / f"{name}.pid"
 
     def _daemon(self) -> Daemon:
         isolated = ["unshare", "--mount", "--propagation", "slave", "--"]

@@ -5,6 +5,7 @@ else must be remembered.  One command at a time works on a guest; any may have b
 before and finds what is left of it.
 """
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,16 +15,16 @@ from pathlib import Path
 import libvirt
 import msgspec
 
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import CloudError, NotFound
 from cumulo.node import consoles, disks, machine
 from cumulo.node.api import GuestSpec, GuestState, HostError, HostFacts, Power
 from cumulo.node.drivers import libvirt_domain, libvirt_power
 from cumulo.node.drivers.libvirt_connection import Connection
 from cumulo.node.guest_files import GuestFiles, Record, known_guests
-from cumulo.node.libvirtd import VirtType, guest_user
+from cumulo.node.libvirtd import Libvirtd, guest_user
 
 _SOFT_REBOOT_S = 60.0
-_UNUSED_BASE_S = 86400.0
+_UNUSED_IMAGE_S = 86400.0
 _GONE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
@@ -37,8 +38,6 @@ class HypervisorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str  # of the host
     directory: Path  # guests' disks and the images they stand on
-    uri: str
-    virt_type: VirtType
     tap_offloads: bool = False  # True where Open vSwitch's kernel datapath moves the packets
     address: str = "127.0.0.1"
 
@@ -49,11 +48,13 @@ class LibvirtHypervisor:
     def __init__(
         self,
         settings: HypervisorSettings,
+        libvirtd: Libvirtd,
         unplug: Callable[[str], None] = lambda device: None,
     ) -> None:
         self.settings = settings
         self._unplug = unplug  # takes a link out of the switch, should libvirt have left it there
-        self._connection = Connection(settings.uri)
+        self._libvirtd = libvirtd
+        self._connection = Connection(libvirtd.uri)
         self._root = settings.directory / "guests"
         self._owner = guest_user()
         self._images = disks.ImageCache(settings.directory / "cache", self._owner)
@@ -71,7 +72,7 @@ class LibvirtHypervisor:
             hypervisor_type="QEMU",
             hypervisor_version=disks.qemu_version(),
             architecture=processor.architecture,
-            accelerator="kvm" if self.settings.virt_type == "kvm" else "tcg",
+            accelerator="kvm" if self._libvirtd.virt_type == "kvm" else "tcg",
             cpu_model=processor.model,
             cpu_vendor=processor.vendor,
             cpu_features=processor.features,
@@ -86,10 +87,15 @@ class LibvirtHypervisor:
         )
 
     def warm_up(self) -> None:
-        """Let libvirt find out what QEMU can do, which takes seconds when that is new to it."""
-        with self._connection.use() as connection:
-            connection.getCapabilities()
-            connection.getDomainCapabilities(virttype=self.settings.virt_type)
+        """Let libvirt find out, while others go on, what QEMU can do.
+
+        That takes seconds when this QEMU is new to it; the first guest had to wait for it.
+        """
+        threading.Thread(target=self._warm_up, name="libvirt-warm-up", daemon=True).start()
+
+    def _warm_up(self) -> None:
+        with contextlib.suppress(CloudError), self._connection.use() as connection:
+            connection.getDomainCapabilities(virttype=self._libvirtd.virt_type)
 
     def close(self) -> None:
         """Part from libvirtd; the guests go on."""
@@ -100,7 +106,7 @@ class LibvirtHypervisor:
         with self._locks.held(spec.id), self._connection.use() as connection:
             files = GuestFiles(self._root, spec.id)
             record = files.record()
-            domain = _find(connection, spec.id)
+            domain = self._find(connection, spec.id)
             if record is not None and record.is_made and domain is not None:
                 return
             files.make(self._owner)
@@ -149,7 +155,7 @@ class LibvirtHypervisor:
         with self._locks.held(guest_id):
             files = GuestFiles(self._root, guest_id)
             with self._connection.use() as connection:
-                domain = _find(connection, guest_id)
+                domain = self._find(connection, guest_id)
                 if domain is not None:
                     libvirt_power.pull_the_plug(domain)
                     domain.undefineFlags(_GONE)
@@ -179,20 +185,22 @@ class LibvirtHypervisor:
         consoles.trim(files.console_log)
         return consoles.last_lines(consoles.read(files.console_log), lines)
 
-    def remove_unused_images(self, older_than_s: float = _UNUSED_BASE_S) -> None:
-        """Remove images that no guest here stands on."""
+    def _make_room(self) -> None:
+        """Remove images that no guest here stands on and that were not asked for in a while."""
         used: set[str] = set()
         for guest_id in known_guests(self._root):
             record = GuestFiles(self._root, guest_id).record()
             if record is not None:
                 used |= {record.spec.image.sha256, record.spec.image.image_id}
-        self._images.remove_unused(used, older_than_s)
+        self._images.remove_unused(used, _UNUSED_IMAGE_S)
 
     def _define(
         self, connection: "libvirt.virConnect", files: GuestFiles, spec: GuestSpec
     ) -> "libvirt.virDomain":
+        if not self._images.has(spec.image):
+            self._make_room()
         layout = libvirt_domain.Layout(
-            virt_type=self.settings.virt_type,
+            virt_type=self._libvirtd.virt_type,
             disks=_disks_of(spec, files, self._images.ensure(spec.image), self._owner),
             console_log=files.console_log,
             console_socket=files.console_socket,
@@ -203,9 +211,21 @@ class LibvirtHypervisor:
         return connection.defineXML(libvirt_domain.domain_xml(spec, layout))
 
     def _domain(self, connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain":
-        domain = _find(connection, guest_id)
+        domain = self._find(connection, guest_id)
         if domain is None:
             raise _no_guest(guest_id)
+        return domain
+
+    def _find(self, connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain | None":
+        """Return the guest's domain; when it is off then nothing of it runs."""
+        try:
+            domain = connection.lookupByUUIDString(guest_id)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+        if not domain.isActive():
+            self._libvirtd.end_guest(domain.name())
         return domain
 
     def _token(self, guest_id: str) -> str:
@@ -237,15 +257,6 @@ class _Locks:
                 self._users[guest_id] -= 1
                 if not self._users[guest_id]:
                     del self._users[guest_id], self._locks[guest_id]
-
-
-def _find(connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain | None":
-    try:
-        return connection.lookupByUUIDString(guest_id)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return None
-        raise
 
 
 def _record_of(spec: GuestSpec) -> Record:
