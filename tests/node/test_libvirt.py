@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cumulo.kit import clock
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.node.api import HostError, Node
@@ -138,6 +139,21 @@ def test_two_guests_start_from_one_image_at_once(libvirt_bench: Bench, host: Hos
         spec.id: "running" for spec in specs
     }
     assert len(list((host.directory / "cache").iterdir())) == 1
+
+
+def test_an_image_that_nobody_uses_makes_room_for_another(libvirt_bench: Bench, host: Host) -> None:
+    image = libvirt_bench.image
+    first, second, third = (
+        msgspec.structs.replace(image, image_id=new_id(), sha256="") for _ in range(3)
+    )
+    with clock.CLOCK.held() as held:
+        libvirt_bench.node.remove_guest(libvirt_bench.guest(image=first))
+        libvirt_bench.guest(image=second)
+        held.move(25 * 3600)
+        libvirt_bench.guest(image=third)
+    kept = {path.stem for path in (host.directory / "cache").iterdir()}
+    assert {second.image_id, third.image_id} <= kept
+    assert first.image_id not in kept
 
 
 @pytest.mark.parametrize("declared", ["raw", "qcow2"])
