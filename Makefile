@@ -4,7 +4,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # How many tests at once: two on a small machine, where more only wait for each other.
 JOBS ?= 2
 
-.PHONY: setup check test demo bench golden requirements clean
+.PHONY: setup check test demo bench golden scaffold migration requirements clean
 
 setup:
 	@tools/setup.sh
@@ -33,6 +33,15 @@ bench: setup
 golden: setup
 	GOLDEN=1 $(VENV)/pytest tests/test_golden.py
 	git diff --stat tests/golden
+
+# The skeleton of a new noun in each layer: make scaffold SERVICE=compute NOUN=server_tag
+scaffold: setup
+	$(VENV)/python -m tools.scaffold $(SERVICE) $(NOUN)
+
+# The next step of the database's history, from the tables as they are: make migration WORDS="..."
+# Before the first release: make migration WORDS=--initial
+migration: setup
+	$(VENV)/python -m tools.make_migration "$(WORDS)"
 
 requirements:
 	PATH="$(VENV):$$PATH" tools/requirements.sh

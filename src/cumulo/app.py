@@ -52,7 +52,7 @@ from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
 from cumulo.web.server import HttpServer
-from cumulo.work import Reconciler, Scheduler, Worker, reconciler, runner
+from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
 
 LOG = log.get("app")
 
@@ -154,6 +154,7 @@ class Cloud:
             (IMAGE_RECONCILERS, self.image),
             (NETWORK_RECONCILERS, self.network),
             (compute.RECONCILERS, self.compute),
+            (housekeeping.RECONCILERS, self),
         ]
         bound = [_bound(each, tools) for reconcilers, tools in served for each in reconcilers]
         return Scheduler(self.db, bound, None, bell=self.bell)

@@ -49,6 +49,10 @@ def once(word: str, error: BaseException) -> Callable[[Run], None]:
     return step
 
 
+def child_step(run: _Run[Token, Seen]) -> None:
+    run.tools.append("child")
+
+
 def flow(*steps: Step[Nothing, Seen], failed: Callable[[Run], None] | None = None) -> Flow:
     return Workflow("t", Nothing, list(steps), failed)
 
@@ -457,3 +461,17 @@ def test_runs_started_at_once_on_one_subject_get_their_turns(db: Database) -> No
     assert sorted(row.turn or 0 for row in rows) == list(range(1, 17))
     Worker(db, [one], seen).run_pending()
     assert len(seen) == 16
+
+
+def test_a_step_that_may_run_twice_starts_a_run_once(db: Database) -> None:
+    seen: Seen = []
+    child = Workflow("child", Token, [Step(child_step)])
+
+    def parent(run: Run) -> None:
+        for value in (1, 1, 2):
+            run.db.write(start, child, Token(value), subject="s", ctx=run)
+
+    one = flow(Step(parent))
+    testing.steps_may_repeat(one, Nothing(), db, seen)
+    Worker(db, [child], seen).run_pending()
+    assert seen == ["child", "child"]

@@ -129,3 +129,17 @@ def test_four_workers_do_each_run_once(db: Database) -> None:
             db.write(start, MEET, Number(value))
         eventually(lambda: states(db) == {"done"})
     assert sorted(map(int, shared.seen)) == list(range(30))
+
+
+def test_a_step_that_hangs_does_not_keep_the_worker_from_stopping(db: Database) -> None:
+    shared, stop = Shared(), threading.Event()
+    worker = Worker(db, [HOLD], shared)
+    thread = threading.Thread(target=worker.serve, args=(1, stop, 0.0))
+    run_id = db.write(start, HOLD, Number(1))
+    thread.start()
+    eventually(lambda: shared.seen)
+    stop.set()
+    thread.join()
+    assert db.read(runs.run_get, run_id).owner == worker.name  # until whoever comes next adopts it
+    shared.go_on.set()
+    eventually(lambda: db.read(runs.run_get, run_id).owner is None)

@@ -5,10 +5,11 @@ input but its tools, so that a restart, a lost message and a second process need
 Of all processes that know a reconciler, one runs it at a time.
 """
 
+import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -71,7 +72,7 @@ class Scheduler:
 
     def tick(self, now: float | None = None) -> list[str]:
         """Run what is due, in this thread; return the names of what ran."""
-        taken = self._take(clock.timestamp() if now is None else now)
+        taken = self._take(clock.timestamp() if now is None else now, len(self._known))
         for name in taken:
             self._run(name)
         return taken
@@ -82,30 +83,39 @@ class Scheduler:
         if dead:
             self._db.write(_adopt, dead)
 
-    def serve(self, stop: threading.Event, threads: int = 4) -> None:
-        """Run what is due until `stop` is set; ring TOPIC to have `stop` seen at once."""
+    def serve(self, stop: threading.Event, threads: int = 4, grace_s: float = 10.0) -> None:
+        """Run what is due until `stop` is set; ring TOPIC to have `stop` seen at once.
+
+        What is under way then has `grace_s` seconds to end.
+        """
         self._renewed_at = float("-inf")
         topics = {topic for each in self._known.values() for topic in each.wake}
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="reconcile")
-        with self._bell.listen(TOPIC, *self._known, *topics) as ear, pool:
+        with self._bell.listen(TOPIC, *self._known, *topics) as ear:
             while not stop.is_set():
                 try:
-                    wait_s = self._hand_out(pool, ear)
+                    wait_s = self._hand_out(threads, ear)
                 except Exception:
                     LOG.exception("scheduler %s cannot look for work", self._name)
                     wait_s = _POLL_S
                 for topic in ear.wait(wait_s):
                     self.wake(topic)
+            until = time.monotonic() + grace_s
+            while self._running and (left := until - time.monotonic()) > 0:
+                ear.wait(left)
 
-    def _hand_out(self, pool: ThreadPoolExecutor, ear: Ear) -> float:
-        """Give what is due to free threads; return for how many seconds to wait for a ring."""
+    def _hand_out(self, threads: int, ear: Ear) -> float:
+        """Give each that is due a thread; return for how many seconds to wait for a ring."""
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             if self._running:
                 self._db.write(_renew, list(self._running), self._name)
             self.adopt_dead()
             self._renewed_at = clock.monotonic()
-        for name in self._take(clock.timestamp()):
-            pool.submit(self._run_and_tell, name, ear)
+        for name in self._take(clock.timestamp(), threads - len(self._running)):
+            run = functools.partial(self._run_and_tell, name, ear)
+            # A daemon, so that what hangs cannot keep the process from ending.
+            threading.Thread(target=run, name=f"reconcile {name}", daemon=True).start()
+        if len(self._running) >= threads:
+            return _POLL_S
         idle = self._known.keys() - self._running
         soonest = min((self._look_at[name] for name in idle), default=float("inf"))
         return max(0.05, min(_POLL_S, soonest - clock.timestamp()))
@@ -119,10 +129,12 @@ class Scheduler:
         finally:
             ear.hear(TOPIC)
 
-    def _take(self, now: float) -> list[str]:
-        """Lease what is due here and runs nowhere else."""
-        taken = []
-        for name in sorted(self._known.keys() - self._running):
+    def _take(self, now: float, most: int) -> list[str]:
+        """Lease up to `most` that are due here and run nowhere else: the woken, then the late."""
+        taken: list[str] = []
+        for name in self._idle():
+            if len(taken) >= most:
+                break
             woken = name in self._woken
             if not woken and self._look_at[name] > now:
                 continue
@@ -135,6 +147,11 @@ class Scheduler:
                 # A wake that found it running elsewhere is kept: that run may have read too early.
                 self._look_at[name] = min(free_at, now + _AGAIN_S) if woken else free_at
         return taken
+
+    def _idle(self) -> list[str]:
+        woken, look_at = self._woken, self._look_at
+        idle = self._known.keys() - self._running
+        return sorted(idle, key=lambda name: (name not in woken, look_at[name], name))
 
     def _run(self, name: str) -> None:
         reconciler = self._known[name]

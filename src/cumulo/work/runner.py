@@ -1,10 +1,11 @@
 """Starting workflows, and the worker that carries them on."""
 
+import functools
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.work import execution, leases, runs
-from cumulo.work.workflow import Caller, Workflow
+from cumulo.work.workflow import Caller, Run, Workflow
 
 LOG = logging.getLogger(__name__)
 P = TypeVar("P", bound=msgspec.Struct)
@@ -38,10 +39,15 @@ def start(
 
     Runs with the same `subject` go one after another in the order of their start.  `cancel` has
     the earlier ones that are not finished unwind first: their `failed` is told "Cancelled".
+    Given a run as its `ctx`, from a step or `failed`, which may happen twice, it starts one run.
     """
+    run_id = new_id()
+    if isinstance(ctx, Run):
+        run_id = _child_id(ctx, workflow.name, params)
+        if runs.run_exists(tx, run_id):
+            return run_id
     if cancel:
         runs.run_cancel(tx, subject)
-    run_id = new_id()
     row = {
         "id": run_id,
         "kind": workflow.name,
@@ -53,6 +59,11 @@ def start(
     runs.run_insert(tx, row, subject or None)
     ring_after_commit(tx, TOPIC)
     return run_id
+
+
+def _child_id(parent: Run[Any, Any], kind: str, params: msgspec.Struct) -> str:
+    told = msgspec.json.encode([kind, params], order="deterministic").decode()
+    return str(uuid.uuid5(uuid.UUID(parent.id), told))
 
 
 def wake(tx: Tx, subject: str) -> None:
@@ -102,32 +113,39 @@ class Worker:
             self._db.write(runs.renew, self.name, active)
         self._renewed_at = clock.monotonic()
 
-    def serve(self, threads: int = 8, stop: threading.Event | None = None) -> None:
-        """Carry runs on in `threads` threads until `stop` is set; steps under way are finished.
+    def serve(
+        self, threads: int = 8, stop: threading.Event | None = None, grace_s: float = 10.0
+    ) -> None:
+        """Carry runs on in up to `threads` threads until `stop` is set.
 
-        Ring the bell for TOPIC after setting `stop` to be heard at once.
+        Steps under way then have `grace_s` seconds to end; those that take longer are done again
+        by whoever comes next.  Ring the bell for TOPIC after setting `stop` to be heard at once.
         """
         stop = stop or threading.Event()
         self._renewed_at = float("-inf")
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
-        with self._bell.listen(TOPIC) as ear, pool:
+        with self._bell.listen(TOPIC) as ear:
             while not stop.is_set():
                 try:
-                    wait_s = self._hand_out(pool, threads, ear)
+                    wait_s = self._hand_out(threads, ear)
                 except Exception:
                     LOG.exception("worker %s cannot look for work", self.name)
                     wait_s = _POLL_S
                 ear.wait(wait_s)
             self._stopping.set()
+            until = time.monotonic() + grace_s
+            while self._active and (left := until - time.monotonic()) > 0:
+                ear.wait(left)
 
-    def _hand_out(self, pool: ThreadPoolExecutor, threads: int, ear: Ear) -> float:
-        """Give due runs to free threads; return for how many seconds to wait for a ring."""
+    def _hand_out(self, threads: int, ear: Ear) -> float:
+        """Give each due run a thread; return for how many seconds to wait for a ring."""
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             self.renew_leases()
             self.adopt_dead()
         free = threads - len(self._active)
         for row in self._take(free) if free else []:
-            pool.submit(self._carry_on_and_tell, row, ear)
+            carry = functools.partial(self._carry_on_and_tell, row, ear)
+            # A daemon, so that a step that hangs cannot keep the process from ending.
+            threading.Thread(target=carry, name=f"work {row.kind}", daemon=True).start()
         if len(self._active) >= threads:
             return _POLL_S
         due = self._db.read(runs.next_due, list(self._known))

@@ -66,6 +66,11 @@ def run_insert(tx: Tx, row: dict[str, Any], subject: str | None) -> None:
         raise LostRace(f"another run of {subject} took turn {turn}") from error
 
 
+def run_exists(tx: Tx, run_id: str) -> bool:
+    """Tell whether a run was started."""
+    return tx.execute(sa.select(r.id).where(r.id == run_id)).one_or_none() is not None
+
+
 def run_cancel(tx: Tx, subject: str) -> None:
     """Ask every unfinished run of `subject` to unwind; one that waits does so at once."""
     due = sa.case((r.owner.is_(None), clock.timestamp()), else_=r.due_at)
