@@ -222,7 +222,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     versions = {"history": COMPUTE_HISTORY, "project_prefix": "/v2.1", "request_id_headers": ids}
     return [
         api("identity", IDENTITY, faults.TITLED, tools=cloud.identity, **first_route),
-        api("image", IMAGE, IMAGE_FAMILY, tools=cloud.image),
+        api("image", IMAGE, IMAGE_FAMILY, tools=cloud.image, slash_counts=True),
         api("compute", COMPUTE, faults.NAMED, tools=cloud.compute, **versions),
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),

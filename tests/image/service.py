@@ -29,6 +29,7 @@ class Service:
             policy=Policy(RULES),
             family=FAMILY,
             tools=tools,
+            slash_counts=True,
         )
         self.edge = Edge(api, tools.db, authenticate)
 

@@ -101,6 +101,10 @@ def test_errors_are_pages_unless_json_is_asked_for(ann: Client) -> None:
     }
 
 
+def test_an_image_without_an_id_is_none(ann: Client) -> None:
+    assert ann.get("/v2/images/").status == ann.delete("/v2/images/").status == 404
+
+
 def test_a_client_may_choose_the_id_once_even_after_deletion(ann: Client, ben: Client) -> None:
     chosen = new_id()
     create(ann, id=chosen)

@@ -52,6 +52,7 @@ class Api:
     body_limit: int = 1 << 20
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
+    slash_counts: bool = False  # /things/ is a thing without a name, not /things
 
 
 @dataclass(slots=True)
@@ -98,7 +99,11 @@ class Edge:
         """Serve one request."""
         started = clock.monotonic()
         request = _Request(
-            environ, environ["REQUEST_METHOD"], _path(environ), f"req-{new_id()}", _Headers(environ)
+            environ,
+            environ["REQUEST_METHOD"],
+            _path(environ, slash_counts=self._api.slash_counts),
+            f"req-{new_id()}",
+            _Headers(environ),
         )
         try:
             sent = self._serve(request)
@@ -300,10 +305,10 @@ def _by_path(operations: Iterable[Operation]) -> dict[str, list[Operation]]:
     return paths
 
 
-def _path(environ: Environ) -> str:
+def _path(environ: Environ, *, slash_counts: bool) -> str:
     """Return the path as text; WSGI hands its bytes over as latin-1."""
     path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
-    return path if path == "/" else path.rstrip("/") or "/"
+    return path if slash_counts or path == "/" else path.rstrip("/") or "/"
 
 
 def _query(environ: Environ) -> dict[str, list[str]]:
