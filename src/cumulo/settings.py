@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from cumulo.kit.errors import Invalid
-from cumulo.services.compute.public import ComputeSettings
-from cumulo.services.identity.public import IdentitySettings
-from cumulo.services.image.public import ImageLimits as ImageSettings
-from cumulo.services.network.public import NetworkSettings
+from cumulo.services.compute.settings import ComputeSettings
+from cumulo.services.identity.settings import IdentitySettings
+from cumulo.services.image.limits import ImageLimits as ImageSettings
+from cumulo.services.network.settings import NetworkSettings
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 

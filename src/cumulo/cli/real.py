@@ -1,10 +1,11 @@
 """The cloud of `cumulo up`: this machine as a host, and the APIs in a process without rights."""
 
 import pwd
-import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cumulo.cli.report import Tell
 from cumulo.cli.state import State, write_private
@@ -60,6 +61,7 @@ class RealProgram:
         host.stop()
         self._supervisor.stop_all()
         self._supervisor.let_go()
+        self._state.node_socket.unlink(missing_ok=True)
         tell("Guests, networks and daemons are gone")
 
     def _start_host(self, tell: Tell, control_user: int) -> None:
@@ -83,14 +85,13 @@ class RealProgram:
         return Host(plan, self._supervisor)
 
     def _start_apis(self, tell: Tell) -> None:
+        self._supervisor.stop(_SERVE)  # a predecessor's may be of another version
         self._supervisor.ensure(self._apis())
         tell(f"APIs (as user {self._settings.node.user})")
 
     def _apis(self) -> Daemon:
         user = pwd.getpwnam(self._settings.node.user)
         copy = self._state.control / "settings.json"
-        import msgspec
-
         write_private(copy, msgspec.json.encode(self._settings), (user.pw_uid, user.pw_gid))
         argv = [sys.executable, "-m", "cumulo", "serve", "--state", str(self._state.directory)]
         command, env = command_as(user.pw_name, argv, self._state.run / "view")
@@ -98,24 +99,8 @@ class RealProgram:
             name=_SERVE,
             argv=command,
             env={**env, "PYTHONPATH": import_path(), "HOME": "/nonexistent"},
-            ready=self._answers,
+            prepare=lambda: self._state.serving.unlink(missing_ok=True),
+            ready=self._state.serving.exists,
             ready_timeout_s=60.0,
             grace_s=15.0,
         )
-
-    def _answers(self) -> bool:
-        """Say whether every port takes connections."""
-        return all(_takes_connections(self._settings.http.host, p) for p in self._ports())
-
-    def _ports(self) -> list[int]:
-        from cumulo.app import ports
-
-        return [port for _, port in ports(self._settings)]
-
-
-def _takes_connections(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True

@@ -30,5 +30,6 @@ def command(state: State) -> None:
     cloud.prepare()
     serving = app.Serving(cloud)
     serving.start()
+    state.serving.touch()
     stop.wait()
     serving.stop()

@@ -44,6 +44,7 @@ class State:
         self.control, self.run = self.directory / "control", self.directory / "run"
         self.log, self.cache = self.directory / "log", self.directory / "cache"
         self.node_socket = self.run / "node.sock"
+        self.serving = self.control / "serving"  # there once the APIs answer
         self.program_log = self.log / "cumulo.log"
         self.clouds_yaml = self.directory / "clouds.yaml"
         if len(os.fsencode(self.directory)) > _LONGEST:

@@ -32,6 +32,7 @@ for path in $SHOWN; do
     count=$((count + 1))
 done
 umount -l "$stash"
+rmdir "$stash"
 unset SHOWN CLOSED
 exec setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --no-new-privs \\
     --inh-caps=-all --bounding-set=-all -- "$@"

@@ -47,9 +47,14 @@ class OvsMetadata:
         self._proxy.close()
 
     def stop(self) -> None:
-        """Remove all listeners, those of predecessors too."""
-        for network_id in self._noted():
-            self.remove_metadata(network_id)
+        """Remove all listeners, those of predecessors too, whether or not the switch runs."""
+        for network_id, port in self._noted().items():
+            if self._switch.answers():
+                self.remove_metadata(network_id)
+                continue
+            links.remove(_device(port.port_id))
+            links.remove_namespace(_namespace(network_id))
+            self._file(network_id).unlink(missing_ok=True)
         self._proxy.close()
 
     def ensure_metadata(self, port: MetadataPort) -> None:

@@ -97,15 +97,21 @@ class Switch:
     def stop(self) -> None:
         """Remove the bridges and stop the daemons, whoever started them."""
         self.let_go()
-        bridges = self._made()
-        if bridges and answers(self.socket):
+        bridges, runs = self._made(), self.answers()
+        if bridges and runs:
             wait = [] if answers(self._control) else ["--no-wait"]
             self.vsctl(*wait, *_commands(["--if-exists", "del-br", name] for name in bridges))
         self._supervisor.stop(VSWITCH)
         self._supervisor.stop(DATABASE)
+        if not runs:
+            self._file.unlink(missing_ok=True)  # it tells of ports that are gone
         if self.datapath == "netdev":  # in user space bridges outlive a killed switch
             for name in [*bridges, *([] if answers(_MACHINES_OWN) else ["ovs-netdev"])]:
                 links.remove(name)
+
+    def answers(self) -> bool:
+        """Say whether the switch's database can be asked."""
+        return answers(self.socket)
 
     def plug(self, plug: Plug) -> None:
         """Put a link into the integration bridge as a port of the network, or find it there."""
