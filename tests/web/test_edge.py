@@ -203,6 +203,20 @@ def test_what_is_no_json_object_is_refused(api: Client, body: bytes) -> None:
     assert api.request("POST", "/v2/things", body=body).status == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [(rb"a\u0000b", 400), (rb"\\\u0000", 400), (rb"\\u0000", 201), (rb"\u0001", 201)],
+)
+def test_no_database_is_asked_to_store_nul(api: Client, name: bytes, status: int) -> None:
+    body = b'{"thing": {"name": "' + name + b'"}}'
+    assert api.request("POST", "/v2/things", body=body).status == status
+
+
+def test_nul_names_nothing(api: Client) -> None:
+    assert api.get("/v2/things/a%00").status == 404
+    assert api.get("/v2/things?name=a%00b").status == 400
+
+
 def test_a_huge_body_is_refused_unread(api: Client) -> None:
     assert api.request("POST", "/v2/things", body=b" " * (1 << 21)).status == 413
 

@@ -1,6 +1,7 @@
 """Bytes to structs and back: what clients send is checked here, once, against its type."""
 
 import functools
+import re
 import types
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -17,12 +18,15 @@ B = TypeVar("B")
 LooseBool: TypeAlias = Annotated[bool, msgspec.Meta(extra={"loose": bool})]
 LooseInt: TypeAlias = Annotated[int, msgspec.Meta(extra={"loose": int})]
 
+# An escape of NUL, unless the backslash is itself escaped.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TRUE = {"1", "t", "true", "on", "y", "yes"}
 _FALSE = {"0", "f", "false", "off", "n", "no"}
 
 
 def parse(data: bytes) -> Any:
     """Read JSON of any shape."""
+    _check_no_nul(data)
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -31,6 +35,7 @@ def parse(data: bytes) -> Any:
 
 def decode(data: bytes, kind: type[B], version: Version) -> B:
     """Read a request body as it was at `version`."""
+    _check_no_nul(data)
     whole: Any = kind
     if loosener(whole) is None and view_of(kind, version) is kind:
         try:
@@ -40,6 +45,12 @@ def decode(data: bytes, kind: type[B], version: Version) -> B:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid(f"The request body is not valid JSON: {error}.") from error
     return convert(parse(data), kind, version)
+
+
+def _check_no_nul(data: bytes) -> None:
+    """Refuse the one character that PostgreSQL cannot store, wherever it stands."""
+    if rb"\u0000" in data and _NUL.search(data):
+        raise Invalid("The request body must not contain NUL characters.")
 
 
 def convert(value: Any, kind: type[B], version: Version) -> B:

@@ -126,7 +126,7 @@ class Edge:
             legacy = request.headers.get((self._api.history.legacy or "").lower())
             asked = request.headers.get("openstack-api-version")
             request.version = self._api.history.choose(asked, legacy)
-        if found is None:
+        if found is None or "\0" in path:
             raise NotFound("The resource could not be found.")
         resource, _, arguments, _ = found
         candidates = resource.at(self._method(request, resource), request.version)
@@ -312,12 +312,12 @@ def _path(environ: Environ, *, slash_counts: bool) -> str:
 
 
 def _query(environ: Environ) -> dict[str, list[str]]:
+    text = environ.get("QUERY_STRING", "")
+    if "%00" in text or "\0" in text:
+        raise Invalid("The query must not contain NUL characters.")
     try:
         return parse_qs(
-            environ.get("QUERY_STRING", ""),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_PARAMETERS,
+            text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
         )
     except ValueError as error:
         raise Invalid(f"The query cannot be read: {error}.") from error

@@ -95,8 +95,8 @@ class EndpointSpec(msgspec.Struct, kw_only=True):
     interface: Interface
     service_id: str
     url: Url
-    region_id: str | None = None
-    region: str | None = None
+    region_id: RegionId | None = None
+    region: RegionId | None = None
     enabled: bool = True
 
 
@@ -107,8 +107,8 @@ class EndpointPatch(msgspec.Struct, kw_only=True):
     interface: Interface | UnsetType = UNSET
     service_id: str | UnsetType = UNSET
     url: Url | UnsetType = UNSET
-    region_id: str | UnsetType | None = UNSET
-    region: str | UnsetType | None = UNSET
+    region_id: RegionId | UnsetType | None = UNSET
+    region: RegionId | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
 
 

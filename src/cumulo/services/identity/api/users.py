@@ -32,6 +32,7 @@ from cumulo.web import LooseBool, Routes
 
 routes = Routes()
 
+ProjectId = Annotated[str, Meta(max_length=64)]
 Methods = Annotated[list[str], Meta(min_length=1)]
 
 
@@ -54,7 +55,7 @@ class UserSpec(msgspec.Struct, kw_only=True):
     domain_id: Id | None = None
     enabled: LooseBool = True
     password: str | None = None
-    default_project_id: str | None = None
+    default_project_id: ProjectId | None = None
     options: UserOptions | UnsetType = UNSET
 
     def __repr__(self) -> str:
@@ -69,7 +70,7 @@ class UserPatch(msgspec.Struct, kw_only=True):
     domain_id: str | UnsetType = UNSET
     enabled: LooseBool | UnsetType = UNSET
     password: str | UnsetType | None = UNSET
-    default_project_id: str | UnsetType | None = UNSET
+    default_project_id: ProjectId | UnsetType | None = UNSET
     options: UserOptions | UnsetType = UNSET
 
     def __repr__(self) -> str:

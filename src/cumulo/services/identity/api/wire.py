@@ -29,6 +29,7 @@ Description = Annotated[str, Meta(max_length=255)]
 Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/\r\n]*\Z")]
 
 _COMPARATORS = re.compile(r"(\w+)__(i?)(contains|startswith|endswith)")
+_MOST_AT_ONCE = 1000  # of what is asked for page by page
 _FALSE = {"0", "false", "no", "n", "off"}
 _TRUE = {"", "1", "true", "yes", "y", "on"}
 
@@ -102,7 +103,8 @@ def listing(call: Call, query: PageQuery, **equals: object) -> Listing:
         inexact = _COMPARATORS.fullmatch(key)
         if inexact and inexact[1] in values:
             matches += [Match(inexact[1], inexact[3], one, bool(inexact[2])) for one in found]
-    return Listing(exact, matches, query.marker, query.limit)
+    limit = None if query.limit is None else min(query.limit, _MOST_AT_ONCE)
+    return Listing(exact, matches, query.marker, limit)
 
 
 def _text_filters(query: PageQuery) -> set[str]:
