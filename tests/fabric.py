@@ -51,7 +51,7 @@ def own_network() -> Iterator[None]:
 class Site:
     """One host's fabric in a directory of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, owner: int | None = None) -> None:
         self.directory = directory
         self.supervisor = Supervisor(directory / "run", directory / "log")
         settings = FabricSettings(
@@ -59,6 +59,7 @@ class Site:
             hostname=HOST,
             system_id="5e1f0000-0000-4000-8000-000000000001",
             physical_networks=PHYSICAL,
+            owner=owner,
         )
         self.fabric = Fabric(settings, self.supervisor)
 
@@ -81,15 +82,16 @@ class Site:
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
+def running_site(owner: int | None = None) -> Iterator[Site]:
     """Run a fabric; afterwards nothing of it is left."""
     reason = missing()
     if reason:
         pytest.skip(f"real fabric: {reason}")
     directory = Path(tempfile.mkdtemp(prefix="cumulo-", dir="/tmp"))
+    directory.chmod(0o711)
     try:
         with own_network():
-            site = Site(directory)
+            site = Site(directory, owner)
             try:
                 site.fabric.start()
                 yield site

@@ -236,6 +236,34 @@ def echo_request(source: str, target: str) -> bytes:
     return ipv4(source, target, 1, b"\x08\x00" + checksum(b"\x08\x00\0\0" + body) + body)
 
 
+def router_advertisement(mac: str) -> bytes:
+    """Return an IPv6 packet by which a host says that it is a router."""
+    body = struct.pack("!BBHII", 64, 0, 1800, 0, 0) + b"\x01\x01" + mac_bytes(mac)
+    return _icmpv6(mac, 134, body)
+
+
+def neighbour_advertisement(mac: str, address: str) -> bytes:
+    """Return an IPv6 packet by which a host says that an address is its own."""
+    claimed = socket.inet_pton(socket.AF_INET6, address)
+    return _icmpv6(mac, 136, b"\x20\0\0\0" + claimed + b"\x02\x01" + mac_bytes(mac))
+
+
+def _icmpv6(mac: str, kind: int, body: bytes) -> bytes:
+    """Return a message to everyone on the link."""
+    source, target = link_local(mac), socket.inet_pton(socket.AF_INET6, "ff02::1")
+    pseudo = source + target + struct.pack("!II", 4 + len(body), 58)
+    head = bytes([kind, 0])
+    message = head + checksum(pseudo + head + b"\0\0" + body) + body
+    return struct.pack("!IHBB", 0x60000000, len(message), 58, 255) + source + target + message
+
+
+def link_local(mac: str) -> bytes:
+    """Return the address that a link with this MAC address gives itself."""
+    raw = bytearray(mac_bytes(mac))
+    raw[0] ^= 2
+    return bytes.fromhex("fe80000000000000") + bytes(raw[:3]) + b"\xff\xfe" + bytes(raw[3:])
+
+
 def _trust_own_addresses() -> None:
     """Use IPv6 addresses at once; to ask first whether another has one takes a second."""
     for name in ("all", "default"):

@@ -105,9 +105,7 @@ class Switch:
         self._supervisor.stop(DATABASE)
         if not runs:
             self._file.unlink(missing_ok=True)  # it tells of ports that are gone
-        if self.datapath == "netdev":  # in user space bridges outlive a killed switch
-            for name in [*bridges, *([] if answers(_MACHINES_OWN) else ["ovs-netdev"])]:
-                links.remove(name)
+        self._sweep(bridges)
 
     def answers(self) -> bool:
         """Say whether the switch's database can be asked."""
@@ -141,6 +139,17 @@ class Switch:
     def vsctl(self, *arguments: str) -> str:
         """Run `ovs-vsctl` against this switch and return what it says."""
         return run("ovs-vsctl", f"--db={self.remote}", "--timeout=20", *arguments)
+
+    def _sweep(self, bridges: Iterable[str]) -> None:
+        """Remove what outlives a switch that was killed."""
+        if answers(_MACHINES_OWN):
+            own = [] if self.datapath == "system" else [*bridges]
+        else:
+            own = [*bridges, "ovs-netdev"]
+            if self.datapath == "system" and links.exists("ovs-system"):
+                run("ovs-dpctl", "del-dp", "system@ovs-system")
+        for name in own:
+            links.remove(name)
 
     def _made(self) -> list[str]:
         """Return the bridges that are ours, also when their database does not run."""

@@ -155,7 +155,6 @@ def guests(site: Site, routed: OvnDriver) -> Iterator[None]:
     image = hypervisor.guest_image()
     from cumulo.node.drivers.libvirt import HypervisorSettings, LibvirtHypervisor
 
-    site.directory.chmod(0o711)
     switch = site.fabric.switch
     libvirtd = Libvirtd(site.directory / "libvirt", site.supervisor, ovs_directory=switch.directory)
     libvirtd.start()

@@ -293,3 +293,21 @@ def test_a_link_of_somebody_else_is_not_taken(fresh: Site) -> None:
         fresh.fabric.start()
     fresh.fabric.stop()
     assert links.exists("br-ex")
+
+
+def test_only_root_and_the_owner_reach_the_databases() -> None:
+    nobody, stranger = 65534, 65533
+    with running_site(owner=nobody) as site:
+        north, switch = site.north, site.fabric.switch.remote
+        assert can_reach("ovn-nbctl", north, nobody)
+        assert can_reach("ovn-nbctl", north, 0)
+        assert not can_reach("ovn-nbctl", north, stranger)
+        assert not can_reach("ovs-vsctl", switch, nobody)
+        for daemon in ("ovn-nb", "ovn-sb", "ovn-northd"):
+            assert os.stat(f"/proc/{site.pid(daemon)}").st_uid == nobody
+
+
+def can_reach(program: str, database: str, user: int) -> bool:
+    command = [program, f"--db={database}", "--timeout=2", "show"]
+    done = subprocess.run(command, user=user, extra_groups=[], capture_output=True, check=False)
+    return done.returncode == 0

@@ -5,6 +5,7 @@ neighbour discovery pass, DHCP requests reach the switch that answers them, and 
 play DHCP server.  Ports are in the port group of each of their security groups besides.
 """
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 
@@ -79,6 +80,7 @@ def group_rows(plan: SecurityGroupPlan) -> list[Row]:
     return rows
 
 
+@functools.cache
 def drop_rows() -> list[Row]:
     """Return the group of all ports with port security and what holds for them."""
     group = Row(

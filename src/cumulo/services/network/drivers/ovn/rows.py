@@ -4,6 +4,7 @@ A row's UUID follows from its table and key.  So a row can be named before it ex
 without harm, and two processes that make it at the same moment cannot make two of it.
 """
 
+import functools
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
@@ -53,6 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.columns, "external_ids": marks}
 
 
+@functools.lru_cache(maxsize=65536)
 def row_id(table: str, key: str) -> str:
     """Return the UUID of a row of ours."""
     return str(uuid.uuid5(_NAMESPACE, f"{table} {key}"))
