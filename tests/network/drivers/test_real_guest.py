@@ -158,10 +158,8 @@ def guests(site: Site, routed: OvnDriver) -> Iterator[None]:
     switch = site.fabric.switch
     libvirtd = Libvirtd(site.directory / "libvirt", site.supervisor, ovs_directory=switch.directory)
     libvirtd.start()
-    settings = HypervisorSettings(
-        name=HOST, directory=site.directory, uri=libvirtd.uri, virt_type=libvirtd.virt_type
-    )
-    host = LibvirtHypervisor(settings, switch.unplug)
+    settings = HypervisorSettings(name=HOST, directory=site.directory)
+    host = LibvirtHypervisor(settings, libvirtd, switch.unplug)
     plans = {VM1.device_id: (VM1, RED), VM2.device_id: (VM2, PROVIDER)}
     for number, (guest_id, (plan, net)) in enumerate(plans.items()):
         nic = Nic(port_id=plan.id, mac=plan.mac, mtu=net.mtu)
