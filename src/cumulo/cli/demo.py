@@ -55,12 +55,14 @@ def _walk(walk: "Walk", image: Path) -> list[str]:
     provider.flavor_and_image(walk, image)
     provider.flat_network(walk)
     provider.access(walk)
-    direct = provider.first_guest(walk)
+    direct = provider.boot(walk)
+    provider.log_in(walk, direct)
     log = provider.console_log(walk)
     click.echo("\n".join(f"    | {line}" for line in log.splitlines()[-_CONSOLE_LINES:]))
     private.networks(walk)
     private.guest(walk)
     floating = private.floating_ip(walk)
+    private.log_in(walk, floating)
     return [direct, floating]
 
 

@@ -28,19 +28,28 @@ class Client:
 
     def run(self, *words: str) -> str:
         """Run one command and return what it prints."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        status, out, err = self.execute(words)
+        if status != 0:
+            raise Refused(f"openstack {' '.join(words)}: {(err or out).strip()}")
+        return out
+
+    def execute(self, words: Sequence[str]) -> tuple[int, str, str]:
+        """Return the exit status of a command and what it prints on both outputs."""
         done = subprocess.run(
             [*self.prefix, self._program, *words],
-            env=kept | self._env,
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
             check=False,
         )
-        if done.returncode != 0:
-            raise Refused(f"openstack {' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-        return done.stdout
+        return done.returncode, done.stdout, done.stderr
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables the client sees: no other cloud's."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        return kept | self._env
 
     def show(self, *words: str) -> dict[str, Any]:
         """Run a command that shows one thing."""

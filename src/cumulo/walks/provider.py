@@ -61,8 +61,8 @@ def access(walk: Walk) -> None:
             openstack.run("security", "group", "rule", "create", "--proto", *rule, "default")
 
 
-def first_guest(walk: Walk) -> str:
-    """Start a guest on the flat network, log in to it, return its address."""
+def boot(walk: Walk) -> str:
+    """Start a guest on the flat network and return its address."""
     openstack = walk.client
     network = openstack.value("id", "network", "show", "provider")
     with walk.step("openstack server create demo-instance"):
@@ -71,13 +71,16 @@ def first_guest(walk: Walk) -> str:
         openstack.run("server", "create", *options, SERVER)
     with walk.step("the guest is ACTIVE"):
         walk.await_status(SERVER)
-    address = _address(walk, "provider")
+    return str(openstack.show("server", "show", SERVER)["addresses"]["provider"][0])
+
+
+def log_in(walk: Walk, address: str) -> None:
+    """Reach the guest from the machine itself."""
     with walk.step(f"ping {address}") as step:
         walk.await_ping(address)
         step.outcome = "it answers"
     with walk.step(f"ssh -i mykey.pem cirros@{address}") as step:
         step.outcome = f"logged in, its name is {walk.await_login(address)}"
-    return address
 
 
 def console_log(walk: Walk) -> str:
@@ -86,8 +89,3 @@ def console_log(walk: Walk) -> str:
         log = walk.client.run("console", "log", "show", SERVER)
         step.outcome = f"{len(log.splitlines())} lines"
     return log
-
-
-def _address(walk: Walk, network: str) -> str:
-    addresses = walk.client.show("server", "show", SERVER)["addresses"]
-    return str(addresses[network][0])

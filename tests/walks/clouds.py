@@ -1,0 +1,105 @@
+"""Clouds started by the `cumulo` command, and a client that is quick for many commands."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from cumulo.walks.client import Client, environment
+
+_HTTP_PORTS = ("identity", "compute", "metadata", "placement", "image", "network")
+# The client's own main, once for each command: starting Python anew each time takes seconds.
+_MAIN = """
+import contextlib, io, json, sys
+from openstackclient import shell
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = shell.main(json.loads(line))
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+    print(json.dumps([status or 0, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
+class QuickClient(Client):
+    """The unmodified client, kept running."""
+
+    def __init__(self, env: Mapping[str, str], prefix: Sequence[str] = ()) -> None:
+        super().__init__(env, prefix)
+        self._process = subprocess.Popen(
+            [*prefix, sys.executable, "-W", "ignore", "-c", _MAIN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environment(),
+            text=True,
+        )
+
+    def execute(self, words: Sequence[str]) -> tuple[int, str, str]:
+        """Give it a command."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(list(words)) + "\n")
+        self._process.stdin.flush()
+        status, out, err = json.loads(self._process.stdout.readline())
+        return status, out, err
+
+    def close(self) -> None:
+        with self._process as process:
+            process.kill()
+
+
+class CommandCloud:
+    """A cloud of the `cumulo` command, in a network namespace if it has one."""
+
+    def __init__(self, state: Path, namespace: str | None = None) -> None:
+        self.state = state
+        self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
+
+    def cumulo(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command."""
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command, *rest = words
+        return subprocess.run(
+            [*self.prefix, sys.executable, "-m", "cumulo", command, "--state", self.state, *rest],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def up(self, *options: str) -> None:
+        done = self.cumulo("up", "--detach", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def down(self, *options: str) -> None:
+        done = self.cumulo("down", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def client(self, user: str = "admin") -> QuickClient:
+        return QuickClient(environment(self.state / f"{user}-openrc"), self.prefix)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def write_ports(path: Path) -> dict[str, int]:
+    """Write settings with ports that are free; return them by service."""
+    ports = dict(zip(_HTTP_PORTS, free_ports(len(_HTTP_PORTS)), strict=True))
+    lines = [f"{name}_port = {port}" for name, port in ports.items()]
+    path.write_text("\n".join(["[http]", *lines, ""]))
+    return ports

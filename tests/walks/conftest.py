@@ -1,0 +1,47 @@
+"""The clouds that are walked through, each started once for all tests of a file."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.walks.clouds import CommandCloud, write_ports
+
+
+@pytest.fixture(scope="module")
+def state() -> Iterator[Path]:
+    """A state directory with a name short enough for sockets, where guests' processes may go."""
+    with tempfile.TemporaryDirectory(prefix="cumulo-", dir="/var/tmp") as path:
+        Path(path).chmod(0o711)
+        yield Path(path) / "s"
+
+
+@pytest.fixture(scope="module")
+def emulated(state: Path) -> Iterator[CommandCloud]:
+    """An emulated cloud that runs."""
+    cloud = CommandCloud(state)
+    state.mkdir()
+    write_ports(state / "cumulo.toml")
+    cloud.up("--emulate")
+    yield cloud
+    cloud.down("--purge")
+
+
+@pytest.fixture(scope="module")
+def real(state: Path) -> Iterator[CommandCloud]:
+    """A real cloud that runs, in a network namespace of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("real guests need root")
+    namespace = f"cumulo-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", namespace], check=True)
+    cloud = CommandCloud(state, namespace)
+    try:
+        subprocess.run([*cloud.prefix, "ip", "link", "set", "lo", "up"], check=True)
+        cloud.up()
+        yield cloud
+        cloud.down("--purge")
+    finally:
+        subprocess.run(["ip", "netns", "delete", namespace], check=True)
