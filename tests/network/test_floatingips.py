@@ -133,3 +133,12 @@ def test_floating_ips_of_others_do_not_exist(net: Net, inside: dict[str, Any]) -
     assert [f["id"] for f in net.stranger.list("floatingip")] == [given["id"]]
     query = f"?floating_ip_address={made['floating_ip_address']}&status=DOWN"
     assert [f["id"] for f in net.list("floatingip", query)] == [made["id"]]
+
+
+def test_a_network_takes_floating_ips_that_lead_nowhere_with_it(net: Net) -> None:
+    outside, _ = net.outside()
+    made = net.make("floatingip", floating_network_id=outside["id"])
+    assert net.admin.delete("network", outside["id"]).status == 204
+    assert net.http.get(f"/v2.0/floatingips/{made['id']}").status == 404
+    used = net.http.get(f"/v2.0/quotas/{PROJECT}/details").json()["quota"]["floatingip"]["used"]
+    assert used == 0

@@ -11,11 +11,10 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import ports, quotas, refusals, spelling, tags
+from cumulo.services.network import ports, quotas, refusals, spelling
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.networks import network_visible
 from cumulo.services.network.owners import owner, viewer
-from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
 from cumulo.services.network.store import allocations, changes, listing, sharing, standard, tables
@@ -257,18 +256,6 @@ def _router(tx: Tx, floatingip: FloatingIp, port_id: str, fixed: FixedIp) -> str
     gateway_ip = subnet.gateway_ip
     at_gateway = gateway_ip and allocations.allocation_holder(tx, subnet.id, gateway_ip)
     return next((router for router, leg in found if leg == at_gateway), found[0][0])
-
-
-def delete_floatingip(tx: Tx, floatingip: FloatingIp) -> None:
-    """Forget a floating IP and free its address."""
-    tags.forget(tx, floatingip.id)
-    if not standard.remove(tx, tables.floatingip, floatingip.id):
-        raise refusals.floatingip_not_found(floatingip.id)
-    port = port_store.port_find(tx, floatingip.floating_port_id)
-    if port is not None:
-        discard_port(tx, port)
-    quotas.give_back(tx, floatingip.project_id, "floatingip")
-    changes.mark(tx, "router", [floatingip.router_id] if floatingip.router_id else [])
 
 
 class Details(msgspec.Struct, frozen=True):

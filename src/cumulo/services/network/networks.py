@@ -15,11 +15,13 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
 from cumulo.services.network import quotas, rbac_policies, refusals, segments, tags, zones
+from cumulo.services.network.floatingip_deletion import delete_floatingip
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, LooseInt, Text
 from cumulo.services.network.store import changes, listing, sharing, standard, tables
+from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
@@ -173,7 +175,12 @@ def update_network(
 
 
 def delete_network(tx: Tx, network: Network) -> None:
-    """Forget a network nobody uses, with its subnets and the cloud's own ports in it."""
+    """Forget a network nobody uses, with its subnets and the cloud's own ports in it.
+
+    Floating IPs of it that lead nowhere go too.
+    """
+    for floatingip in floatingip_store.floatingips_unused(tx, network.id):
+        delete_floatingip(tx, floatingip)
     ports = port_store.ports_of_network(tx, network.id)
     if any(port.device_owner not in OWN_PORTS for port in ports):
         raise Conflict(

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from cumulo.db import Tx
 from cumulo.kit.clock import iso_z
-from cumulo.services.network import floatingips, revisions
+from cumulo.services.network import floatingip_deletion, floatingips, revisions
 from cumulo.services.network.api.listing import Answer, fields_of, hide, listing_of, page, select
 from cumulo.services.network.api.permissions import Sight, check_create, check_update
 from cumulo.services.network.api.requests import (
@@ -138,7 +138,7 @@ def _delete(tx: Tx, call: Call[Tools], floatingip_id: str) -> None:
     floatingip = floatingips.floatingip_visible(tx, call.ctx, floatingip_id)
     call.ctx.require("delete_floatingip", project_id=floatingip.project_id)
     revisions.check(floatingip, expected_revision(call))
-    floatingips.delete_floatingip(tx, floatingip)
+    floatingip_deletion.delete_floatingip(tx, floatingip)
     log_delete(tx, call.ctx, "floatingip", floatingip)
 
 

@@ -55,6 +55,12 @@ def floatingips_of_ports(tx: Tx, port_ids: Collection[str]) -> list[FloatingIp]:
     return floatingips_where(tx, tables.floatingip.c.port_id.in_(port_ids))
 
 
+def floatingips_unused(tx: Tx, network_id: str) -> list[FloatingIp]:
+    """Return the network's floating IPs that lead nowhere."""
+    f = tables.floatingip.c
+    return floatingips_where(tx, f.floating_network_id == network_id, f.port_id.is_(None))
+
+
 def floatingip_insert(tx: Tx, floatingip: FloatingIp) -> None:
     """Record a new floating IP."""
     tx.execute(sa.insert(tables.floatingip).values(msgspec.structs.asdict(floatingip)))
