@@ -19,7 +19,7 @@ def list_network_ip_availabilities(call: Call[Tools]) -> Answer:
     if unknown:
         raise Invalid(f"{unknown} is invalid attribute for filtering", type="HTTPBadRequest")
     wanted = [int(text) for text in versions if text in ("4", "6")]
-    seen = None if call.ctx.may("get_network_ip_availability") else []
+    seen: list[str] | None = None if call.ctx.may("get_network_ip_availability") else []
     found = call.db.read(ip_availability.list_availability, wanted, seen)
     return {
         "network_ip_availabilities": [
