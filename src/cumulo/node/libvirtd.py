@@ -34,6 +34,7 @@ _DRIVERS = ("libvirt_driver_qemu.so", "libvirt_driver_secret.so")
 _DRIVER_DIRECTORIES = "usr/lib*/libvirt/connection-driver", "usr/lib/*/libvirt/connection-driver"
 _START = """
 set -e
+PATH="$PATH:/usr/sbin:/sbin"
 mount --bind "$1/etc" /etc/libvirt
 mount --bind "$1/lib" /var/lib/libvirt
 mount --bind "$1/cache" /var/cache/libvirt
