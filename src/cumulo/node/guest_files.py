@@ -60,6 +60,7 @@ class GuestFiles:
     def remember(self, record: Record) -> None:
         """Replace what is remembered, in one piece and for good."""
         draft = self._record.with_suffix(".new")
+        draft.touch(mode=0o600)
         with draft.open("wb") as file:
             file.write(msgspec.json.encode(record))
             file.flush()
