@@ -219,7 +219,8 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
 
     first_route = {"head_follows_get": True, "route_first": True, "vary": "X-Auth-Token"}
     ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
-    versions = {"history": COMPUTE_HISTORY, "project_prefix": "/v2.1", "request_id_headers": ids}
+    prefixes = {"project_prefix": "/v2.1", "old_prefix": "/v2"}
+    versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes}
     return [
         api("identity", IDENTITY, faults.TITLED, tools=cloud.identity, **first_route),
         api("image", IMAGE, IMAGE_FAMILY, tools=cloud.image, slash_counts=True),

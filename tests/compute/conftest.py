@@ -100,6 +100,7 @@ def cloud(db: Database, tools: Tools) -> Client:
         history=HISTORY,
         tools=tools,
         project_prefix="/v2.1",
+        old_prefix="/v2",
     )
     return Client(Edge(api, db, authenticate))
 

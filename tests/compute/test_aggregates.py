@@ -8,11 +8,12 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.kit.clock import CLOCK
-from cumulo.services.compute import availability_zones, hypervisors
+from cumulo.services.compute import availability_zones
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
 from tests.client import Answer, Client
+from tests.compute import residents
 from tests.compute.conftest import Hosts
 
 A = "/v2.1/os-aggregates"
@@ -33,17 +34,6 @@ def made(admin: Client, name: str = "ssd", **more: Any) -> str:
 
 def act(admin: Client, place: str, **action: Any) -> Answer:
     return admin.post(f"{place}/action", action)
-
-
-def uuid_of(db: Database, host: str) -> str:
-    found = db.read(hypervisors.hypervisor_of, host)
-    assert found is not None
-    return found.uuid
-
-
-def busy(db: Database, host: str) -> None:
-    """Put a server on a host."""
-    db.write(placement.claim, "s1", "p1", "ann", {uuid_of(db, host): {"VCPU": 1}})
 
 
 def test_an_aggregate_from_its_making_to_its_end(admin: Client) -> None:
@@ -114,7 +104,9 @@ def test_names_are_given_once(admin: Client) -> None:
     assert admin.put(place, {"aggregate": {}}).status == 400
 
 
-@pytest.mark.parametrize(("path", "status"), [("x", 400), ("-1", 400), ("7", 404), ("9" * 30, 400)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("x", 400), ("1.0", 400), ("-1", 404), ("7", 404), ("9" * 30, 404)]
+)
 def test_what_is_no_aggregate(admin: Client, path: str, status: int) -> None:
     assert admin.get(f"{A}/{path}").status == status
     assert admin.put(f"{A}/{path}", {"aggregate": {"name": "a"}}).status == status
@@ -178,13 +170,13 @@ def test_a_host_is_in_one_zone_only(admin: Client) -> None:
 def test_servers_do_not_change_zones_unawares(admin: Client, db: Database) -> None:
     place = made(admin, availability_zone="z1")
     act(admin, place, add_host={"host": "one"})
-    busy(db, "one")
+    residents.put(db, "s1")
     assert act(admin, place, remove_host={"host": "one"}).status == 409
     assert admin.put(place, {"aggregate": {"availability_zone": "z2"}}).status == 400
-    db.write(placement.release, "s1")
+    residents.take_away(db, "s1")
     assert admin.put(place, {"aggregate": {"availability_zone": "z2"}}).status == 200
     act(admin, place, remove_host={"host": "one"})
-    busy(db, "one")
+    residents.put(db, "s2")
     assert act(admin, place, add_host={"host": "one"}).status == 409
     assert act(admin, made(admin, "zoneless"), add_host={"host": "one"}).status == 200
 

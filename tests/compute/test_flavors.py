@@ -148,7 +148,7 @@ def test_sizes_may_be_text_and_the_id_a_number_or_nothing(admin: Client) -> None
         {"name": ""},
         {"name": " a"},
         {"name": "a "},
-        {"name": "a\u0000b"},
+        {"name": "a\u0007b"},
         {"name": "a" * 256},
         {"id": ""},
         {"id": " a"},

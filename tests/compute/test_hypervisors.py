@@ -10,6 +10,7 @@ from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
 from cumulo.services.placement.public import Inventory
 from tests.client import Client
+from tests.compute import residents
 from tests.compute.conftest import Hosts
 
 H = "/v2.1/os-hypervisors"
@@ -18,10 +19,9 @@ H = "/v2.1/os-hypervisors"
 @pytest.fixture
 def one(cloud: Client, db: Database) -> str:
     """The id of the host `one`, on which a server takes some of what there is."""
+    residents.put(db, "s1")
     found = db.read(hypervisors.hypervisor_of, "one")
     assert found is not None
-    held = {found.uuid: {"VCPU": 2, "MEMORY_MB": 1024, "DISK_GB": 10}}
-    db.write(placement.claim, "s1", "p1", "ann", held)
     return found.uuid
 
 
@@ -68,6 +68,18 @@ def test_cpu_info_is_an_object_from_2_28_on(admin: Client) -> None:
     assert isinstance(admin.at("compute 2.27").get(f"{H}/1").json()["hypervisor"]["cpu_info"], str)
     shown = admin.at("compute 2.28").get(f"{H}/1").json()["hypervisor"]
     assert shown["cpu_info"]["features"] == ["sse2"]
+
+
+def test_a_server_that_something_is_done_to_is_workload(
+    admin: Client, one: str, db: Database
+) -> None:
+    residents.put(db, "s2")
+    residents.change(db, "s2", task_state="rebooting")
+    shown = admin.get(f"{H}/1").json()["hypervisor"]
+    assert (shown["running_vms"], shown["current_workload"]) == (2, 1)
+    residents.take_away(db, "s2")
+    shown = admin.get(f"{H}/1").json()["hypervisor"]
+    assert (shown["running_vms"], shown["current_workload"], shown["vcpus_used"]) == (1, 0, 2)
 
 
 def test_uptime_moved_into_the_details_with_2_88(admin: Client, one: str) -> None:
@@ -129,7 +141,7 @@ def test_searching_moved_into_the_query_with_2_53(admin: Client, one: str) -> No
     assert len(old.get(f"{H}/on/search").json()["hypervisors"]) == 1
     assert old.get(f"{H}/two/search").status == 404
     (found,) = old.get(f"{H}/on/servers").json()["hypervisors"]
-    assert [server["uuid"] for server in found["servers"]] == ["s1"]
+    assert found["servers"] == [{"name": "instance-00000001", "uuid": "s1"}]
     assert new.get(f"{H}/on/search").status == 404
     assert new.get(f"{H}/on/servers").status == 404
 
@@ -139,7 +151,7 @@ def test_searching_moved_into_the_query_with_2_53(admin: Client, one: str) -> No
     assert new.get(f"{pattern}=on&limit=1").status == 400
     assert new.get(f"{pattern}=o%25").status == 400
     (found,) = new.get(f"{pattern}=on&with_servers=true").json()["hypervisors"]
-    assert [server["uuid"] for server in found["servers"]] == ["s1"]
+    assert found["servers"] == [{"name": "instance-00000001", "uuid": "s1"}]
     shown = new.get(f"{H}/{one}?with_servers=true").json()["hypervisor"]
     assert [server["uuid"] for server in shown["servers"]] == ["s1"]
     assert new.get(f"{H}?with_servers=perhaps").status == 400

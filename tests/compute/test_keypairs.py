@@ -105,7 +105,6 @@ def test_a_certificate_is_made_and_brought_along(cloud: Client) -> None:
         "not a key",
         "ssh-rsa AAAA\nssh-rsa BBBB",
         "ssh-ed25519 é",
-        "\u0000",
     ],
 )
 def test_what_is_no_key_is_refused(cloud: Client, key: str) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.kit.clock import CLOCK
-from cumulo.services.compute import hypervisors
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.services import DISABLED_TRAIT
 from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
 from tests.client import Client
+from tests.compute import residents
 from tests.compute.conftest import Hosts
 
 S = "/v2.1/os-services"
@@ -192,13 +192,11 @@ def test_a_service_is_forgotten_with_its_host(admin: Client, db: Database) -> No
 
 
 def test_a_host_with_servers_is_not_forgotten(admin: Client, db: Database) -> None:
-    one = db.read(hypervisors.hypervisor_of, "one")
-    assert one is not None
-    db.write(placement.claim, "s1", "p1", "ann", {one.uuid: {"VCPU": 1}})
+    residents.put(db, "s1")
     refused = admin.delete(f"{S}/3")
     assert refused.status == 409
     assert "hosting instances" in refused.json()["conflictingRequest"]["message"]
-    db.write(placement.release, "s1")
+    residents.take_away(db, "s1")
     assert admin.delete(f"{S}/3").status == 204
     assert admin.delete(f"{S}/3").status == 404
     assert admin.delete(f"{S}/x").status == 400

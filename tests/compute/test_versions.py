@@ -8,7 +8,9 @@ from tests.client import Client
 
 def test_anyone_may_ask_for_the_versions(cloud: Client) -> None:
     stranger = cloud.as_(None)
-    (version,) = stranger.get("/").json()["versions"]
+    old, version = stranger.get("/").json()["versions"]
+    assert (old["id"], old["status"], old["version"]) == ("v2.0", "DEPRECATED", "")
+    assert old["links"] == [{"rel": "self", "href": "http://cloud/v2/"}]
     assert version == {
         "id": "v2.1",
         "status": "CURRENT",
@@ -28,10 +30,44 @@ def test_a_version_describes_itself(cloud: Client, path: str) -> None:
     assert version["media-types"][0]["type"] == "application/vnd.openstack.compute+json;version=2.1"
 
 
-def test_the_version_before_is_not_there(cloud: Client) -> None:
-    assert cloud.get("/v2").status == 404
-    assert cloud.get("/v2.1/versions/v2.0").status == 404
-    assert cloud.get("/v2.1/versions/v2.1").status == 200
+def test_the_version_before_is_this_one_without_microversions(cloud: Client) -> None:
+    version = cloud.as_(None).get("/v2/").json()["version"]
+    assert (version["id"], version["version"]) == ("v2.0", "")
+    assert version["links"][0] == {"rel": "self", "href": "http://cloud/v2/"}
+    answer = cloud.at("compute 2.61").get("/v2/flavors/1")
+    assert "extra_specs" not in answer.json()["flavor"]
+    assert answer.json()["flavor"]["links"][0]["href"] == "http://cloud/v2/flavors/1"
+    assert cloud.as_(None).get("/v2/flavors").status == 401
+
+
+def test_a_version_is_shown_by_its_id(cloud: Client) -> None:
+    for version in ("v2.0", "v2.1"):
+        shown = cloud.get(f"/v2.1/versions/{version}").json()["version"]
+        assert shown["id"] == version
+    assert cloud.get("/v2.1/versions/v3").status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "os-agents"),
+        ("POST", "os-cells"),
+        ("DELETE", "os-cells/x"),
+        ("GET", "os-fping/x"),
+        ("POST", "os-fixed-ips/192.0.2.1/action"),
+        ("GET", "os-virtual-interfaces"),
+    ],
+)
+def test_what_was_removed_says_so(cloud: Client, method: str, path: str) -> None:
+    place = {"os-virtual-interfaces": "servers/x/os-virtual-interfaces"}.get(path, path)
+    answer = cloud.request(method, f"/v2.1/{place}")
+    assert (answer.status, answer.json()["computeFault"]["code"]) == (410, 410)
+    assert cloud.as_(None).request(method, f"/v2.1/{place}").status == 401
+
+
+@pytest.mark.parametrize("path", ["os-networks", "os-floating-ips", "os-volumes", "images"])
+def test_what_belongs_to_other_services_is_not_here(cloud: Client, path: str) -> None:
+    assert cloud.get(f"/v2.1/{path}").status == 404
 
 
 @pytest.mark.parametrize(

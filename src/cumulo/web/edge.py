@@ -49,6 +49,8 @@ class Api:
     vary: str = ""  # on which request headers the answers depend, versions aside
     # A path may carry the project before the rest, as in /v2.1/{project_id}/servers.
     project_prefix: str | None = None
+    # The same paths under an older name, whose clients choose no version: /v2 of /v2.1.
+    old_prefix: str | None = None
     body_limit: int = 1 << 20
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
@@ -118,14 +120,11 @@ class Edge:
         return sent.pieces if request.method != "HEAD" else ()
 
     def _serve(self, request: _Request) -> Sent:
-        path, project = self._split(request.path)
+        path, project = self._split(self._today(request.path))
         found: Any = self._router.find(path)
         if found is None and not self._api.route_first:
             self._caller(request)
-        if self._api.history:
-            legacy = request.headers.get((self._api.history.legacy or "").lower())
-            asked = request.headers.get("openstack-api-version")
-            request.version = self._api.history.choose(asked, legacy)
+        request.version = self._version(request)
         if found is None or "\0" in path:
             raise NotFound("The resource could not be found.")
         resource, _, arguments, _ = found
@@ -206,6 +205,22 @@ class Edge:
     def _method(self, request: _Request, resource: "_Resource") -> str:
         follows = self._api.head_follows_get and request.method == "HEAD"
         return "GET" if follows and "HEAD" not in resource.methods else request.method
+
+    def _version(self, request: _Request) -> Version:
+        history = self._api.history
+        if history is None:
+            return NONE
+        if self._today(request.path) != request.path:
+            return history.earliest
+        legacy = request.headers.get((history.legacy or "").lower())
+        return history.choose(request.headers.get("openstack-api-version"), legacy)
+
+    def _today(self, path: str) -> str:
+        """Return a path under the older name as it is called today."""
+        old = self._api.old_prefix
+        if old is None or not (path == old or path.startswith(f"{old}/")):
+            return path
+        return f"{self._api.project_prefix or ''}{path.removeprefix(old)}"
 
     def _split(self, path: str) -> tuple[str, str | None]:
         found = self._prefix.match(path) if self._prefix else None

@@ -158,8 +158,7 @@ def _check_guests_stay(tx: Tx, aggregate: Aggregate, host: str, doing: str) -> N
 
 
 def _guests(tx: Tx, host: str) -> int:
-    found = hypervisor_rows.hypervisor_find(tx, host)
-    return len(placement.consumers_of(tx, found.uuid)) if found else 0
+    return len(hypervisor_rows.guests_on(tx, [host])[host])
 
 
 def _refusal(kind: type[CloudError], doing: str, aggregate: Aggregate, reason: str) -> CloudError:

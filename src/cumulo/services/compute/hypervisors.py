@@ -11,19 +11,12 @@ from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import hypervisors as store
 from cumulo.services.compute.store import services as service_rows
+from cumulo.services.compute.store.hypervisors import Guest as Guest
 from cumulo.services.compute.store.hypervisors import Hypervisor as Hypervisor
 from cumulo.services.compute.store.services import Service
 from cumulo.services.placement import public as placement
 
 _CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
-
-
-class Guest(msgspec.Struct, frozen=True, kw_only=True):
-    """A server on a hypervisor."""
-
-    id: str
-    name: str
-    is_busy: bool = False
 
 
 class HypervisorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +69,15 @@ def matching_hypervisors(tx: Tx, health: Health, name_part: str) -> list[Hypervi
     return _states(tx, health, found)
 
 
+def hypervisor_on(tx: Tx, health: Health, host: str) -> HypervisorState:
+    """Return the hypervisor of a host; only operations for administrators ask for one."""
+    found = store.hypervisor_find(tx, host)
+    states = _states(tx, health, [found] if found else [])
+    if not states:
+        raise NotFound(f"Compute host {host} could not be found.", host=host)
+    return states[0]
+
+
 def hypervisor_of(tx: Tx, host: str) -> Hypervisor | None:
     """Return the hypervisor of a host."""
     return store.hypervisor_find(tx, host)
@@ -91,6 +93,7 @@ def _row_of(tx: Tx, marker: int | str) -> int:
 def _states(tx: Tx, health: Health, found: Sequence[Hypervisor]) -> list[HypervisorState]:
     services = {service.host: service for service in service_rows.service_list(tx, binary=COMPUTE)}
     figures = placement.figures(tx, [one.uuid for one in found])
+    guests = store.guests_on(tx, {one.name for one in found})
     states = []
     for one in found:
         # A service can be deleted while its host still reports; it comes back with the next one.
@@ -106,15 +109,10 @@ def _states(tx: Tx, health: Health, found: Sequence[Hypervisor]) -> list[Hypervi
                 vcpus_used=used.get("VCPU", 0),
                 memory_mib_used=used.get("MEMORY_MB", 0),
                 disk_gib_used=used.get("DISK_GB", 0),
-                guests=_guests(tx, one),
+                guests=guests[one.name],
             )
         )
     return states
-
-
-def _guests(tx: Tx, hypervisor: Hypervisor) -> list[Guest]:
-    held = placement.consumers_of(tx, hypervisor.uuid)
-    return [Guest(id=server_id, name=server_id) for server_id in sorted(held)]
 
 
 def _inventory(

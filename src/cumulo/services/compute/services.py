@@ -121,13 +121,13 @@ def delete_service(tx: Tx, ctx: Context, service: Service) -> None:
 
 def _delete_hypervisor(tx: Tx, host: str) -> None:
     found = hypervisor_rows.hypervisor_find(tx, host)
+    if hypervisor_rows.guests_on(tx, [host])[host]:
+        raise Conflict(
+            "Unable to delete compute service that is hosting instances. Migrate or delete the "
+            "instances first.",
+            host=host,
+        )
     if found is not None:
-        if placement.consumers_of(tx, found.uuid):
-            raise Conflict(
-                "Unable to delete compute service that is hosting instances. Migrate or delete "
-                "the instances first.",
-                host=host,
-            )
         placement.delete_provider(tx, found.uuid)
         hypervisor_rows.hypervisor_delete(tx, host)
     for aggregate in aggregate_rows.aggregate_list(tx, host=host):

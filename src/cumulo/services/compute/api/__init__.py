@@ -9,6 +9,8 @@ from cumulo.services.compute.api import (
     flavor_access,
     flavor_extra_specs,
     flavors,
+    gone,
+    hosts,
     hypervisors,
     instance_actions,
     keypairs,
@@ -41,6 +43,7 @@ OPERATIONS: Sequence[Operation] = [
         server_groups,
         services,
         hypervisors,
+        hosts,
         aggregates,
         availability_zones,
         servers,
@@ -49,6 +52,7 @@ OPERATIONS: Sequence[Operation] = [
         server_metadata,
         server_tags,
         instance_actions,
+        gone,
     )
     for operation in module.routes.operations
 ]

@@ -6,23 +6,18 @@ from typing import Any
 import msgspec
 
 from cumulo.web import Call
+from cumulo.web.paging import Link as Link
 from cumulo.web.paging import following
 
-ROOT = "/v2.1"
-_PROJECT = re.compile(rf"{ROOT}(/(?:[0-9a-f]{{32}}|[0-9a-f-]{{36}}))?(?:/|$)")
-
-
-class Link(msgspec.Struct):
-    """A way to a thing."""
-
-    rel: str
-    href: str
+# Clients may write an older name of the version, and the project; then links have it too.
+_PLACE = re.compile(r"(/v2(?:\.1)?)(/(?:[0-9a-f]{32}|[0-9a-f-]{36}))?(?:/|$)")
 
 
 def links_to(call: Call[Any], collection: str, thing_id: str) -> list[Link]:
     """Return the links to one thing, with and without a version."""
-    place = f"{_project(call)}/{collection}/{thing_id}"
-    return [Link("self", f"{call.url}{ROOT}{place}"), Link("bookmark", f"{call.url}{place}")]
+    root, project = _place(call)
+    place = f"{project}/{collection}/{thing_id}"
+    return [Link("self", f"{call.url}{root}{place}"), Link("bookmark", f"{call.url}{place}")]
 
 
 def next_links(
@@ -31,11 +26,12 @@ def next_links(
     """Return the link to the page after `last_id`, or nothing after a page that is not full."""
     if last_id is None or not is_full:
         return msgspec.UNSET
-    place = f"{call.url}{ROOT}{_project(call)}/{collection}"
+    root, project = _place(call)
+    place = f"{call.url}{root}{project}/{collection}"
     return [Link("next", f"{place}?{following(call.filters, last_id)}")]
 
 
-def _project(call: Call[Any]) -> str:
-    """Return the project as it stands in the path, for clients that write it there."""
-    found = _PROJECT.match(call.path)
-    return (found.group(1) or "") if found else ""
+def _place(call: Call[Any]) -> tuple[str, str]:
+    """Return the version and the project as they stand in the path."""
+    found = _PLACE.match(call.path)
+    return (found.group(1), found.group(2) or "") if found else ("/v2.1", "")

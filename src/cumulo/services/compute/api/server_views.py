@@ -7,9 +7,9 @@ from msgspec import UNSET, UnsetType
 
 from cumulo.kit import clock
 from cumulo.services.compute import servers, states
+from cumulo.services.compute.api.links import Link, links_to
 from cumulo.services.compute.servers import Seen
 from cumulo.web import Call, since, until
-from cumulo.web.paging import Link
 
 
 class Bare(msgspec.Struct):
@@ -140,10 +140,7 @@ class ServerView(msgspec.Struct, kw_only=True):
 
 def links(call: Call[Any], server_id: str) -> list[Link]:
     """Return the two links that every server carries."""
-    return [
-        Link("self", f"{call.url}/v2.1/servers/{server_id}"),
-        Link("bookmark", f"{call.url}/servers/{server_id}"),
-    ]
+    return links_to(call, "servers", server_id)
 
 
 def bare(call: Call[Any], seen: Seen) -> Bare:
@@ -236,8 +233,8 @@ def _image(call: Call[Any], seen: Seen) -> Ref | Literal[""]:
     image_id = seen.server.image_id
     if image_id is None:
         return ""
-    link = Link("bookmark", f"{call.url}/images/{image_id}")
-    return Ref(image_id, [link], seen.server.image_properties)
+    links = links_to(call, "images", image_id)[1:]
+    return Ref(image_id, links, seen.server.image_properties)
 
 
 def _flavor(call: Call[Any], seen: Seen) -> FlavorView:
@@ -246,7 +243,7 @@ def _flavor(call: Call[Any], seen: Seen) -> FlavorView:
     specs = call.ctx.may("os_compute_api:servers:show:flavor-extra-specs")
     return FlavorView(
         id=flavor_id,
-        links=[Link("bookmark", f"{call.url}/flavors/{flavor_id}")],
+        links=links_to(call, "flavors", flavor_id)[1:],
         vcpus=flavor["vcpus"],
         ram=flavor["memory_mib"],
         disk=flavor["root_gib"],

@@ -1,5 +1,6 @@
 """Hypervisors: the hosts that guests run on, as they last described themselves."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock, ids
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import HostFacts
+from cumulo.services.compute.store.server_tables import server
 from cumulo.services.compute.store.tables import hypervisor
 
 
@@ -22,6 +24,18 @@ class Hypervisor(msgspec.Struct, frozen=True, kw_only=True):
     facts: HostFacts
     created_at: datetime
     updated_at: datetime
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """A server on a hypervisor, as far as hypervisors care."""
+
+    id: str
+    name: str  # by which the hypervisor knows it
+    project_id: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    is_busy: bool  # something is being done to it
 
 
 def hypervisor_find(tx: Tx, name: str) -> Hypervisor | None:
@@ -82,6 +96,27 @@ def hypervisor_list(
     if after_id is not None:
         query = query.where(hypervisor.c.id > after_id)
     return [_hypervisor(row) for row in tx.execute(query)]
+
+
+def guests_on(tx: Tx, hosts: Collection[str]) -> dict[str, list[Guest]]:
+    """Return the servers on each of the hosts, oldest first."""
+    s = server.c
+    query = sa.select(
+        s.number, s.id, s.host, s.project_id, s.vcpus, s.memory_mib, s.flavor, s.task_state
+    ).where(s.host.in_(list(hosts)), s.is_deleted == sa.false())
+    found: dict[str, list[Guest]] = {host: [] for host in hosts}
+    for row in tx.execute(query.order_by(s.number)):
+        guest = Guest(
+            id=row.id,
+            name=f"instance-{row.number:08x}",
+            project_id=row.project_id,
+            vcpus=row.vcpus,
+            memory_mib=row.memory_mib,
+            disk_gib=row.flavor.get("root_gib", 0) + row.flavor.get("ephemeral_gib", 0),
+            is_busy=row.task_state is not None,
+        )
+        found[row.host].append(guest)
+    return found
 
 
 def _find(tx: Tx, condition: sa.ColumnElement[bool]) -> Hypervisor | None:
