@@ -11,7 +11,10 @@ from cumulo.node.drivers.fake import FakeNode
 from cumulo.node.drivers.script import Script, Trouble
 from tests.node.bench import Bench, metadata_port
 
+SCRIPTED = pytest.mark.parametrize("bench", ["fake_bench", "remote_bench"], indirect=True)
 
+
+@SCRIPTED
 def test_a_scripted_failure_happens_as_often_as_it_says(bench: Bench, fake: FakeNode) -> None:
     fake.script.fail("ensure_guest", times=2)
     spec = bench.spec()
@@ -24,6 +27,7 @@ def test_a_scripted_failure_happens_as_often_as_it_says(bench: Bench, fake: Fake
     assert fake.script.calls["ensure_guest"] == 3
 
 
+@SCRIPTED
 def test_a_call_may_fail_after_its_work_is_done(bench: Bench, fake: FakeNode) -> None:
     fake.script.fail("ensure_guest", error="host_error", moment="after")
     spec = bench.spec()
