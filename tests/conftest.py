@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cumulo.db import Database, metadata
+from tests.stores import KINDS, Servers, filled
 from tests.stores import servers as servers
 
 if TYPE_CHECKING:
     from tests.cloud import Emulated
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=KINDS, default="sqlite", help="what to run on")
 
 
 @pytest.fixture
@@ -27,8 +32,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 @pytest.fixture
-def db(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Database:
-    """A database with every table of the modules that the tests import."""
+def sqlite(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Database:
+    """A database file with every table of the modules that the tests import."""
     number = len(metadata.tables)
     if number not in templates:
         file = templates[-1] / f"{number}.db"
@@ -38,6 +43,13 @@ def db(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Databa
         templates[number] = file
     shutil.copy(templates[number], tmp_path / "cumulo.db")
     return empty_db
+
+
+@pytest.fixture
+def db(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Database]:
+    """A database with every table of the modules that the tests import."""
+    with filled(request.config.getoption("--database"), request, servers) as database:
+        yield database
 
 
 @pytest.fixture

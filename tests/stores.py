@@ -1,8 +1,7 @@
 """A database fixture for what must run on every kind of server."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +9,8 @@ import sqlalchemy as sa
 from cumulo.db import Database, Tx, metadata
 from tests.servers import SERVERS, NotInstalled
 
-KINDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.real) for kind in SERVERS)]
+KINDS = ["sqlite", *SERVERS]
+EVERY_KIND = ["sqlite", *(pytest.param(kind, marks=pytest.mark.real) for kind in SERVERS)]
 
 
 class Servers(dict[str, str]):
@@ -33,26 +33,41 @@ def servers() -> Iterator[Servers]:
         yield Servers(stack)
 
 
-@pytest.fixture(params=KINDS)
-def db(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Database]:
-    """Yield an empty database with every table that the test imports, of each kind in turn."""
-    url = f"sqlite:///{tmp_path}/cumulo.db"
-    if request.param != "sqlite":
-        try:
-            url = servers[request.param]
-        except NotInstalled as missing:
-            pytest.skip(f"{request.param} is not installed: {missing}")
-    database = Database(url)
+@contextmanager
+def filled(kind: str, request: pytest.FixtureRequest, servers: Servers) -> Iterator[Database]:
+    """Yield an empty database of `kind`, with every table that the tests import."""
+    if kind == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    try:
+        database = Database(servers[kind])
+    except NotInstalled as missing:
+        pytest.skip(f"{kind} is not installed: {missing}")
     wanted = set(metadata.tables)
-    if request.param == "sqlite" or servers.tables.get(request.param) != wanted:
+    if servers.tables.get(kind) != wanted:
         database.create_all()
-        servers.tables[request.param] = wanted
+        servers.tables[kind] = wanted
     yield database
-    if request.param != "sqlite":
-        database.write(_empty)
+    database.write(_empty)
     database.close()
 
 
+@pytest.fixture(params=EVERY_KIND)
+def db(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Database]:
+    """Yield an empty database with every table that the tests import, of each kind in turn."""
+    with filled(request.param, request, servers) as database:
+        yield database
+
+
 def _empty(tx: Tx) -> None:
-    for table in reversed(metadata.sorted_tables):
-        tx.execute(sa.delete(table))
+    """Remove every row and begin to count anew."""
+    names = [table.name for table in metadata.sorted_tables]
+    if tx.dialect.name == "postgresql":
+        quoted = ", ".join(f'"{name}"' for name in names)
+        tx.execute(sa.text(f"truncate {quoted} restart identity cascade"))
+        return
+    tx.execute(sa.text("set foreign_key_checks = 0"))
+    for name in names:
+        if tx.execute(sa.text(f"select 1 from `{name}` limit 1")).first():
+            tx.execute(sa.text(f"truncate `{name}`"))
+    tx.execute(sa.text("set foreign_key_checks = 1"))

@@ -5,7 +5,9 @@ import sqlalchemy as sa
 
 from cumulo.db import Database, LostRace, Tx
 from cumulo.db.quota import quota_limit
+from cumulo.kit.errors import Invalid
 
+BIG = quota_limit.c.hard_limit == 2**63
 ROW = {"service": "s", "project_id": "p", "resource": "r", "hard_limit": 1}
 
 
@@ -45,3 +47,25 @@ def test_other_errors_are_not_repeated(db: Database) -> None:
     with pytest.raises(sa.exc.DBAPIError):
         db.write(work)
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("value", [2**63, "\ud800"])
+def test_a_value_that_no_database_holds_is_the_callers_mistake(db: Database, value: object) -> None:
+    with pytest.raises(Invalid, match="too large"):
+        db.write(lambda tx: tx.execute(sa.insert(quota_limit).values(ROW | unfit(value))))
+
+
+def test_nor_can_it_be_looked_for(sqlite: Database) -> None:
+    with pytest.raises(Invalid, match="too large"):
+        sqlite.read(lambda tx: tx.execute(sa.select(quota_limit).where(BIG)).all())
+
+
+def unfit(value: object) -> dict[str, object]:
+    return {"hard_limit" if isinstance(value, int) else "resource": value}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_postgresql_holds_no_nul(db: Database) -> None:
+    with pytest.raises(Invalid):
+        db.write(lambda tx: tx.execute(sa.insert(quota_limit).values(ROW | {"resource": "\0"})))

@@ -15,13 +15,13 @@ from cumulo.db import Database, Tx, metadata, migrations
 from cumulo.db.types import UtcDateTime, long_text, text_key
 from cumulo.kit.errors import Conflict
 from tests.processes import side_by_side
-from tests.stores import KINDS, Servers
+from tests.stores import EVERY_KIND, Servers
 from tools.make_migration import import_tables, write_step
 
 import_tables()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=EVERY_KIND)
 def new_db(
     request: pytest.FixtureRequest, servers: Servers, empty_db: Database
 ) -> Iterator[Database]:

@@ -19,8 +19,8 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from cumulo.db.failures import LostRace as LostRace
-from cumulo.db.failures import attempts_for, is_gone
-from cumulo.kit.errors import Unavailable
+from cumulo.db.failures import attempts_for, is_gone, is_unfit
+from cumulo.kit.errors import Invalid, Unavailable
 
 Tx: TypeAlias = sa.Connection
 P = ParamSpec("P")
@@ -146,7 +146,11 @@ class Database:
         for number in itertools.count(1):
             try:
                 return attempt()
-            except (sa.exc.DBAPIError, LostRace) as error:
+            except (sa.exc.DBAPIError, LostRace, OverflowError, UnicodeEncodeError) as error:
+                if is_unfit(error):
+                    raise Invalid(
+                        "A value is too long, too large, or has characters that cannot be stored."
+                    ) from error
                 again = attempts_for(error)
                 if not again:
                     raise

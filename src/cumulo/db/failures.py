@@ -41,6 +41,13 @@ def is_gone(error: sa.exc.DBAPIError) -> bool:
     return code in _GONE or code.startswith(("08", "57P")) or code == "53300"
 
 
+def is_unfit(error: Exception) -> bool:
+    """Tell whether a value is to blame: too long, too large, or of characters nobody stores."""
+    if isinstance(error, OverflowError):
+        return "SQLite INTEGER" in str(error)
+    return isinstance(error, sa.exc.DataError | UnicodeEncodeError)
+
+
 def _chain(error: BaseException | None) -> list[sa.exc.DBAPIError]:
     """Follow the causes: a failed rollback hides the deadlock that it follows."""
     found: list[sa.exc.DBAPIError] = []
