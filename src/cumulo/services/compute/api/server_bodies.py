@@ -115,9 +115,6 @@ class ServerChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     )
     description: Annotated[Description | UnsetType | None, since("2.19")] = UNSET
     hostname: Annotated[Hostname | UnsetType, since("2.90")] = UNSET
-    availability_zone: Annotated[Name | UnsetType | None, since("2.104")] = msgspec.field(
-        name="pinned_availability_zone", default=UNSET
-    )
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
