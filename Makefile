@@ -4,7 +4,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # How many tests at once: two on a small machine, where more only wait for each other.
 JOBS ?= 2
 
-.PHONY: setup check test demo bench golden scaffold migration requirements clean
+# Which of Tempest's tests: smoke, compute, everything, or a regular expression.
+TESTS ?= smoke
+
+.PHONY: setup check test demo bench conformance golden scaffold migration requirements clean
 
 setup:
 	@tools/setup.sh
@@ -29,6 +32,15 @@ demo: setup
 bench: setup
 	$(VENV)/python -m bench
 
+# OpenStack's own tests, from an environment of their own: make conformance TESTS=compute
+conformance: setup .tempest/bin/tempest
+	$(VENV)/python -m tests.conformance $(TESTS)
+
+.tempest/bin/tempest: tests/conformance/requirements.txt
+	python3 -m venv .tempest
+	.tempest/bin/pip install --quiet -r tests/conformance/requirements.txt
+	touch $@
+
 # Accept what the golden files' tests found changed; look at the difference before you commit it.
 golden: setup
 	GOLDEN=1 $(VENV)/pytest tests/test_golden.py
@@ -47,4 +59,4 @@ requirements:
 	PATH="$(VENV):$$PATH" tools/requirements.sh
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tempest build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

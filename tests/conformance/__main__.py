@@ -1,0 +1,73 @@
+"""`python -m tests.conformance [smoke|compute|everything|REGEX]`: see the package."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conformance import tempest
+from tests.conformance.preparation import prepare
+from tests.walks.clouds import CommandCloud, write_ports
+
+_HOSTS = 3
+
+
+@contextmanager
+def emulated_cloud(state: Path) -> Iterator[CommandCloud]:
+    """Run an emulated cloud of some hosts."""
+    state.mkdir(parents=True)
+    write_ports(state / "cumulo.toml")
+    with (state / "cumulo.toml").open("a") as settings:
+        settings.write(f"[emulated]\nhosts = {_HOSTS}\n")
+    cloud = CommandCloud(state)
+    cloud.up("--emulate")
+    try:
+        yield cloud
+    finally:
+        cloud.down("--purge")
+
+
+def run(program: Path, workspace: Path, regex: str, workers: int = 2) -> tempest.Outcome:
+    """Run Tempest's tests against a new cloud."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    with emulated_cloud(workspace / "state") as cloud:
+        tempest.write_settings(workspace, prepare(cloud))
+        return tempest.run(program, workspace, regex, workers)
+
+
+def main() -> int:
+    """Run, tell, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("tests", nargs="?", default="smoke")
+    parser.add_argument("--workspace", type=Path, help="kept; otherwise a directory that goes")
+    parser.add_argument("--workers", type=int, default=2)
+    wanted = parser.parse_args()
+    program = tempest.program()
+    if program is None:
+        sys.exit("Tempest is not installed: `make conformance` does it, or set $TEMPEST.")
+    regex = tempest.SELECTIONS.get(wanted.tests, wanted.tests)
+    with tempfile.TemporaryDirectory(prefix="cumulo-tempest-") as place:
+        workspace = wanted.workspace or Path(place)
+        outcome = run(program, workspace.absolute(), regex, wanted.workers)
+    return report(outcome)
+
+
+def report(outcome: tempest.Outcome) -> int:
+    """Print how the run ended; return the exit status."""
+    known = tempest.known_failures()
+    wrong = tempest.complaints(outcome, known)
+    for reason in sorted(set(outcome.skipped.values())):
+        count = sum(1 for why in outcome.skipped.values() if why == reason)
+        print(f"{count:4} skipped: {reason}")
+    for name in sorted(outcome.failed & known.keys()):
+        print(f"known to fail: {name}: {known[name]}")
+    print(*wrong, sep="\n")
+    passed, failed, skipped = (len(group) for group in outcome)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
