@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
 from cumulo.db.failures import LostRace as LostRace
@@ -89,7 +90,12 @@ class Database:
         # The same rules on both servers: each statement sees what was committed before it.
         safe = {} if lite else {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
         self._engine = sa.create_engine(
-            parts, pool_size=connections, max_overflow=connections, **safe
+            parts,
+            pool_size=connections,
+            max_overflow=connections,
+            json_serializer=_to_json,
+            json_deserializer=msgspec.json.decode,
+            **safe,
         )
         self._writing: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._local = threading.local()
@@ -189,6 +195,10 @@ def _commit(transaction: sa.RootTransaction) -> None:
         if is_gone(error):
             raise _CommitUnknown("The database did not say whether it kept a change.") from error
         raise
+
+
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _silent(_topic: str) -> None:

@@ -38,8 +38,15 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     def result_processor(
         self, dialect: sa.Dialect, coltype: object
     ) -> Callable[[Any], datetime | None]:
-        """Return with the zone; SQLAlchemy's usual way there takes twice the time."""
+        """Return with the zone; SQLAlchemy's usual way there takes several times as long."""
+        if dialect.name == "sqlite":
+            return _read_text
         read: Any = self.impl_instance.result_processor(dialect, coltype)
         if read is None:
             return lambda value: None if value is None else value.replace(tzinfo=UTC)
         return lambda value: None if value is None else read(value).replace(tzinfo=UTC)
+
+
+def _read_text(text: str | None) -> datetime | None:
+    """Read a time as SQLite holds it; a zone written beside it spares a second object."""
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")

@@ -18,7 +18,7 @@ class Identified(Protocol):
     def id(self) -> str: ...  # noqa: D102
 
 
-class Link(msgspec.Struct):
+class Link(msgspec.Struct, gc=False):
     """A way to go on from here."""
 
     rel: str

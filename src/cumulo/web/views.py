@@ -23,9 +23,15 @@ def view(struct: type[msgspec.Struct], version: Version) -> type[msgspec.Struct]
             default = _default(field)
             fields.append(declared if default is msgspec.NODEFAULT else (*declared, default))
     rename = {f.name: f.encode_name for f in msgspec.structs.fields(struct)}
-    strict = struct.__struct_config__.forbid_unknown_fields
+    given = struct.__struct_config__
     return msgspec.defstruct(
-        struct.__name__, fields, kw_only=True, rename=rename, forbid_unknown_fields=strict
+        struct.__name__,
+        fields,
+        kw_only=True,
+        rename=rename,
+        forbid_unknown_fields=given.forbid_unknown_fields,
+        omit_defaults=given.omit_defaults,
+        gc=given.gc,
     )
 
 
@@ -72,13 +78,14 @@ def shaper(struct: type[msgspec.Struct], version: Version) -> Callable[[Any], An
         for field in msgspec.structs.fields(struct)
         if within(_marks(field.type), version)
     ]
-    plain = [name for name, convert in parts if convert is _same]
+    names = tuple(name for name, _ in parts)
     deep = [(name, convert) for name, convert in parts if convert is not _same]
+    read = operator.attrgetter(*names, names[0])  # one name more: of a single one it makes no tuple
 
     def shape(value: Any) -> Any:
-        shown = {name: getattr(value, name) for name in plain}
+        shown = dict(zip(names, read(value), strict=False))
         for name, convert in deep:
-            shown[name] = convert(getattr(value, name))
+            shown[name] = convert(shown[name])
         return target(**shown)
 
     return shape

@@ -111,17 +111,14 @@ def subnets_of(tx: Tx, ports: Sequence[ServerPort]) -> dict[str, network.ServerS
 def addresses_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[Address]]:
     """Return the addresses of servers, the floating ones behind what they lead to."""
     found: dict[str, list[Address]] = {}
-    for server_id, ports in network.ports_of_servers(tx, server_ids).items():
-        found[server_id] = [one for port in ports for one in _addresses(port)]
-    return found
-
-
-def _addresses(port: ServerPort) -> list[Address]:
-    found = []
-    for one in port.addresses:
-        found.append(Address(port.network_name, one.version, one.address, port.mac, "fixed"))
+    for one in network.addresses_of_servers(tx, server_ids):
+        addresses = found.setdefault(one.server_id, [])
+        version = 6 if ":" in one.address else 4
+        fixed = Address(one.network_name, version, one.address, one.mac, "fixed")
+        if fixed not in addresses:  # one that two floating IPs lead to comes twice
+            addresses.append(fixed)
         if one.floating:
-            found.append(Address(port.network_name, 4, one.floating, port.mac, "floating"))
+            addresses.append(Address(one.network_name, 4, one.floating, one.mac, "floating"))
     return found
 
 

@@ -31,7 +31,7 @@ from cumulo.work import Caller, events
 ROOT_DEVICE = "/dev/vda"
 
 
-class Seen(msgspec.Struct, kw_only=True):
+class Seen(msgspec.Struct, kw_only=True, gc=False):
     """A server with what other tables know of it, ready to be shown."""
 
     server: Server

@@ -37,10 +37,12 @@ join_group = server_groups.join_group
 leave_group = server_groups.leave_group
 
 # What is shown of it, told to it and known by it.
+ShownAddress = server_views.ShownAddress
 ServerAddress = server_views.ServerAddress
 ServerPort = server_views.ServerPort
 ServerSubnet = server_views.ServerSubnet
 MetadataPort = server_views.MetadataPort
+addresses_of_servers = server_views.addresses_of_servers
 ports_of_servers = server_views.ports_of_servers
 subnets_of_ports = server_views.subnets_of_ports
 server_by_address = server_views.server_by_address

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import Tx
+from cumulo.db.statements import among
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.network import security_groups
 from cumulo.services.network.server_ports import COMPUTE
@@ -48,7 +49,9 @@ def security_groups_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str,
         sa.select(p.device_id, g.name)
         .join(tables.port_security_group, m.port_id == p.id)
         .join(tables.security_group, g.id == m.security_group_id)
-        .where(p.device_id.in_(server_ids), p.device_owner.startswith(COMPUTE, autoescape=True))
+        .where(
+            among(tx, p.device_id, server_ids), p.device_owner.startswith(COMPUTE, autoescape=True)
+        )
         .distinct()
         .order_by(p.device_id, g.name)
     )

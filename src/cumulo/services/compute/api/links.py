@@ -13,11 +13,26 @@ from cumulo.web.paging import following
 _PLACE = re.compile(r"(/v2(?:\.1)?)(/(?:[0-9a-f]{32}|[0-9a-f-]{36}))?(?:/|$)")
 
 
+class Place:
+    """A collection, for the links to many things in it."""
+
+    def __init__(self, call: Call[Any], collection: str) -> None:
+        root, project = _place(call)
+        self._self = f"{call.url}{root}{project}/{collection}/"
+        self._bookmark = f"{call.url}{project}/{collection}/"
+
+    def links(self, thing_id: str) -> list[Link]:
+        """Return the links to one thing, with and without a version."""
+        return [Link("self", self._self + thing_id), self.bookmark(thing_id)]
+
+    def bookmark(self, thing_id: str) -> Link:
+        """Return the link to one thing that names no version."""
+        return Link("bookmark", self._bookmark + thing_id)
+
+
 def links_to(call: Call[Any], collection: str, thing_id: str) -> list[Link]:
     """Return the links to one thing, with and without a version."""
-    root, project = _place(call)
-    place = f"{project}/{collection}/{thing_id}"
-    return [Link("self", f"{call.url}{root}{place}"), Link("bookmark", f"{call.url}{place}")]
+    return Place(call, collection).links(thing_id)
 
 
 def next_links(

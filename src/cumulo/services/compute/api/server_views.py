@@ -1,5 +1,6 @@
 """Servers as clients see them."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -7,12 +8,12 @@ from msgspec import UNSET, UnsetType
 
 from cumulo.kit import clock
 from cumulo.services.compute import servers, states
-from cumulo.services.compute.api.links import Link, links_to
-from cumulo.services.compute.servers import Seen
+from cumulo.services.compute.api.links import Link, Place
+from cumulo.services.compute.servers import Seen, Server
 from cumulo.web import Call, since, until
 
 
-class Bare(msgspec.Struct):
+class Bare(msgspec.Struct, gc=False):
     """A server in a short list."""
 
     id: str
@@ -20,7 +21,7 @@ class Bare(msgspec.Struct):
     links: list[Link]
 
 
-class Ref(msgspec.Struct):
+class Ref(msgspec.Struct, gc=False):
     """Something else, by id and link."""
 
     id: str
@@ -28,7 +29,7 @@ class Ref(msgspec.Struct):
     properties: Annotated[dict[str, str], since("2.98")]
 
 
-class FlavorView(msgspec.Struct, kw_only=True):
+class FlavorView(msgspec.Struct, kw_only=True, gc=False):
     """The flavor: a link to it, and from 2.47 on what it said at boot."""
 
     id: Annotated[str, until("2.46")]
@@ -42,7 +43,7 @@ class FlavorView(msgspec.Struct, kw_only=True):
     extra_specs: Annotated[dict[str, str] | UnsetType, since("2.47")] = UNSET
 
 
-class AddressView(msgspec.Struct, kw_only=True):
+class AddressView(msgspec.Struct, kw_only=True, gc=False):
     """An address of a server."""
 
     version: int
@@ -62,13 +63,13 @@ class Fault(msgspec.Struct):
     details: str | UnsetType = UNSET
 
 
-class GroupName(msgspec.Struct):
+class GroupName(msgspec.Struct, gc=False):
     """A security group by name."""
 
     name: str
 
 
-class ServerView(msgspec.Struct, kw_only=True):
+class ServerView(msgspec.Struct, kw_only=True, gc=False):
     """A server with its details."""
 
     id: str
@@ -138,74 +139,115 @@ class ServerView(msgspec.Struct, kw_only=True):
     scheduler_hints: Annotated[dict[str, Any], since("2.100")] = {}
 
 
-def links(call: Call[Any], server_id: str) -> list[Link]:
-    """Return the two links that every server carries."""
-    return links_to(call, "servers", server_id)
+class Shower:
+    """Shows servers to one caller; what is the same for all of a page is found out once."""
 
+    def __init__(self, call: Call[Any]) -> None:
+        may = call.ctx.may
+        self._is_admin, self._shows_hostname = call.ctx.is_admin, call.version >= (2, 90)
+        self._sees_attributes = may("os_compute_api:os-extended-server-attributes")
+        self._sees_host_status = may("os_compute_api:servers:show:host_status")
+        self._sees_specs = may("os_compute_api:servers:show:flavor-extra-specs")
+        self._servers, self._images, self._flavors = (
+            Place(call, collection) for collection in ("servers", "images", "flavors")
+        )
 
-def bare(call: Call[Any], seen: Seen) -> Bare:
-    """Show a server in a short list."""
-    return Bare(seen.server.id, seen.server.name, links(call, seen.server.id))
+    def links(self, server_id: str) -> list[Link]:
+        """Return the two links that every server carries."""
+        return self._servers.links(server_id)
 
+    def bare(self, server: Server) -> Bare:
+        """Show a server in a short list."""
+        return Bare(server.id, server.name, self.links(server.id))
 
-def full(call: Call[Any], seen: Seen) -> ServerView:
-    """Show a server with its details."""
-    server = seen.server
-    status = states.status_of(server.vm_state, server.task_state)
-    view = ServerView(
-        id=server.id,
-        name=server.name,
-        status=status,
-        tenant_id=server.project_id,
-        user_id=server.user_id,
-        metadata=seen.metadata,
-        host_id=servers.host_id(server),
-        image=_image(call, seen),
-        flavor=_flavor(call, seen),
-        created=clock.iso_z(server.created_at),
-        updated=clock.iso_z(server.updated_at),
-        addresses=addresses(seen),
-        access_ip_v4=server.access_ip_v4 or "",
-        access_ip_v6=server.access_ip_v6 or "",
-        links=links(call, server.id),
-        disk_config=server.disk_config,
-        az=seen.zone,
-        config_drive="True" if server.config_drive else "",
-        key_name=server.key_name,
-        launched_at=_usage_time(server.launched_at),
-        terminated_at=_usage_time(server.terminated_at),
-        task_state=server.task_state,
-        vm_state=server.vm_state,
-        power_state=server.power_state,
-        volumes=[],
-        locked=server.locked_by is not None,
-        description=server.description,
-        tags=seen.tags,
-        locked_reason=server.locked_reason,
-        pinned_availability_zone=server.availability_zone,
-        scheduler_hints=server.scheduler_hints,
-    )
-    _add_what_depends(call, seen, view, status)
-    return view
+    def full(self, seen: Seen) -> ServerView:
+        """Show a server with its details."""
+        server = seen.server
+        status = states.status_of(server.vm_state, server.task_state)
+        view = ServerView(
+            id=server.id,
+            name=server.name,
+            status=status,
+            tenant_id=server.project_id,
+            user_id=server.user_id,
+            metadata=seen.metadata,
+            host_id=servers.host_id(server),
+            image=self._image(server),
+            flavor=self._flavor(server),
+            created=clock.iso_z(server.created_at),
+            updated=clock.iso_z(server.updated_at),
+            addresses=addresses(seen),
+            access_ip_v4=server.access_ip_v4 or "",
+            access_ip_v6=server.access_ip_v6 or "",
+            links=self.links(server.id),
+            disk_config=server.disk_config,
+            az=seen.zone,
+            config_drive="True" if server.config_drive else "",
+            key_name=server.key_name,
+            launched_at=_usage_time(server.launched_at),
+            terminated_at=_usage_time(server.terminated_at),
+            task_state=server.task_state,
+            vm_state=server.vm_state,
+            power_state=server.power_state,
+            volumes=[],
+            locked=server.locked_by is not None,
+            description=server.description,
+            tags=seen.tags,
+            locked_reason=server.locked_reason,
+            pinned_availability_zone=server.availability_zone,
+            scheduler_hints=server.scheduler_hints,
+        )
+        self._add_what_depends(seen, view, status)
+        return view
 
+    def _add_what_depends(self, seen: Seen, view: ServerView, status: str) -> None:
+        """Fill in what only some servers have and only some callers see."""
+        server = seen.server
+        if status in ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"):
+            view.progress = 100 if status == "ACTIVE" else 0
+        if status in ("ERROR", "DELETED") and server.fault_at is not None:
+            view.fault = self._fault(server)
+        if seen.security_groups:
+            view.security_groups = [GroupName(name) for name in seen.security_groups]
+        if seen.server_groups is not None:
+            view.server_groups = seen.server_groups
+        if self._shows_hostname:
+            view.hostname = server.hostname
+        if self._sees_attributes:
+            _add_attributes(seen, view)
+        if seen.host_status is not None and self._sees_host_status:
+            view.host_status = seen.host_status
 
-def _add_what_depends(call: Call[Any], seen: Seen, view: ServerView, status: str) -> None:
-    """Fill in what only some servers have and only some callers see."""
-    server = seen.server
-    if status in ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"):
-        view.progress = 0 if status == "BUILD" else 100 if status == "ACTIVE" else 0
-    if status in ("ERROR", "DELETED") and server.fault_at is not None:
-        view.fault = _fault(call, seen)
-    if seen.security_groups:
-        view.security_groups = [GroupName(name) for name in seen.security_groups]
-    if seen.server_groups is not None:
-        view.server_groups = seen.server_groups
-    if call.version >= (2, 90):
-        view.hostname = server.hostname
-    if call.ctx.may("os_compute_api:os-extended-server-attributes"):
-        _add_attributes(seen, view)
-    if seen.host_status is not None and call.ctx.may("os_compute_api:servers:show:host_status"):
-        view.host_status = seen.host_status
+    def _image(self, server: Server) -> Ref | Literal[""]:
+        if server.image_id is None:
+            return ""
+        link = self._images.bookmark(server.image_id)
+        return Ref(server.image_id, [link], server.image_properties)
+
+    def _flavor(self, server: Server) -> FlavorView:
+        flavor = server.flavor
+        flavor_id = str(flavor["id"])
+        return FlavorView(
+            id=flavor_id,
+            links=[self._flavors.bookmark(flavor_id)],
+            vcpus=flavor["vcpus"],
+            ram=flavor["memory_mib"],
+            disk=flavor["root_gib"],
+            ephemeral=flavor["ephemeral_gib"],
+            swap=flavor["swap_mib"],
+            original_name=flavor["name"],
+            extra_specs=flavor["extra_specs"] if self._sees_specs else UNSET,
+        )
+
+    def _fault(self, server: Server) -> Fault:
+        assert server.fault_at is not None
+        told = self._is_admin or server.fault_code != 500
+        return Fault(
+            code=server.fault_code or 500,
+            created=clock.iso_z(server.fault_at),
+            message=server.fault_message or "",
+            details=(server.fault_details or "") if told else UNSET,
+        )
 
 
 def _add_attributes(seen: Seen, view: ServerView) -> None:
@@ -229,42 +271,5 @@ def addresses(seen: Seen) -> dict[str, list[AddressView]]:
     return shown
 
 
-def _image(call: Call[Any], seen: Seen) -> Ref | Literal[""]:
-    image_id = seen.server.image_id
-    if image_id is None:
-        return ""
-    links = links_to(call, "images", image_id)[1:]
-    return Ref(image_id, links, seen.server.image_properties)
-
-
-def _flavor(call: Call[Any], seen: Seen) -> FlavorView:
-    flavor = seen.server.flavor
-    flavor_id = str(flavor["id"])
-    specs = call.ctx.may("os_compute_api:servers:show:flavor-extra-specs")
-    return FlavorView(
-        id=flavor_id,
-        links=links_to(call, "flavors", flavor_id)[1:],
-        vcpus=flavor["vcpus"],
-        ram=flavor["memory_mib"],
-        disk=flavor["root_gib"],
-        ephemeral=flavor["ephemeral_gib"],
-        swap=flavor["swap_mib"],
-        original_name=flavor["name"],
-        extra_specs=flavor["extra_specs"] if specs else UNSET,
-    )
-
-
-def _fault(call: Call[Any], seen: Seen) -> Fault:
-    server = seen.server
-    assert server.fault_at is not None
-    told = call.ctx.is_admin or server.fault_code != 500
-    return Fault(
-        code=server.fault_code or 500,
-        created=clock.iso_z(server.fault_at),
-        message=server.fault_message or "",
-        details=(server.fault_details or "") if told else UNSET,
-    )
-
-
-def _usage_time(moment: Any) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") if moment else None
+def _usage_time(moment: datetime | None) -> str | None:
+    return clock.iso_bare(moment) if moment else None

@@ -10,7 +10,7 @@ from cumulo.services.compute import new_servers, servers
 from cumulo.services.compute.api.server_bodies import CreateBody, ListQuery, UpdateBody
 from cumulo.services.compute.api.server_filters import page_url, wanted
 from cumulo.services.compute.api.server_requests import boot_of, changes_of
-from cumulo.services.compute.api.server_views import Bare, GroupName, ServerView, bare, full, links
+from cumulo.services.compute.api.server_views import Bare, GroupName, ServerView, Shower
 from cumulo.services.compute.new_servers import Boot
 from cumulo.services.compute.services import Health
 from cumulo.services.compute.tools import Tools
@@ -78,7 +78,7 @@ def create_server(call: Call, body: CreateBody) -> Reply:
         return Reply(ReservationBody(first.reservation_id))
     created = Created(
         id=first.id,
-        links=links(call, first.id),
+        links=Shower(call).links(first.id),
         disk_config=first.disk_config,
         security_groups=[GroupName(name) for name in boot.security_groups or ["default"]],
         admin_pass=password,
@@ -107,7 +107,8 @@ def list_servers(call: Call, query: ListQuery) -> BareBody:
     """List the servers of the project, or of all projects."""
     asked = wanted(call, query, "index")
     found = call.db.read(servers.list_servers, asked)
-    shown = [bare(call, servers.Seen(server=server)) for server in found]
+    shower = Shower(call)
+    shown = [shower.bare(server) for server in found]
     return BareBody(shown, next_link(page_url(call, "servers"), call.filters, found, asked.limit))
 
 
@@ -117,9 +118,9 @@ def list_servers_detailed(call: Call, query: ListQuery) -> FullBody:
     asked = wanted(call, query, "detail")
     seen = call.db.read(_listed, asked, call.tools.health)
     found = [one.server for one in seen]
-    url = page_url(call, "servers/detail")
+    url, shower = page_url(call, "servers/detail"), Shower(call)
     return FullBody(
-        [full(call, one) for one in seen], next_link(url, call.filters, found, asked.limit)
+        [shower.full(one) for one in seen], next_link(url, call.filters, found, asked.limit)
     )
 
 
@@ -130,7 +131,8 @@ def _listed(tx: Tx, asked: servers.Wanted, health: Health) -> list[servers.Seen]
 @routes.get("/v2.1/servers/{server_id}", policy="os_compute_api:servers:show")
 def show_server(call: Call, server_id: str) -> ServerBody:
     """Show a server with its details."""
-    return ServerBody(full(call, call.db.read(servers.see, call.ctx, server_id, call.tools.health)))
+    seen = call.db.read(servers.see, call.ctx, server_id, call.tools.health)
+    return ServerBody(Shower(call).full(seen))
 
 
 @routes.put("/v2.1/servers/{server_id}", policy="os_compute_api:servers:update")

@@ -9,13 +9,14 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.db.statements import among
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute.store import server_tables as tables
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A server as stored; the fields stand in the order of the columns."""
+class Server(msgspec.Struct, frozen=True, gc=False):
+    """A server as stored; rows are read in the order of the fields."""
 
     number: int
     id: str
@@ -23,9 +24,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     name: str
     hostname: str
-    description: str | None = None
     created_at: datetime
     updated_at: datetime
+    vcpus: int
+    memory_mib: int
+    description: str | None = None
     launched_at: datetime | None = None
     terminated_at: datetime | None = None
     is_deleted: bool = False
@@ -38,8 +41,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     image_properties: dict[str, str] = {}
     flavor_id: str = ""
     flavor: dict[str, Any] = {}
-    vcpus: int
-    memory_mib: int
     key_name: str | None = None
     key_data: str | None = None
     key_type: str | None = None
@@ -101,7 +102,7 @@ def server_insert(tx: Tx, **values: object) -> Server:
 def server_find(tx: Tx, server_id: str) -> Server | None:
     """Return a server, whoever owns it and deleted or not, or None."""
     row = tx.execute(sa.select(*_FIELDS).where(_S.id == server_id)).one_or_none()
-    return _server(row) if row else None
+    return Server(*row) if row else None
 
 
 def server_get(tx: Tx, server_id: str) -> Server:
@@ -150,13 +151,13 @@ def server_list(tx: Tx, wanted: Wanted) -> list[Server]:
     if wanted.marker is not None:
         query = query.where(_after(tx, wanted.marker, order))
     columns = [_S[name].desc() if down else _S[name].asc() for name, down in order]
-    return [_server(row) for row in tx.execute(query.order_by(*columns).limit(wanted.limit))]
+    return [Server(*row) for row in tx.execute(query.order_by(*columns).limit(wanted.limit)).all()]
 
 
 def servers_on(tx: Tx, host: str) -> list[Server]:
     """Return the servers that live on a host."""
     query = sa.select(*_FIELDS).where(_S.host == host, _S.is_deleted == sa.false())
-    return [_server(row) for row in tx.execute(query.order_by(_S.number))]
+    return [Server(*row) for row in tx.execute(query.order_by(_S.number)).all()]
 
 
 def server_names_on(tx: Tx, hosts: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -171,10 +172,9 @@ def metadata_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the metadata of some servers."""
     m = tables.server_metadata.c
     found: dict[str, dict[str, str]] = {}
-    for row in tx.execute(
-        sa.select(m.server_id, m.key, m.value).where(m.server_id.in_(server_ids))
-    ):
-        found.setdefault(row.server_id, {})[row.key] = row.value
+    select = sa.select(m.server_id, m.key, m.value).where(among(tx, m.server_id, server_ids))
+    for server_id, key, value in tx.execute(select):
+        found.setdefault(server_id, {})[key] = value
     return found
 
 
@@ -199,9 +199,9 @@ def tags_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the tags of some servers, in order."""
     t = tables.server_tag.c
     found: dict[str, list[str]] = {}
-    query = sa.select(t.server_id, t.tag).where(t.server_id.in_(server_ids)).order_by(t.tag)
-    for row in tx.execute(query):
-        found.setdefault(row.server_id, []).append(row.tag)
+    query = sa.select(t.server_id, t.tag).where(among(tx, t.server_id, server_ids))
+    for server_id, tag in tx.execute(query.order_by(t.tag)):
+        found.setdefault(server_id, []).append(tag)
     return found
 
 
@@ -218,10 +218,6 @@ def tag_delete(tx: Tx, server_id: str, tag: str) -> bool:
     t = tables.server_tag.c
     gone = sa.delete(tables.server_tag).where(t.server_id == server_id, t.tag == tag)
     return bool(tx.execute(gone).rowcount)
-
-
-def _server(row: Any) -> Server:
-    return Server(**dict(zip(Server.__struct_fields__, row, strict=True)))
 
 
 def _task_in(tasks: Iterable[str | None]) -> sa.ColumnElement[bool]:

@@ -1,0 +1,19 @@
+"""What servers cost: statements and transactions, which no busy machine can blur."""
+
+from tests.client import Client
+from tests.cloud import Emulated
+from tests.compute.servers.conftest import Boot
+from tests.spending import spending
+
+
+def test_a_long_page_takes_as_many_statements_as_a_short_one(
+    emulated: Emulated, ann: Client, boot: Boot
+) -> None:
+    boot(metadata={"a": "b"})
+    with spending(emulated.db) as short:
+        assert len(ann.get("/v2.1/servers/detail").json()["servers"]) == 1
+    for _ in range(3):
+        boot(metadata={"a": "b"})
+    with spending(emulated.db) as long:
+        assert len(ann.get("/v2.1/servers/detail").json()["servers"]) == 4
+    assert len(long.statements) == len(short.statements) <= 8
