@@ -67,3 +67,25 @@ def test_a_way_out_is_lent_too(net: Net) -> None:
     net.make("router", external_gateway_info={"network_id": network["id"]})
     (policy,) = net.admin.list("rbac_policy", f"?object_id={network['id']}")
     assert error_of(net.admin.delete("rbac_policy", policy["id"])) == (409, "RbacPolicyInUse")
+
+
+def test_a_security_group_is_lent_and_not_taken_back_while_it_is_used(net: Net) -> None:
+    group = net.make("security_group", name="web")
+    missing = net.stranger.http.get(f"/v2.0/security-groups/{group['id']}")
+    assert error_of(missing) == (404, "SecurityGroupNotFound")
+    facts = {"object_type": "security_group", "object_id": group["id"], "target_tenant": OTHER}
+    wrong = net.try_("rbac_policy", **facts, action="access_as_external")
+    assert error_of(wrong) == (400, "InvalidInput")
+    before = net.show("security_group", group["id"])["revision_number"]
+    policy = net.make("rbac_policy", **facts, action="access_as_shared")
+    assert net.show("security_group", group["id"])["revision_number"] > before
+    assert net.stranger.show("security_group", group["id"])["shared"] is True
+    (seen,) = net.stranger.list("security_group", "?shared=True")
+    assert seen["id"] == group["id"]
+    assert net.stranger.delete("security_group", group["id"]).status == 403
+    network, _ = net.stranger.network()
+    port = net.stranger.make("port", network_id=network["id"], security_groups=[group["id"]])
+    assert error_of(net.delete("rbac_policy", policy["id"])) == (409, "RbacPolicyInUse")
+    net.stranger.delete("port", port["id"])
+    assert net.delete("rbac_policy", policy["id"]).status == 204
+    assert net.stranger.http.get(f"/v2.0/security-groups/{group['id']}").status == 404

@@ -11,7 +11,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import ports, quotas, refusals, spelling
+from cumulo.services.network import journal, ports, quotas, refusals, spelling
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.networks import network_visible
 from cumulo.services.network.owners import owner, viewer
@@ -106,6 +106,7 @@ def create_floatingip(
         changes.mark(tx, "router", [target.router_id or ""])
     floatingip = msgspec.structs.replace(floatingip, **msgspec.structs.asdict(target))
     store.floatingip_insert(tx, floatingip)
+    journal.created(tx, ctx, "floatingip", floatingip)
     return floatingip
 
 
@@ -166,7 +167,9 @@ def update_floatingip(
         changes.mark(tx, "router", sorted(router_id for router_id in both if router_id))
     if not standard.change(tx, tables.floatingip, floatingip.id, revision=revision, **values):
         raise LostRace
-    return floatingip_visible(tx, ctx, floatingip.id)
+    found = floatingip_visible(tx, ctx, floatingip.id)
+    journal.updated(tx, ctx, "floatingip", floatingip, found)
+    return found
 
 
 def _new_target(tx: Tx, ctx: Context, floatingip: FloatingIp, wanted: FloatingIpChange) -> Target:

@@ -3,7 +3,7 @@
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.ids import new_id
-from cumulo.services.network import addresses, macs
+from cumulo.services.network import addresses, journal, macs
 from cumulo.services.network.addresses import Holder
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.store import allocations, changes, tables
@@ -79,4 +79,5 @@ def _new_port(tx: Tx, settings: NetworkSettings, network: Network) -> Port:
         extra_dhcp_opts=[],
     )
     port_store.port_insert(tx, port)
+    journal.created(tx, None, "port", port)
     return port

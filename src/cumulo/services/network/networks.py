@@ -1,12 +1,10 @@
 """Networks: what may be done with them and what follows."""
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.auth import Context
@@ -14,7 +12,15 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, rbac_policies, refusals, segments, tags, zones
+from cumulo.services.network import (
+    journal,
+    quotas,
+    rbac_policies,
+    refusals,
+    segments,
+    tags,
+    zones,
+)
 from cumulo.services.network.floatingip_deletion import delete_floatingip
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
@@ -114,8 +120,9 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
         if wanted:
-            rbac_policies.grant(tx, settings, network, action, project_id)
+            rbac_policies.grant(tx, ctx, settings, network, action)
     changes.mark(tx, "network", [network_id])
+    journal.created(tx, ctx, "network", network)
     return network
 
 
@@ -144,7 +151,12 @@ def _mtu(settings: NetworkSettings, segment: Segment, asked: int | UnsetType) ->
 
 
 def update_network(
-    tx: Tx, settings: NetworkSettings, network: Network, wanted: NetworkChange, revision: int | None
+    tx: Tx,
+    ctx: Context,
+    settings: NetworkSettings,
+    network: Network,
+    wanted: NetworkChange,
+    revision: int | None = None,
 ) -> Network:
     """Change a network as it stands at `revision`, if one is given."""
     values = {
@@ -157,9 +169,9 @@ def update_network(
         values["mtu"] = _mtu(settings, segment, values["mtu"])
     for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
         if wish is True:
-            rbac_policies.grant(tx, settings, network, action, network.project_id)
+            rbac_policies.grant(tx, ctx, settings, network, action)
         elif wish is False:
-            rbac_policies.revoke(tx, network, action)
+            rbac_policies.revoke(tx, ctx, network, action)
     if wanted.external is False and network.external and router_store.gateways_on(tx, network.id):
         raise Conflict(
             f"External network {network.id} cannot be updated to be made non-external, since it "
@@ -171,16 +183,18 @@ def update_network(
     changes.mark(tx, "network", [network.id])
     if "mtu" in values:
         changes.mark(tx, "router", router_store.routers_on_network(tx, network.id))
-    return network_get(tx, network.id)
+    found = network_get(tx, network.id)
+    journal.updated(tx, ctx, "network", network, found)
+    return found
 
 
-def delete_network(tx: Tx, network: Network) -> None:
+def delete_network(tx: Tx, ctx: Context, network: Network) -> None:
     """Forget a network nobody uses, with its subnets and the cloud's own ports in it.
 
     Floating IPs of it that lead nowhere go too.
     """
     for floatingip in floatingip_store.floatingips_unused(tx, network.id):
-        delete_floatingip(tx, floatingip)
+        delete_floatingip(tx, ctx, floatingip)
     ports = port_store.ports_of_network(tx, network.id)
     if any(port.device_owner not in OWN_PORTS for port in ports):
         raise Conflict(
@@ -189,19 +203,21 @@ def delete_network(tx: Tx, network: Network) -> None:
             type="NetworkInUse",
         )
     for port in ports:
-        discard_port(tx, port)
+        discard_port(tx, ctx, port)
     subnets = subnet_store.subnets_of(tx, [network.id])
     for subnet in subnets:
         tags.forget(tx, subnet.id)
         subnet_store.subnet_delete(tx, subnet.id)
         quotas.give_back(tx, subnet.project_id, "subnet")
+        journal.deleted(tx, ctx, "subnet", subnet)
     store.segment_delete(tx, network.id)
-    rbac_policies.forget(tx, network.id)
+    rbac_policies.forget(tx, ctx, network.id)
     tags.forget(tx, network.id)
     if not standard.remove(tx, tables.network, network.id):
         raise refusals.network_not_found(network.id)
     quotas.give_back(tx, network.project_id, "network")
     changes.mark(tx, "network", [network.id])
+    journal.deleted(tx, ctx, "network", network)
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -229,13 +245,7 @@ _SHAPE = listing.Shape(
 def list_networks(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the networks the caller may know of."""
     eyes = viewer(ctx)
-
-    def shared(values: list[str]) -> sa.ColumnElement[bool]:
-        condition = sharing.shared_condition(eyes.project_id)
-        asked = {listing.truth(value) for value in values}
-        return sa.or_(*(condition if one else sa.not_(condition) for one in asked))
-
-    shape = dataclasses.replace(_SHAPE, special={"shared": shared})
+    shape = listing.with_shared(_SHAPE, eyes.project_id)
     rows = listing.rows(tx, shape, sharing.networks_seen(eyes), wanted)
     return details(tx, ctx, [Network(*row) for row in rows])
 

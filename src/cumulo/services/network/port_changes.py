@@ -10,6 +10,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit.errors import Conflict
 from cumulo.services.network import (
     addresses,
+    journal,
     macs,
     quotas,
     refusals,
@@ -17,6 +18,7 @@ from cumulo.services.network import (
     security_groups,
     tags,
 )
+from cumulo.services.network.journal import Caller
 from cumulo.services.network.ports import (
     TRUSTED_PREFIX,
     PortChange,
@@ -34,6 +36,7 @@ from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import ports as store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.floatingips import FloatingIp
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import FixedIp
 
@@ -66,7 +69,9 @@ def update_port(
     _regroup(tx, ctx, settings, after, fixed, wanted)
     changes.mark(tx, "port", [port.id])
     _mark_router(tx, port.id)
-    return port_get(tx, port.id)
+    found = port_get(tx, port.id)
+    journal.updated(tx, ctx, "port", port, found)
+    return found
 
 
 def _new_binding(port: Port, wanted: PortChange) -> dict[str, object]:
@@ -186,7 +191,7 @@ def _regroup(
         )
 
 
-def delete_port(tx: Tx, port: Port) -> None:
+def delete_port(tx: Tx, by: Caller | None, port: Port) -> None:
     """Forget a port; floating IPs that led to it lead nowhere."""
     leg = router_store.leg_of_port(tx, port.id)
     if leg or port.device_owner == "network:floatingip" or port.made_for == port.network_id:
@@ -195,13 +200,14 @@ def delete_port(tx: Tx, port: Port) -> None:
             f"{port.device_owner}.",
             type="ServicePortInUse",
         )
-    discard_port(tx, port)
+    discard_port(tx, by, port)
 
 
-def discard_port(tx: Tx, port: Port) -> None:
+def discard_port(tx: Tx, by: Caller | None, port: Port) -> None:
     """Forget a port that its owner has no use for any more, whatever it is."""
     leading = floatingip_store.floatingips_of_ports(tx, [port.id])
     changes.mark(tx, "router", floatingip_store.disassociate(tx, leading))
+    _log_lost(tx, by, leading)
     tags.forget(tx, port.id)
     router_store.leg_delete(tx, port.id)
     if not store.port_delete(tx, port.id):
@@ -209,6 +215,15 @@ def discard_port(tx: Tx, port: Port) -> None:
     if port.project_id and port.made_for != port.network_id:
         quotas.give_back(tx, port.project_id, "port")
     changes.mark(tx, "port", [port.id])
+    journal.deleted(tx, by, "port", port)
+
+
+def _log_lost(tx: Tx, by: Caller | None, leading: Sequence[FloatingIp]) -> None:
+    """Log that floating IPs lead nowhere now."""
+    ids = [one.id for one in leading]
+    after = {one.id: one for one in floatingip_store.floatingips_by_id(tx, ids)} if ids else {}
+    for one in leading:
+        journal.updated(tx, by, "floatingip", one, after[one.id])
 
 
 def _mark_router(tx: Tx, port_id: str) -> None:

@@ -14,6 +14,7 @@ from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
 from cumulo.services.network import (
     addresses,
+    journal,
     macs,
     quotas,
     refusals,
@@ -142,6 +143,7 @@ def create_service_port(
     _join_groups(tx, ctx, settings, port, fixed, spec.security_groups)
     if port.status != "N/A":
         changes.mark(tx, "port", [port.id])
+    journal.created(tx, ctx, "port", port)
     return port
 
 
@@ -232,7 +234,7 @@ def _join_groups(
         return
     secure = port.port_security_enabled
     if wanted is UNSET or wanted is None:
-        group_id = security_groups.ensure_default(tx, settings, port.project_id)
+        group_id = security_groups.ensure_default(tx, ctx, settings, port.project_id)
         store.groups_add(tx, port.id, [group_id] if secure else [])
         return
     if wanted and not (secure and fixed):

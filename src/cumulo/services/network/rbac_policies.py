@@ -1,31 +1,44 @@
-"""RBAC policies: networks lent to all projects, or to some by name."""
+"""RBAC policies: what a project lends to all others, or to some by name."""
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals
+from cumulo.services.network import journal, quotas, refusals
+from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
+from cumulo.services.network.store import lending as store
 from cumulo.services.network.store import listing, sharing, standard, tables
-from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store.listing import Listing
-from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.sharing import EVERYONE, EXTERNAL, SHARED
 from cumulo.services.network.store.sharing import Grant as Grant
+
+ObjectType: TypeAlias = Literal["network", "security_group"]
+# What may be lent, and who uses it without owning it.
+_TABLES: Mapping[str, sa.Table] = {
+    "network": tables.network,
+    "security_group": tables.security_group,
+}
+_USERS: Mapping[str, Callable[[Tx, str], set[str]]] = {
+    "network": store.network_users,
+    "security_group": store.security_group_users,
+}
 
 
 class RbacPolicySpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a client wants to lend, to whom, and for what."""
 
-    object_type: Literal["network"]
+    object_type: ObjectType
     object_id: Id
     action: Literal["access_as_shared", "access_as_external"]
     target_tenant: Text | UnsetType = UNSET
@@ -42,38 +55,36 @@ class RbacPolicyChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
 
 def grant(
-    tx: Tx, settings: NetworkSettings, network: Network, action: str, project_id: str
+    tx: Tx, by: Caller | None, settings: NetworkSettings, lent: journal.Owned, action: str
 ) -> None:
-    """Lend a network to every project, if it is not."""
-    found = sharing.grant_find(tx, network.id, action, EVERYONE)
-    if found is None:
-        row = Grant(new_id(), project_id, "network", network.id, action, EVERYONE)
-        quotas.take(tx, settings, project_id, "rbac_policy")
-        sharing.grant_insert(tx, row)
+    """Lend a network to every project for `action`, if it is not."""
+    if sharing.grant_find(tx, lent.id, action, EVERYONE) is None:
+        made = Grant(new_id(), lent.project_id, "network", lent.id, action, EVERYONE)
+        quotas.take(tx, settings, made.project_id, "rbac_policy")
+        sharing.grant_insert(tx, made)
+        journal.created(tx, by, "rbac_policy", made)
 
 
-def revoke(tx: Tx, network: Network, action: str) -> None:
-    """Lend a network to every project no more; projects named one by one keep it."""
-    found = sharing.grant_find(tx, network.id, action, EVERYONE)
+def revoke(tx: Tx, by: Caller | None, lent: journal.Owned, action: str = SHARED) -> None:
+    """Lend something to every project no more; projects named one by one keep it."""
+    found = sharing.grant_find(tx, lent.id, action, EVERYONE)
     if found is not None:
-        delete_policy(tx, network, found)
+        _delete(tx, by, found)
 
 
-def forget(tx: Tx, network_id: str) -> None:
-    """End all lending of a network that goes away."""
-    for found in sharing.grants_of(tx, network_id):
+def forget(tx: Tx, by: Caller | None, object_id: str) -> None:
+    """End all lending of something that goes away."""
+    for found in sharing.grants_of(tx, object_id):
         sharing.grant_delete(tx, found.id)
         quotas.give_back(tx, found.project_id, "rbac_policy")
+        journal.deleted(tx, by, "rbac_policy", found)
 
 
 def policy_visible(tx: Tx, ctx: Context, policy_id: str) -> Grant:
     """Return a policy the caller may know of; to anyone else it does not exist."""
     found = sharing.grant_get(tx, policy_id, sharing.owned(tables.rbac_policy, viewer(ctx)))
     if found is None:
-        raise NotFound(
-            f"RBAC policy of type rbac_policy with ID {policy_id} not found",
-            type="RbacPolicyNotFound",
-        )
+        raise refusals.rbac_policy_not_found(policy_id)
     return found
 
 
@@ -105,73 +116,100 @@ def target_of(wanted: RbacPolicySpec | RbacPolicyChange) -> str:
     return target
 
 
-def create_policy(
-    tx: Tx, ctx: Context, settings: NetworkSettings, network: Network, spec: RbacPolicySpec
-) -> Grant:
-    """Lend a network of one's own."""
-    if not (ctx.is_admin or network.project_id == ctx.project_id):
+def create_policy(tx: Tx, ctx: Context, settings: NetworkSettings, spec: RbacPolicySpec) -> Grant:
+    """Lend something of one's own."""
+    if spec.action == EXTERNAL and spec.object_type != "network":
         raise refusals.invalid_input(
-            "Only admins can manipulate policies on networks they do not own"
+            f"Invalid action '{spec.action}' for object type '{spec.object_type}'. "
+            f"Valid actions: {SHARED}"
         )
-    project_id = owner(ctx, spec.project_id, spec.tenant_id)
+    _check_owner(tx, ctx, spec.object_type, spec.object_id)
     target = target_of(spec)
-    _check_new(tx, network.id, spec.action, target)
+    _check_new(tx, spec.object_id, spec.action, target)
+    project_id = owner(ctx, spec.project_id, spec.tenant_id)
     quotas.take(tx, settings, project_id, "rbac_policy")
-    made = Grant(new_id(), project_id, "network", network.id, spec.action, target)
+    made = Grant(new_id(), project_id, spec.object_type, spec.object_id, spec.action, target)
     sharing.grant_insert(tx, made)
-    if spec.action == EXTERNAL:
-        standard.change(tx, tables.network, network.id, external=True)
+    facts = {"external": True} if spec.action == EXTERNAL else {}
+    standard.change(tx, _TABLES[spec.object_type], spec.object_id, **facts)
+    journal.created(tx, ctx, "rbac_policy", made)
     return made
 
 
-def _check_new(tx: Tx, network_id: str, action: str, target: str) -> None:
-    if sharing.grant_find(tx, network_id, action, target):
+def _check_owner(tx: Tx, ctx: Context, kind: str, object_id: str) -> None:
+    """Refuse to lend what is another project's; what the caller may not know of is not there."""
+    found = store.owner_of(tx, _TABLES[kind], object_id)
+    is_own = ctx.is_admin or found == ctx.project_id
+    if found is None or not (is_own or _is_seen(tx, ctx, object_id)):
+        raise NotFound(
+            f"{kind.replace('_', ' ').capitalize()} {object_id} could not be found.",
+            type=f"{kind.title().replace('_', '')}NotFound",
+        )
+    if not is_own:
+        raise refusals.invalid_input(
+            f"Only admins can manipulate policies on {kind}s they do not own"
+        )
+
+
+def _is_seen(tx: Tx, ctx: Context, object_id: str) -> bool:
+    mine = {EVERYONE, ctx.project_id}
+    return any(one.target_project in mine for one in sharing.grants_of(tx, object_id))
+
+
+def _check_new(tx: Tx, object_id: str, action: str, target: str) -> None:
+    if sharing.grant_find(tx, object_id, action, target):
         raise Conflict(
             "An RBAC policy already exists with those values.", type="DuplicateRbacPolicy"
         )
 
 
-def update_policy(tx: Tx, network: Network, policy: Grant, target: str) -> Grant:
+def update_policy(tx: Tx, ctx: Context, policy: Grant, target: str) -> Grant:
     """Lend to another instead."""
     if target == policy.target_project:
         return policy
-    _check_new(tx, network.id, policy.action, target)
-    _check_unused(tx, network, policy)
+    _check_new(tx, policy.object_id, policy.action, target)
+    _check_unused(tx, policy)
     sharing.grant_retarget(tx, policy.id, target)
-    return msgspec.structs.replace(policy, target_project=target)
+    standard.change(tx, _TABLES[policy.object_type], policy.object_id)
+    after = msgspec.structs.replace(policy, target_project=target)
+    journal.updated(tx, ctx, "rbac_policy", policy, after)
+    return after
 
 
-def delete_policy(tx: Tx, network: Network, policy: Grant) -> None:
+def delete_policy(tx: Tx, ctx: Context, policy: Grant) -> None:
     """Stop lending, if whoever it was lent to uses it no more."""
-    _check_unused(tx, network, policy)
+    _delete(tx, ctx, policy)
+    standard.change(tx, _TABLES[policy.object_type], policy.object_id)
+
+
+def _delete(tx: Tx, by: Caller | None, policy: Grant) -> None:
+    _check_unused(tx, policy)
     sharing.grant_delete(tx, policy.id)
     quotas.give_back(tx, policy.project_id, "rbac_policy")
+    journal.deleted(tx, by, "rbac_policy", policy)
 
 
-def _check_unused(tx: Tx, network: Network, policy: Grant) -> None:
+def _check_unused(tx: Tx, policy: Grant) -> None:
+    object_id = policy.object_id
+    owned_by = store.owner_of(tx, _TABLES[policy.object_type], object_id)
     if policy.action == EXTERNAL:
-        _check_no_gateways(tx, network, policy)
-        return
-    others = [g for g in sharing.grants_of(tx, network.id) if g.id != policy.id]
-    still = {g.target_project for g in others if g.action == SHARED}
-    users = port_store.foreign_projects(tx, network.id, network.project_id)
+        users = router_store.gateway_projects(tx, object_id) - {owned_by}
+    else:
+        users = _USERS[policy.object_type](tx, object_id) - {owned_by}
     if policy.target_project != EVERYONE:
         users &= {policy.target_project}
-    if EVERYONE not in still and users - still:
+    others = [g for g in sharing.grants_of(tx, object_id) if g.id != policy.id]
+    still = {g.target_project for g in others if g.action == policy.action}
+    if EVERYONE in still or not users - still:
+        return
+    if (policy.object_type, policy.action) == ("network", SHARED):
         raise Conflict(
-            f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects "
+            f"Unable to reconfigure sharing settings for network {object_id}. Multiple projects "
             "are using it.",
             type="InvalidSharedSetting",
         )
-
-
-def _check_no_gateways(tx: Tx, network: Network, policy: Grant) -> None:
-    owners = router_store.gateway_projects(tx, network.id) - {network.project_id}
-    if policy.target_project != EVERYONE:
-        owners &= {policy.target_project}
-    if owners:
-        raise Conflict(
-            f"RBAC policy on object {network.id} cannot be removed because other objects depend "
-            "on it.\nDetails: its routers use the network as their gateway",
-            type="RbacPolicyInUse",
-        )
+    raise Conflict(
+        f"RBAC policy on object {object_id} cannot be removed because other objects depend "
+        "on it.\nDetails: projects that it was lent to use it",
+        type="RbacPolicyInUse",
+    )

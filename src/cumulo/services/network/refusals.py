@@ -40,6 +40,14 @@ def rule_not_found(rule_id: str) -> NotFound:
     )
 
 
+def rbac_policy_not_found(policy_id: str) -> NotFound:
+    """Return the error for an RBAC policy that is not, or not for this caller."""
+    return NotFound(
+        f"RBAC policy of type rbac_policy with ID {policy_id} not found",
+        type="RbacPolicyNotFound",
+    )
+
+
 def invalid_input(message: str, type: str = "InvalidInput") -> Invalid:
     """Return the error for values that are each possible, but not here or not together."""
     return Invalid(f"Invalid input for operation: {message}.", type=type)

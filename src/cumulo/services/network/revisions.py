@@ -1,21 +1,16 @@
 """Changing only what one has seen: the revision a client names must be the present one."""
 
-from typing import Protocol
-
 from cumulo.kit.errors import PreconditionFailed
 
 
-class Revised(Protocol):
-    """A resource that counts its changes."""
+def check(resource: object, expected: int | None) -> None:
+    """Refuse to go on when the resource has changed since the client looked.
 
-    @property
-    def revision_number(self) -> int: ...  # noqa: D102
-
-
-def check(resource: Revised, expected: int | None) -> None:
-    """Refuse to go on when the resource has changed since the client looked."""
-    if expected is not None and resource.revision_number != expected:
+    What counts no revisions is as it always was.
+    """
+    present = getattr(resource, "revision_number", expected)
+    if expected is not None and present != expected:
         raise PreconditionFailed(
-            f"Constrained to {expected}, but current revision is {resource.revision_number}",
+            f"Constrained to {expected}, but current revision is {present}",
             type="RevisionNumberConstraintFailed",
         )

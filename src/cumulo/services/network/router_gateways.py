@@ -50,7 +50,7 @@ def set_gateway(
     if wanted.network_id:
         _check(tx, ctx, router, wanted.network_id, wanted.external_fixed_ips or [])
     if present:
-        _close(tx, router, present)
+        _close(tx, ctx, router, present)
     if wanted.network_id:
         _open(tx, ctx, settings, router, wanted)
 
@@ -71,14 +71,14 @@ def _check(
     router_subnets.check_apart(tx, router.id, subnets)
 
 
-def _close(tx: Tx, router: Router, present: Port) -> None:
+def _close(tx: Tx, ctx: Context, router: Router, present: Port) -> None:
     if floatingip_store.floatingips_of_routers(tx, [router.id]):
         raise Conflict(
             f"Gateway cannot be updated for router {router.id}, since a gateway to external "
             f"network {present.network_id} is required by one or more floating IPs.",
             type="RouterExternalGatewayInUseByFloatingIp",
         )
-    discard_port(tx, present)
+    discard_port(tx, ctx, present)
 
 
 def _open(

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
 from cumulo.kit.errors import Conflict, Invalid, NotFound
-from cumulo.services.network import ports, refusals, router_subnets
+from cumulo.services.network import journal, ports, refusals, router_subnets
 from cumulo.services.network.addresses import ROUTER_INTERFACE, FixedIpSpec
 from cumulo.services.network.networks import network_get
 from cumulo.services.network.port_changes import discard_port
@@ -63,6 +63,7 @@ def add_interface(
         raise _neither()
     changes.mark(tx, "port", [port.id])
     changes.mark(tx, "router", [router.id])
+    _log(tx, ctx, router)
     return _shown(router, port, subnet_ids)
 
 
@@ -199,7 +200,7 @@ def _check_in_pools(
             )
 
 
-def remove_interface(tx: Tx, router: Router, wanted: InterfaceSpec) -> Interface:
+def remove_interface(tx: Tx, ctx: Context, router: Router, wanted: InterfaceSpec) -> Interface:
     """Take the router's leg away, and with it a port that has no other subnet."""
     if not wanted.port_id and not wanted.subnet_id:
         raise _neither()
@@ -210,11 +211,16 @@ def remove_interface(tx: Tx, router: Router, wanted: InterfaceSpec) -> Interface
     for subnet_id in gone:
         _check_unused(tx, router, subnet_id)
     if set(gone) == set(subnet_ids):
-        discard_port(tx, port)
+        discard_port(tx, ctx, port)
     else:
         _shrink(tx, router, port, gone[0])
     changes.mark(tx, "router", [router.id])
+    _log(tx, ctx, router)
     return _shown(router, port, gone)
+
+
+def _log(tx: Tx, ctx: Context, before: Router) -> None:
+    journal.updated(tx, ctx, "router", before, store.routers_by_id(tx, [before.id])[before.id])
 
 
 def _leg(tx: Tx, router: Router, wanted: InterfaceSpec) -> tuple[Port, list[str]]:

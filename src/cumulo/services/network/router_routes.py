@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
 from cumulo.kit.errors import Invalid
-from cumulo.services.network import spelling
+from cumulo.services.network import journal, spelling
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.store import allocations, changes, standard, tables
 from cumulo.services.network.store import routers as store
@@ -24,36 +25,40 @@ class RoutesSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def add_routes(
-    tx: Tx, settings: NetworkSettings, router: Router, wanted: Sequence[Route]
+    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, wanted: Sequence[Route]
 ) -> Router:
     """Add the routes that the router does not have."""
     new = [route for route in spelled(wanted) if route not in router.routes]
-    return _set(tx, settings, router, [*router.routes, *new])
+    return _set(tx, ctx, settings, router, [*router.routes, *new])
 
 
 def remove_routes(
-    tx: Tx, settings: NetworkSettings, router: Router, wanted: Sequence[Route]
+    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, wanted: Sequence[Route]
 ) -> Router:
     """Take the routes away that the router has."""
     gone = spelled(wanted)
-    return _set(tx, settings, router, [route for route in router.routes if route not in gone])
+    return _set(tx, ctx, settings, router, [route for route in router.routes if route not in gone])
 
 
-Change: TypeAlias = Callable[[Tx, NetworkSettings, Router, Sequence[Route]], Router]
+Change: TypeAlias = Callable[[Tx, Context, NetworkSettings, Router, Sequence[Route]], Router]
 CHANGES: Mapping[str, Change] = {
     "add_extraroutes": add_routes,
     "remove_extraroutes": remove_routes,
 }
 
 
-def _set(tx: Tx, settings: NetworkSettings, router: Router, routes: Sequence[Route]) -> Router:
+def _set(
+    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, routes: Sequence[Route]
+) -> Router:
     if not standard.change(
         tx, tables.router, router.id, revision=router.revision_number, routes=routes
     ):
         raise LostRace
     check_routes(tx, settings, router.id, routes)
     changes.mark(tx, "router", [router.id])
-    return store.routers_by_id(tx, [router.id])[router.id]
+    found = store.routers_by_id(tx, [router.id])[router.id]
+    journal.updated(tx, ctx, "router", router, found)
+    return found
 
 
 def spelled(routes: Iterable[Route]) -> list[Route]:

@@ -8,7 +8,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals, router_gateways, tags, zones
+from cumulo.services.network import journal, quotas, refusals, router_gateways, tags, zones
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.router_gateways import GatewaySpec
 from cumulo.services.network.router_routes import check_routes, spelled
@@ -82,6 +82,7 @@ def create_router(tx: Tx, ctx: Context, settings: NetworkSettings, spec: RouterS
     if gateway.network_id:
         router_gateways.set_gateway(tx, ctx, settings, router, gateway)
     changes.mark(tx, "router", [router.id])
+    journal.created(tx, ctx, "router", router)
     return router
 
 
@@ -111,7 +112,9 @@ def update_router(
     if wanted.routes is not UNSET:
         check_routes(tx, settings, router.id, values["routes"])
     changes.mark(tx, "router", [router.id])
-    return router_get(tx, router.id)
+    found = router_get(tx, router.id)
+    journal.updated(tx, ctx, "router", router, found)
+    return found
 
 
 def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Router) -> None:
@@ -128,3 +131,4 @@ def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Route
         raise refusals.router_not_found(router.id)
     quotas.give_back(tx, router.project_id, "router")
     changes.mark(tx, "router", [router.id])
+    journal.deleted(tx, ctx, "router", router)

@@ -12,7 +12,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals
+from cumulo.services.network import journal, quotas, refusals
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseInt, Text
@@ -100,6 +100,8 @@ def create_rules(
     store.rules_insert(tx, rules)
     standard.change(tx, tables.security_group, group.id)
     changes.mark(tx, "security_group", [group.id])
+    for rule in rules:
+        journal.created(tx, ctx, "security_group_rule", rule)
     return rules
 
 
@@ -116,13 +118,14 @@ def _check_free(tx: Tx, ctx: Context, rule: Rule) -> None:
         raise refusals.security_group_not_found(remote)
 
 
-def delete_rule(tx: Tx, rule: Rule) -> None:
+def delete_rule(tx: Tx, ctx: Context, rule: Rule) -> None:
     """Forget a rule; what it let through is cut off, open connections too."""
     if not standard.remove(tx, tables.security_group_rule, rule.id):
         raise refusals.rule_not_found(rule.id)
     quotas.give_back(tx, rule.project_id, "security_group_rule")
     standard.change(tx, tables.security_group, rule.security_group_id)
     changes.mark(tx, "security_group", [rule.security_group_id])
+    journal.deleted(tx, ctx, "security_group_rule", rule)
 
 
 def _new_rule(ctx: Context, group: SecurityGroup, spec: RuleSpec) -> Rule:

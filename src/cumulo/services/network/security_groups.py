@@ -10,7 +10,8 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import quotas, refusals, tags
+from cumulo.services.network import journal, quotas, rbac_policies, refusals, tags
+from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.security_group_rules import same_as
 from cumulo.services.network.settings import NetworkSettings
@@ -44,7 +45,7 @@ class SecurityGroupChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tr
 
 def group_visible(tx: Tx, ctx: Context, group_id: str) -> SecurityGroup:
     """Return a security group the caller may know of; to anyone else it does not exist."""
-    found = store.group_find(tx, group_id, sharing.owned(tables.security_group, viewer(ctx)))
+    found = store.group_find(tx, group_id, sharing.lent(tables.security_group, viewer(ctx)))
     if found is None:
         raise refusals.security_group_not_found(group_id)
     return found
@@ -59,11 +60,11 @@ def create_group(
         raise Conflict(
             "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists"
         )
-    ensure_default(tx, settings, project_id)
-    return _new_group(tx, settings, project_id, spec, [])
+    ensure_default(tx, ctx, settings, project_id)
+    return _new_group(tx, ctx, settings, project_id, spec)
 
 
-def ensure_default(tx: Tx, settings: NetworkSettings, project_id: str) -> str:
+def ensure_default(tx: Tx, by: Caller | None, settings: NetworkSettings, project_id: str) -> str:
     """Return the project's default group, made on first use.
 
     Its members may send anything, and receive from each other.
@@ -72,7 +73,7 @@ def ensure_default(tx: Tx, settings: NetworkSettings, project_id: str) -> str:
     if found is not None:
         return found
     spec = SecurityGroupSpec(name=DEFAULT, description="Default security group")
-    group = _new_group(tx, settings, project_id, spec, ["IPv4", "IPv6"])
+    group = _new_group(tx, by, settings, project_id, spec)
     store.default_insert(tx, project_id, group.id)
     return group.id
 
@@ -85,15 +86,15 @@ def has_default(tx: Tx, ctx: Context) -> bool:
 def ensure_own_default(tx: Tx, ctx: Context, settings: NetworkSettings) -> None:
     """Make the caller's project its default group, if it has none."""
     if ctx.project_id:
-        ensure_default(tx, settings, ctx.project_id)
+        ensure_default(tx, ctx, settings, ctx.project_id)
 
 
 def _new_group(
     tx: Tx,
+    by: Caller | None,
     settings: NetworkSettings,
     project_id: str,
     spec: SecurityGroupSpec,
-    among_members: Collection[str],
 ) -> SecurityGroup:
     now = clock.now()
     group = SecurityGroup(
@@ -106,6 +107,7 @@ def _new_group(
         updated_at=now,
         stateful=spec.stateful,
     )
+    among_members = ("IPv4", "IPv6") if spec.name == DEFAULT else ()
     outward = [_open_rule(group, "egress", kind, None) for kind in ("IPv4", "IPv6")]
     inward = [_open_rule(group, "ingress", kind, group.id) for kind in among_members]
     rules = [*outward, *inward]
@@ -114,6 +116,7 @@ def _new_group(
     store.group_insert(tx, group)
     store.rules_insert(tx, rules)
     changes.mark(tx, "security_group", [group.id])
+    journal.created(tx, by, "security_group", group)
     return group
 
 
@@ -153,7 +156,9 @@ def update_group(
     if not standard.change(tx, tables.security_group, group.id, revision=revision, **values):
         raise LostRace
     changes.mark(tx, "security_group", [group.id])
-    return group_visible(tx, ctx, group.id)
+    found = group_visible(tx, ctx, group.id)
+    journal.updated(tx, ctx, "security_group", group, found)
+    return found
 
 
 def _check_name(tx: Tx, ctx: Context, group: SecurityGroup, name: str) -> None:
@@ -181,11 +186,13 @@ def delete_group(tx: Tx, ctx: Context, group: SecurityGroup) -> None:
     _forget_mentions(tx, group.id)
     count = store.rules_delete(tx, group.id)
     tags.forget(tx, group.id)
+    rbac_policies.forget(tx, ctx, group.id)
     if not standard.remove(tx, tables.security_group, group.id):
         raise refusals.security_group_not_found(group.id)
     quotas.give_back(tx, group.project_id, "security_group_rule", count)
     quotas.give_back(tx, group.project_id, "security_group")
     changes.mark(tx, "security_group", [group.id])
+    journal.deleted(tx, ctx, "security_group", group)
 
 
 def _forget_mentions(tx: Tx, group_id: str) -> None:
@@ -203,7 +210,12 @@ def usable_groups(
     wanted = set(group_ids)
     g = tables.security_group.c
     found = store.groups_where(tx, g.id.in_(wanted))
-    usable = [group for group in found if ctx.is_admin or group.project_id == project_id]
+    lent = sharing.shared_with(tx, project_id, wanted)
+    usable = [
+        group
+        for group in found
+        if ctx.is_admin or group.project_id == project_id or group.id in lent
+    ]
     missing = wanted - {group.id for group in usable}
     if missing:
         raise refusals.security_group_not_found(", ".join(sorted(missing)))
@@ -222,6 +234,7 @@ class Details(msgspec.Struct, frozen=True):
     group: SecurityGroup
     rules: list[Rule]
     is_default: bool
+    shared: bool
     tags: list[str]
 
 
@@ -232,13 +245,19 @@ _SHAPE = listing.Shape(
 
 def list_groups(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the security groups the caller may know of."""
-    rows = listing.rows(tx, _SHAPE, sharing.owned(tables.security_group, viewer(ctx)), wanted)
-    return details(tx, [SecurityGroup(*row) for row in rows])
+    eyes = viewer(ctx)
+    shape = listing.with_shared(_SHAPE, eyes.project_id)
+    rows = listing.rows(tx, shape, sharing.lent(tables.security_group, eyes), wanted)
+    return details(tx, ctx, [SecurityGroup(*row) for row in rows])
 
 
-def details(tx: Tx, groups: Sequence[SecurityGroup]) -> list[Details]:
+def details(tx: Tx, ctx: Context, groups: Sequence[SecurityGroup]) -> list[Details]:
     """Return the security groups with their rules and tags."""
     ids = [group.id for group in groups]
     rules, words = store.rules_map(tx, ids), tag_store.tags_map(tx, ids)
     defaults = store.defaults_among(tx, ids)
-    return [Details(g, rules.get(g.id, []), g.id in defaults, words.get(g.id, [])) for g in groups]
+    shared = sharing.shared_with(tx, ctx.project_id or "", ids)
+    return [
+        Details(g, rules.get(g.id, []), g.id in defaults, g.id in shared, words.get(g.id, []))
+        for g in groups
+    ]

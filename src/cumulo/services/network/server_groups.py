@@ -9,18 +9,19 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.db.statements import among
 from cumulo.kit.errors import Conflict, Invalid
-from cumulo.services.network import security_groups
+from cumulo.services.network import journal, security_groups
 from cumulo.services.network.server_ports import COMPUTE
 from cumulo.services.network.store import changes, standard, tables
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import security_groups as store
+from cumulo.services.network.store.ports import Port
 from cumulo.services.network.tools import Tools
 
 
 def server_group_ids(tx: Tx, ctx: Context, tools: Tools, names: Sequence[str] | None) -> list[str]:
     """Return the ids of the groups that a client named for a server; none named: the default."""
     project_id = ctx.project_id or ""
-    default = security_groups.ensure_default(tx, tools.settings, project_id)
+    default = security_groups.ensure_default(tx, ctx, tools.settings, project_id)
     if not names:
         return [default]
     return list(dict.fromkeys(_group_id(tx, project_id, name, default) for name in names))
@@ -68,7 +69,7 @@ def join_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) ->
     have = port_store.groups_map(tx, [port.id for port in ports])
     for port in ports:
         if port.port_security_enabled and group_id not in have.get(port.id, []):
-            _set_groups(tx, port.id, [*have.get(port.id, []), group_id])
+            _set_groups(tx, ctx, port, [*have.get(port.id, []), group_id])
 
 
 def leave_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> bool:
@@ -76,13 +77,15 @@ def leave_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -
     group_id = server_group_ids(tx, ctx, tools, [name])[0]
     ports = port_store.ports_of_devices(tx, [server_id], COMPUTE)
     have = port_store.groups_map(tx, [port.id for port in ports])
-    within = [port.id for port in ports if group_id in have.get(port.id, [])]
-    for port_id in within:
-        _set_groups(tx, port_id, [one for one in have[port_id] if one != group_id])
+    within = [port for port in ports if group_id in have.get(port.id, [])]
+    for port in within:
+        _set_groups(tx, ctx, port, [one for one in have[port.id] if one != group_id])
     return bool(within)
 
 
-def _set_groups(tx: Tx, port_id: str, group_ids: list[str]) -> None:
-    port_store.groups_set(tx, port_id, group_ids)
-    standard.change(tx, tables.port, port_id)
-    changes.mark(tx, "port", [port_id])
+def _set_groups(tx: Tx, ctx: Context, port: Port, group_ids: list[str]) -> None:
+    port_store.groups_set(tx, port.id, group_ids)
+    standard.change(tx, tables.port, port.id)
+    changes.mark(tx, "port", [port.id])
+    after = port_store.ports_by_id(tx, [port.id])[port.id]
+    journal.updated(tx, ctx, "port", port, after)

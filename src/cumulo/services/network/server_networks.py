@@ -51,7 +51,10 @@ def check_nics(
 
 def _only_network(tx: Tx, ctx: Context) -> list[Nic]:
     n = tables.network.c
-    mine = sa.or_(n.project_id == ctx.project_id, sharing.shared_condition(ctx.project_id or ""))
+    mine = sa.or_(
+        n.project_id == ctx.project_id,
+        sharing.shared_condition(tables.network, ctx.project_id or ""),
+    )
     found = network_store.networks_where(tx, mine, n.admin_state_up.is_(True))
     if len(found) > 1:
         raise Conflict(

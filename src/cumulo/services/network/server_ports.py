@@ -6,7 +6,9 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
+from cumulo.services.network import journal
 from cumulo.services.network.addresses import FixedIpSpec
+from cumulo.services.network.journal import Caller
 from cumulo.services.network.networks import network_get
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.ports import PortSpec, create_service_port, port_get
@@ -59,9 +61,12 @@ def take_port(tx: Tx, ctx: Context, plug: Plug, port_id: str) -> None:
     if not changed:
         raise LostRace
     changes.mark(tx, "port", [port_id])
+    journal.updated(tx, ctx, "port", port, port_get(tx, port_id))
 
 
-def bind_ports(tx: Tx, server_id: str, host: str, zone: str = "nova") -> None:
+def bind_ports(
+    tx: Tx, server_id: str, host: str, zone: str = "nova", by: Caller | None = None
+) -> None:
     """Say on which host the server's ports are to be plugged in; an empty host is none."""
     for port in _ports(tx, server_id):
         owner = f"{COMPUTE}{zone}"
@@ -69,24 +74,25 @@ def bind_ports(tx: Tx, server_id: str, host: str, zone: str = "nova") -> None:
             status = port.status if host else "DOWN"
             standard.change(tx, tables.port, port.id, host=host, device_owner=owner, status=status)
             changes.mark(tx, "port", [port.id])
+            journal.updated(tx, by, "port", port, port_get(tx, port.id))
 
 
-def release_ports(tx: Tx, server_id: str) -> None:
+def release_ports(tx: Tx, server_id: str, by: Caller | None = None) -> None:
     """Delete the ports that were made for the server, unplug it from those it was given."""
     for port in _ports(tx, server_id):
-        _release(tx, port, server_id)
+        _release(tx, by, port, server_id)
 
 
-def release_port(tx: Tx, server_id: str, port_id: str) -> None:
+def release_port(tx: Tx, server_id: str, port_id: str, by: Caller | None = None) -> None:
     """Release one port of the server, if it still is the server's."""
     for port in _ports(tx, server_id):
         if port.id == port_id:
-            _release(tx, port, server_id)
+            _release(tx, by, port, server_id)
 
 
-def _release(tx: Tx, port: Port, server_id: str) -> None:
+def _release(tx: Tx, by: Caller | None, port: Port, server_id: str) -> None:
     if port.made_for == server_id:
-        discard_port(tx, port)
+        discard_port(tx, by, port)
         return
     standard.change(
         tx,
@@ -99,6 +105,7 @@ def _release(tx: Tx, port: Port, server_id: str) -> None:
         status="DOWN",
     )
     changes.mark(tx, "port", [port.id])
+    journal.updated(tx, by, "port", port, port_get(tx, port.id))
 
 
 def _ports(tx: Tx, server_id: str) -> list[Port]:

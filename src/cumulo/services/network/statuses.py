@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from cumulo.db import Tx
+from cumulo.services.network import journal
 from cumulo.services.network.drivers.base import NetworkPlan, PortStatus, RouterPlan, Unit
 from cumulo.services.network.loading import Plan
 from cumulo.services.network.store import statuses as store
+from cumulo.services.network.store.statuses import Status
 
 
 def record(
@@ -24,19 +28,26 @@ def record(
         elif isinstance(plan, NetworkPlan):
             (broken if ("network", plan.id) in failures else works)["network"].append(plan.id)
     for unit, ids in works.items():
-        store.status_set(tx, unit, ids, "ACTIVE")
-        store.status_set(tx, unit, broken[unit], "ERROR")
+        _log(tx, unit, store.status_set(tx, unit, ids, "ACTIVE"), "ACTIVE")
+        _log(tx, unit, store.status_set(tx, unit, broken[unit], "ERROR"), "ERROR")
     record_ports(tx, up)
 
 
 def record_ports(tx: Tx, up: Mapping[str, PortStatus]) -> None:
     """Record which ports carry traffic."""
     working = [port_id for port_id, status in up.items() if status.up]
-    store.status_set(tx, "port", working, "ACTIVE")
-    store.status_set(tx, "port", sorted(up.keys() - set(working)), "DOWN")
+    _log(tx, "port", store.status_set(tx, "port", working, "ACTIVE"), "ACTIVE")
+    idle = sorted(up.keys() - set(working))
+    _log(tx, "port", store.status_set(tx, "port", idle, "DOWN"), "DOWN")
 
 
 def _record_floating(tx: Tx, plan: RouterPlan, *, failed: bool) -> None:
     works = plan.admin_state_up and plan.gateway is not None and not failed
     ids = [one.id for one in plan.floating_ips]
-    store.floating_status_set(tx, plan.id, ids, "ACTIVE" if works else "DOWN")
+    status = "ACTIVE" if works else "DOWN"
+    _log(tx, "floatingip", store.floating_status_set(tx, plan.id, ids, status), status)
+
+
+def _log(tx: Tx, resource: str, news: Iterable[Status], status: str) -> None:
+    for before in news:
+        journal.updated(tx, None, resource, before, msgspec.structs.replace(before, status=status))

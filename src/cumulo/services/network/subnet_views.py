@@ -45,7 +45,9 @@ def list_subnets(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     eyes = viewer(ctx)
 
     def shared(values: list[str]) -> sa.ColumnElement[bool]:
-        mine = sa.select(tables.network.c.id).where(sharing.shared_condition(eyes.project_id))
+        mine = sa.select(tables.network.c.id).where(
+            sharing.shared_condition(tables.network, eyes.project_id)
+        )
         condition = tables.subnet.c.network_id.in_(mine)
         asked = {listing.truth(value) for value in values}
         return sa.or_(*(condition if one else sa.not_(condition) for one in asked))

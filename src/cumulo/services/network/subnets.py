@@ -13,7 +13,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
-from cumulo.services.network import addresses, metadata, quotas, refusals, spelling, tags
+from cumulo.services.network import addresses, journal, metadata, quotas, refusals, spelling, tags
 from cumulo.services.network.networks import network_get
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
@@ -106,6 +106,7 @@ def create_subnet(
     metadata.ensure_port(tx, settings, network)
     _give_automatic(tx, subnet)
     changes.mark(tx, "network", [network.id])
+    journal.created(tx, ctx, "subnet", subnet)
     return subnet
 
 
@@ -305,6 +306,7 @@ def _give_automatic(tx: Tx, subnet: Subnet) -> None:
 
 def update_subnet(
     tx: Tx,
+    ctx: Context,
     settings: NetworkSettings,
     subnet: Subnet,
     wanted: SubnetChange,
@@ -320,7 +322,9 @@ def update_subnet(
     metadata.ensure_port(tx, settings, network)
     changes.mark(tx, "network", [subnet.network_id])
     changes.mark(tx, "router", router_store.routers_on_network(tx, subnet.network_id))
-    return subnet_get(tx, subnet.id)
+    found = subnet_get(tx, subnet.id)
+    journal.updated(tx, ctx, "subnet", subnet, found)
+    return found
 
 
 def _changed_values(
@@ -359,7 +363,7 @@ def _check_gateway_free(tx: Tx, subnet: Subnet, gateway_ip: object) -> None:
         )
 
 
-def delete_subnet(tx: Tx, settings: NetworkSettings, subnet: Subnet) -> None:
+def delete_subnet(tx: Tx, ctx: Context, settings: NetworkSettings, subnet: Subnet) -> None:
     """Forget a subnet in which nothing but the cloud's own ports has an address."""
     holders = port_store.ports_by_id(tx, allocations.subnet_ports(tx, subnet.id)).values()
     for port in holders:
@@ -379,6 +383,7 @@ def delete_subnet(tx: Tx, settings: NetworkSettings, subnet: Subnet) -> None:
     metadata.ensure_port(tx, settings, network_get(tx, subnet.network_id))
     changes.mark(tx, "port", [port.id for port in holders])
     changes.mark(tx, "network", [subnet.network_id])
+    journal.deleted(tx, ctx, "subnet", subnet)
 
 
 def subnet_get(tx: Tx, subnet_id: str) -> Subnet:

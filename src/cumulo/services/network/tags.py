@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
+import msgspec
 import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
-from cumulo.services.network import refusals
+from cumulo.services.network import journal, refusals
+from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import viewer
 from cumulo.services.network.store import sharing, standard, tables
 from cumulo.services.network.store import tags as store
@@ -26,6 +28,22 @@ TAGGED: Collections = {
     "security-groups": ("security_group", tables.security_group),
     "security_groups": ("security_group", tables.security_group),
 }
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """Something that may carry tags, and whose it is."""
+
+    collection: str
+    id: str
+    project_id: str
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    """What the log says of a change of tags."""
+
+    id: str
+    project_id: str
+    tags: list[str]
 
 
 def check_visible(tx: Tx, ctx: Context, collection: str, resource_id: str) -> dict[str, object]:
@@ -75,31 +93,35 @@ def check(words: Sequence[str]) -> None:
         raise refusals.invalid_input("Duplicate items in the list of tags")
 
 
-def replace(tx: Tx, collection: str, resource_id: str, words: Sequence[str]) -> list[str]:
+def replace(tx: Tx, by: Caller, carrier: Carrier, words: Sequence[str]) -> list[str]:
     """Let the resource carry these tags and no others."""
     check(words)
-    _check_count(collection, words)
-    store.tags_delete(tx, resource_id)
-    store.tags_insert(tx, resource_id, words)
-    standard.change(tx, TAGGED[collection][1], resource_id)
-    return tags_of(tx, resource_id)
+    return _set(tx, by, carrier, words)
 
 
-def add(tx: Tx, collection: str, resource_id: str, words: Sequence[str]) -> list[str]:
+def add(tx: Tx, by: Caller, carrier: Carrier, words: Sequence[str]) -> list[str]:
     """Put tags on the resource; those it carries it keeps."""
     check(words)
-    present = tags_of(tx, resource_id)
-    _check_count(collection, {*present, *words})
-    store.tags_insert(tx, resource_id, [word for word in words if word not in present])
-    standard.change(tx, TAGGED[collection][1], resource_id)
-    return tags_of(tx, resource_id)
+    return _set(tx, by, carrier, {*tags_of(tx, carrier.id), *words})
 
 
-def remove(tx: Tx, collection: str, resource_id: str, word: str) -> None:
+def remove(tx: Tx, by: Caller, carrier: Carrier, word: str) -> None:
     """Take one tag off the resource."""
-    check_carried(tx, resource_id, word)
-    store.tags_delete(tx, resource_id, [word])
-    standard.change(tx, TAGGED[collection][1], resource_id)
+    check_carried(tx, carrier.id, word)
+    _set(tx, by, carrier, {*tags_of(tx, carrier.id)} - {word})
+
+
+def _set(tx: Tx, by: Caller, carrier: Carrier, words: Collection[str]) -> list[str]:
+    _check_count(carrier.collection, words)
+    noun, table = TAGGED[carrier.collection]
+    present = tags_of(tx, carrier.id)
+    store.tags_delete(tx, carrier.id, [word for word in present if word not in words])
+    store.tags_insert(tx, carrier.id, [word for word in words if word not in present])
+    standard.change(tx, table, carrier.id)
+    after = tags_of(tx, carrier.id)
+    before = Tagged(carrier.id, carrier.project_id, present)
+    journal.updated(tx, by, noun, before, Tagged(carrier.id, carrier.project_id, after))
+    return after
 
 
 def check_carried(tx: Tx, resource_id: str, word: str) -> None:

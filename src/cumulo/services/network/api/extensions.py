@@ -137,7 +137,13 @@ _EXTENSIONS = {
             "2017-02-10",
         ),
         ("quotas", "Quota management support", "How much a project may have.", "2012-07-29"),
-        ("rbac-policies", "RBAC Policies", "Networks lent to single projects.", "2015-06-17"),
+        ("rbac-policies", "RBAC Policies", "Things lent to single projects.", "2015-06-17"),
+        (
+            "rbac-security-groups",
+            "Add security_group type to network RBAC",
+            "Security groups lent to single projects.",
+            "2018-11-28",
+        ),
         (
             "revision-if-match",
             "If-Match constraints based on revision_number",
@@ -163,6 +169,12 @@ _EXTENSIONS = {
             "Security group rule belongs to the project's default security group",
             "Rules of default groups are told from others.",
             "2023-05-23",
+        ),
+        (
+            "security-groups-shared-filtering",
+            "Security group filtering on the shared field",
+            "Security groups that others lent.",
+            "2021-10-01",
         ),
         (
             "sort-key-validation",

@@ -6,17 +6,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from cumulo.db import Tx
-from cumulo.kit.clock import iso_z
-from cumulo.services.network import revisions, security_group_rules, security_groups
-from cumulo.services.network.api.listing import Answer, fields_of, hide, listing_of, page, select
-from cumulo.services.network.api.permissions import Sight, check_create, check_update
-from cumulo.services.network.api.requests import (
-    expected_revision,
-    log_create,
-    log_delete,
-    log_update,
-    several,
-)
+from cumulo.services.network import security_group_rules, security_groups
+from cumulo.services.network.api.listing import Answer
+from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.api.security_group_rules import RuleView, rule_view
 from cumulo.services.network.refusals import security_group_not_found
 from cumulo.services.network.security_groups import (
@@ -43,53 +35,38 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     security_group: SecurityGroupChange
 
 
-class SecurityGroupView(msgspec.Struct, kw_only=True):
+class SecurityGroupView(StandardView, kw_only=True, gc=False):
     """A security group as clients see it."""
 
-    id: str | UnsetType
-    name: str | UnsetType
-    tenant_id: str | UnsetType
-    project_id: str | UnsetType
-    description: str | UnsetType
     stateful: bool | UnsetType
+    shared: bool | UnsetType
     security_group_rules: list[RuleView] | UnsetType
-    tags: list[str] | UnsetType
-    created_at: str | UnsetType
-    updated_at: str | UnsetType
-    revision_number: int | UnsetType
 
 
 @routes.get("/v2.0/security-groups", policy="regular_user")
 def list_security_groups(call: Call[Tools]) -> Answer:
     """List the security groups of the project; its default group comes into being with it."""
-    _ensure_default(call)
-    found = call.db.read(security_groups.list_groups, call.ctx, listing_of(call))
-    return page(call, "security_groups", [d.group for d in found], _shown(call, found))
+    ensure_default(call)
+    return SECURITY_GROUP.listed(call, security_groups.list_groups)
 
 
 @routes.post("/v2.0/security-groups", policy="create_security_group", status=201)
 def create_security_group(call: Call[Tools], body: CreateBody) -> Answer:
     """Create a security group that lets everything out and nothing in."""
-    one = body.security_group
-    specs = several(one, body.security_groups, "security_group")
-    views = _shown(call, call.db.write(_create, call, specs))
-    return {"security_groups": views} if one is UNSET else {"security_group": views[0]}
+    return SECURITY_GROUP.created(call, body, _create)
 
 
 @routes.get("/v2.0/security-groups/{security_group_id}", policy="regular_user")
 def show_security_group(call: Call[Tools], security_group_id: str) -> Answer:
     """Show a security group with its rules."""
-    views = _shown(call, call.db.read(_details, call, security_group_id))
-    if not views:
-        raise security_group_not_found(security_group_id)
-    return {"security_group": select(views[0], fields_of(call))}
+    return SECURITY_GROUP.shown(call, _details, security_group_id)
 
 
 @routes.put("/v2.0/security-groups/{security_group_id}", policy="regular_user")
 def update_security_group(call: Call[Tools], security_group_id: str, body: UpdateBody) -> Answer:
     """Change a security group's name, description or statefulness."""
     found = call.db.write(_update, call, security_group_id, body.security_group)
-    return {"security_group": _shown(call, found)[0]}
+    return SECURITY_GROUP.changed(call, found)
 
 
 @routes.delete("/v2.0/security-groups/{security_group_id}", policy="regular_user", status=204)
@@ -98,71 +75,57 @@ def delete_security_group(call: Call[Tools], security_group_id: str) -> None:
     call.db.write(_delete, call, security_group_id)
 
 
-def _ensure_default(call: Call[Tools]) -> None:
+def ensure_default(call: Call[Tools]) -> None:
     """Make the project its default group when it first looks at its groups; a read, mostly."""
     if not call.db.read(security_groups.has_default, call.ctx):
         call.db.write(security_groups.ensure_own_default, call.ctx, call.tools.settings)
 
 
 def _create(tx: Tx, call: Call[Tools], specs: Sequence[SecurityGroupSpec]) -> list[Details]:
-    made, ctx = [], call.ctx
+    made = []
     for spec in specs:
-        check_create(ctx, "security_group", spec, **ctx.own())
-        group = security_groups.create_group(tx, ctx, call.tools.settings, spec)
-        log_create(tx, ctx, "security_group", group)
-        made.append(group)
-    return security_groups.details(tx, made)
+        SECURITY_GROUP.check_create(call, spec)
+        made.append(security_groups.create_group(tx, call.ctx, call.tools.settings, spec))
+    return security_groups.details(tx, call.ctx, made)
 
 
-def _details(tx: Tx, call: Call[Tools], group_id: str) -> list[Details]:
-    return security_groups.details(tx, [security_groups.group_visible(tx, call.ctx, group_id)])
+def _details(tx: Tx, call: Call[Tools], group_id: str) -> Details:
+    found = security_groups.group_visible(tx, call.ctx, group_id)
+    return security_groups.details(tx, call.ctx, [found])[0]
 
 
-def _update(tx: Tx, call: Call[Tools], group_id: str, wanted: SecurityGroupChange) -> list[Details]:
-    ctx, revision = call.ctx, expected_revision(call)
-    before = security_groups.group_visible(tx, ctx, group_id)
-    check_update(ctx, "security_group", wanted, project_id=before.project_id)
-    revisions.check(before, revision)
-    after = security_groups.update_group(tx, ctx, before, wanted, revision)
-    log_update(tx, ctx, "security_group", before, after)
-    return security_groups.details(tx, [after])
+def _update(tx: Tx, call: Call[Tools], group_id: str, wanted: SecurityGroupChange) -> Details:
+    ctx, before = call.ctx, _details(tx, call, group_id)
+    revision = SECURITY_GROUP.check_update(call, before, wanted)
+    after = security_groups.update_group(tx, ctx, before.group, wanted, revision)
+    return security_groups.details(tx, ctx, [after])[0]
 
 
 def _delete(tx: Tx, call: Call[Tools], group_id: str) -> None:
-    group = security_groups.group_visible(tx, call.ctx, group_id)
-    call.ctx.require("delete_security_group", project_id=group.project_id)
-    revisions.check(group, expected_revision(call))
-    security_groups.delete_group(tx, call.ctx, group)
-    log_delete(tx, call.ctx, "security_group", group)
+    found = _details(tx, call, group_id)
+    SECURITY_GROUP.check_delete(call, found)
+    security_groups.delete_group(tx, call.ctx, found.group)
 
 
-def _shown(call: Call[Tools], found: Sequence[Details]) -> list[SecurityGroupView]:
-    sight, views = Sight(call.ctx, "security_group"), []
-    for one in found:
-        hidden = sight.hidden(project_id=one.group.project_id)
-        if hidden is not None:
-            view = _view(one)
-            hide(view, hidden)
-            views.append(view)
-    return views
-
-
-def _view(found: Details) -> SecurityGroupView:
+def _view(call: Call[Tools], found: Details) -> SecurityGroupView:
     group = found.group
     rules = [
         security_group_rules.Details(rule, group.project_id, found.is_default)
         for rule in found.rules
     ]
     return SecurityGroupView(
-        id=group.id,
-        name=group.name,
-        tenant_id=group.project_id,
-        project_id=group.project_id,
-        description=group.description,
+        **standard(group, found.tags),
         stateful=group.stateful,
-        security_group_rules=[rule_view(rule) for rule in rules],
-        tags=found.tags,
-        created_at=iso_z(group.created_at),
-        updated_at=iso_z(group.updated_at),
-        revision_number=group.revision_number,
+        shared=found.shared,
+        security_group_rules=[rule_view(call, rule) for rule in rules],
     )
+
+
+SECURITY_GROUP: Noun[Details] = Noun(
+    "security_group",
+    "security_groups",
+    lambda found: found.group,
+    _view,
+    security_group_not_found,
+    lambda found: {"shared": found.shared},
+)

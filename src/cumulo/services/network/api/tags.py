@@ -7,6 +7,8 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.services.network import tags
 from cumulo.services.network.api.listing import Answer
+from cumulo.services.network.journal import Caller
+from cumulo.services.network.tags import Carrier
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
 
@@ -76,31 +78,31 @@ for _collection, _id in _IDS.items():
     routes.delete(f"{_all}/{{tag}}", policy="regular_user", status=204)(delete_tag)
 
 
-def _carrier(tx: Tx, call: Call[Tools], verb: str) -> tuple[str, str]:
-    """Return the collection and id in the path, if the caller may do `verb` to its tags."""
+def _carrier(tx: Tx, call: Call[Tools], verb: str) -> Carrier:
+    """Return what the path names, if the caller may do `verb` to its tags."""
     _, _, collection, resource_id, *_ = call.path.split("/")
     facts = tags.check_visible(tx, call.ctx, collection, resource_id)
     call.ctx.require(f"{verb}_{tags.TAGGED[collection][0]}:tags", **facts)
-    return collection, resource_id
+    return Carrier(collection, resource_id, str(facts["project_id"]))
 
 
 def _list(tx: Tx, call: Call[Tools]) -> list[str]:
-    return tags.tags_of(tx, _carrier(tx, call, "get")[1])
+    return tags.tags_of(tx, _carrier(tx, call, "get").id)
 
 
 def _change(
     tx: Tx,
     call: Call[Tools],
     verb: str,
-    change: Callable[[Tx, str, str, list[str]], list[str]],
+    change: Callable[[Tx, Caller, Carrier, list[str]], list[str]],
     words: list[str],
 ) -> list[str]:
-    return change(tx, *_carrier(tx, call, verb), words)
+    return change(tx, call.ctx, _carrier(tx, call, verb), words)
 
 
 def _confirm(tx: Tx, call: Call[Tools], word: str) -> None:
-    tags.check_carried(tx, _carrier(tx, call, "get")[1], word)
+    tags.check_carried(tx, _carrier(tx, call, "get").id, word)
 
 
 def _remove(tx: Tx, call: Call[Tools], word: str) -> None:
-    tags.remove(tx, *_carrier(tx, call, "delete"), word)
+    tags.remove(tx, call.ctx, _carrier(tx, call, "delete"), word)

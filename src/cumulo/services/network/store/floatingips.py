@@ -45,6 +45,11 @@ def floatingips_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[FloatingIp
     return [FloatingIp(*row) for row in tx.execute(select)]
 
 
+def floatingips_by_id(tx: Tx, floatingip_ids: Collection[str]) -> list[FloatingIp]:
+    """Return those of the floating IPs that there are."""
+    return floatingips_where(tx, tables.floatingip.c.id.in_(floatingip_ids))
+
+
 def floatingips_of_routers(tx: Tx, router_ids: Collection[str]) -> list[FloatingIp]:
     """Return the floating IPs that the routers carry."""
     return floatingips_where(tx, tables.floatingip.c.router_id.in_(router_ids))

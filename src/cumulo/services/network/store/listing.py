@@ -1,7 +1,7 @@
 """Lists of anything: filters, order and pages as statements."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
+from cumulo.services.network.store.sharing import shared_condition
 from cumulo.services.network.store.tables import tag
 
 Filter: TypeAlias = Callable[[list[str]], sa.ColumnElement[bool]]
@@ -41,6 +42,17 @@ def columns_of(table: sa.Table, *names: str, **renamed: str) -> dict[str, sa.Col
     return {**found, "tenant_id": table.c.project_id} | {
         name: table.c[column] for name, column in renamed.items()
     }
+
+
+def with_shared(shape: Shape, project_id: str) -> Shape:
+    """Let a list be filtered by whether the project may use what it does not own."""
+
+    def shared(values: list[str]) -> sa.ColumnElement[bool]:
+        condition = shared_condition(shape.table, project_id)
+        asked = {truth(value) for value in values}
+        return sa.or_(*(condition if one else sa.not_(condition) for one in asked))
+
+    return replace(shape, special={**shape.special, "shared": shared})
 
 
 def rows(

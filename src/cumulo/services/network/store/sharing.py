@@ -63,25 +63,33 @@ def rules_seen(viewer: Viewer) -> sa.ColumnElement[bool]:
     return sa.true() if viewer.sees_all else r.security_group_id.in_(own)
 
 
+def lent(table: sa.Table, viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Return the condition for what may be lent: what is own, and what was lent."""
+    if viewer.sees_all:
+        return sa.true()
+    shared = _open_to(viewer.project_id, (SHARED,))
+    return sa.or_(table.c.project_id == viewer.project_id, table.c.id.in_(shared))
+
+
 def owned(table: sa.Table, viewer: Viewer) -> sa.ColumnElement[bool]:
     """Return the condition for what only its own project knows of."""
     return sa.true() if viewer.sees_all else table.c.project_id == viewer.project_id
 
 
-def shared_with(tx: Tx, project_id: str, network_ids: Collection[str]) -> set[str]:
-    """Return those of the networks that the project may use without owning them."""
+def shared_with(tx: Tx, project_id: str, object_ids: Collection[str]) -> set[str]:
+    """Return those of the objects that the project may use without owning them."""
     r = rbac_policy.c
     select = sa.select(r.object_id).where(
-        r.object_id.in_(network_ids),
+        r.object_id.in_(object_ids),
         r.action == SHARED,
         r.target_project.in_((EVERYONE, project_id)),
     )
     return set(tx.scalars(select))
 
 
-def shared_condition(project_id: str) -> sa.ColumnElement[bool]:
-    """Return the condition for networks that the project may use without owning them."""
-    return network.c.id.in_(_open_to(project_id, (SHARED,)))
+def shared_condition(table: sa.Table, project_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition for what the project may use without owning it."""
+    return table.c.id.in_(_open_to(project_id, (SHARED,)))
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
