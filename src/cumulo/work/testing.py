@@ -18,6 +18,7 @@ from cumulo.work.workflow import Run, Step, Workflow
 
 P = TypeVar("P", bound=msgspec.Struct)
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Injected(Exception):
@@ -73,6 +74,21 @@ def crash_at(
     before: bool = False,
 ) -> None:
     """Kill the worker just after step `name` did its work, or `before` it; another goes on."""
+    run_id = die_at(name, workflow, params, db, tools, before=before)
+    Worker(db, [workflow], tools).run_pending()
+    _expect(db, run_id, "done")
+
+
+def die_at(
+    name: str,
+    workflow: Workflow[P, T],
+    params: P | None,
+    db: Database,
+    tools: T,
+    *,
+    before: bool = False,
+) -> str:
+    """Kill the worker as `crash_at` does, and let nobody go on yet; return the run's id."""
     step = _step(workflow, name)
 
     def die(run: Run[P, T]) -> object:
@@ -85,8 +101,45 @@ def crash_at(
         Worker(db, [_changed(workflow, {name: die})], tools, "the dead").run_pending()
     except PowerCut:
         db.write(runs.adopt, ["the dead"])
-    Worker(db, [workflow], tools).run_pending()
-    _expect(db, run_id, "done")
+    else:
+        raise AssertionError(f"{workflow.name} never came to {name}")
+    return run_id
+
+
+def interrupt(
+    name: str,
+    workflow: Workflow[P, T],
+    db: Database,
+    tools: T,
+    meanwhile: Callable[[], None],
+    look: Callable[[], None],
+) -> None:
+    """Call `meanwhile` while step `name` of the started run is at work, and `look` after each move.
+
+    A move is a step, an undo or the end: what somebody who watches could see in between.
+    """
+
+    def watched(act: Callable[[Run[P, T]], R]) -> Callable[[Run[P, T]], R]:
+        def do(run: Run[P, T]) -> R:
+            look()
+            if act.__name__ == name:
+                meanwhile()
+            result = act(run)
+            look()
+            return result
+
+        return do
+
+    steps: list[Step[P, T]] = []
+    for step in workflow.steps:
+        steps.append(Step(watched(step.do), undo=watched(step.undo) if step.undo else None))
+        steps[-1].name = step.name
+    failed = watched(workflow.failed) if workflow.failed else None
+    changed = Workflow(workflow.name, workflow.params, [], failed)
+    changed.steps = steps
+    run_id = _ensure_started(workflow, None, db)
+    Worker(db, [changed], tools).run_pending()
+    _expect(db, run_id, "undone")
 
 
 def end_leases(tx: Tx) -> None:

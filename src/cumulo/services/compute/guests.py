@@ -1,17 +1,17 @@
 """From a server's row to what its host must make."""
 
+from datetime import datetime
 from pathlib import Path
 
 from cumulo.db import Tx
-from cumulo.kit import clock
-from cumulo.node.api import GuestSpec, ImageSource
+from cumulo.node.api import GuestSpec, ImageSource, Power
 from cumulo.services.compute import guest_metadata, networking, servers, states
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
 from cumulo.services.image import public as images
 
-_POWERS = {
+_POWERS: dict[Power, int] = {
     "running": states.RUNNING,
     "paused": states.PAUSED,
     "suspended": states.SUSPENDED,
@@ -19,7 +19,13 @@ _POWERS = {
     "crashed": states.CRASHED,
 }
 # What a server is called when its guest is found so, if it was called otherwise.
-_VM_STATES = {"stopped": "stopped", "crashed": "stopped"}
+_VM_STATES: dict[Power, str] = {
+    "running": "active",
+    "paused": "paused",
+    "suspended": "suspended",
+    "stopped": "stopped",
+    "crashed": "stopped",
+}
 _SETTLED = ["active", "paused", "suspended", "stopped"]
 
 
@@ -58,33 +64,41 @@ def _source(server: Server, directory: Path) -> ImageSource:
     )
 
 
-def adopt_power(tx: Tx, server_id: str, power: str) -> str | None:
+def is_news(server: Server, power: Power | None) -> bool:
+    """Say whether a guest was found otherwise than its settled server says; None: not at all."""
+    if server.task_state is not None or server.vm_state not in _SETTLED:
+        return False
+    return power is None or (server.vm_state, server.power_state) != (
+        _VM_STATES[power],
+        _POWERS[power],
+    )
+
+
+def adopt_power(tx: Tx, server_id: str, power: Power | None, seen_at: datetime) -> Power | None:
     """Take down how a guest was found; return what its host should do about it, if anything.
 
-    A guest that stopped by itself makes its server stopped.  One that runs although its server
-    was stopped is stopped again, since nobody asked for it.
+    A guest that stopped by itself makes its server stopped; one that its host lost puts it in
+    error.  One that runs although its server was stopped is stopped again, since nobody asked for
+    it.  What was done to the server since the host was looked at is newer than what was seen.
     """
     server = store.server_find(tx, server_id)
-    if server is None or server.is_deleted or server.task_state is not None:
+    if server is None or server.is_deleted or server.updated_at >= seen_at:
         return None
-    if server.vm_state == "stopped" and power == "running":
+    if not is_news(server, power):
+        return None
+    if power is None:
+        told = f"Host {server.host} no longer has the guest of this server."
+        servers.fail(tx, server, told, told)
+    elif server.vm_state == "stopped" and power == "running":
         return "stopped"
-    found = _POWERS[power]
-    vm_state = _VM_STATES.get(power, server.vm_state)
-    if server.vm_state not in _SETTLED or (server.power_state, server.vm_state) == (
-        found,
-        vm_state,
-    ):
-        return None
-    moved = store.server_move(
-        tx,
-        server.id,
-        expected=[server.vm_state],
-        tasks=[None],
-        power_state=found,
-        vm_state=vm_state,
-        updated_at=clock.now(),
-    )
-    if moved:
-        servers.record(tx, None, server, "power", found=power)
+    else:
+        store.server_move(
+            tx,
+            server.id,
+            expected=[server.vm_state],
+            tasks=[None],
+            power_state=_POWERS[power],
+            vm_state=_VM_STATES[power],
+        )
+    servers.record(tx, None, server, "power", found=power or "gone")
     return None

@@ -1,8 +1,10 @@
 """What compute keeps in order on hosts: guests nobody owns, power that changed by itself."""
 
-from cumulo.kit import log
+from datetime import datetime
+
+from cumulo.kit import clock, log
 from cumulo.kit.errors import CloudError
-from cumulo.node.api import GuestState, Node
+from cumulo.node.api import Node, Power
 from cumulo.services.compute import guests, networking
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -22,15 +24,18 @@ def tidy_hosts(tools: Tools) -> None:
 
 def _tidy(tools: Tools, name: str, node: Node) -> None:
     # The host is read before the database: whatever it has by then had its row by then.
+    seen_at = clock.now()
     present = node.guests()
     answered = node.metadata_networks()
-    owned = {server.id for server in tools.db.read(store.servers_on, name)}
+    owned = {server.id: server for server in tools.db.read(store.servers_on, name)}
     wanted = tools.db.read(networking.metadata_ports_on, name)
-    for guest_id in present.keys() - owned:
+    for guest_id in present.keys() - owned.keys():
         LOG.warning("guest without a server removed", host=name, server=guest_id)
         node.remove_guest(guest_id)
-    for guest_id in present.keys() & owned:
-        _settle(tools, node, present[guest_id])
+    for server in owned.values():
+        power = present[server.id].power if server.id in present else None
+        if guests.is_news(server, power):
+            _settle(tools, node, server.id, power, seen_at)
     for port in wanted:
         if port.network_id not in answered:
             node.ensure_metadata(port)
@@ -38,9 +43,11 @@ def _tidy(tools: Tools, name: str, node: Node) -> None:
         node.remove_metadata(network_id)
 
 
-def _settle(tools: Tools, node: Node, guest: GuestState) -> None:
-    if tools.db.write(guests.adopt_power, guest.id, guest.power) == "stopped":
-        node.ensure_power(guest.id, "stopped", timeout_s=0)
+def _settle(
+    tools: Tools, node: Node, server_id: str, power: Power | None, seen_at: datetime
+) -> None:
+    if tools.db.write(guests.adopt_power, server_id, power, seen_at) == "stopped":
+        node.ensure_power(server_id, "stopped", timeout_s=0)
 
 
 TIDY_HOSTS = Reconciler(tidy_hosts, every_s=15, name="compute.tidy_hosts")

@@ -11,7 +11,7 @@ from cumulo.kit.errors import Conflict, NotFound
 from cumulo.services.compute import networking, servers
 from cumulo.services.compute.api.server_bodies import Name
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.change_power import CHANGE_POWER, ChangePower, Verb
+from cumulo.services.compute.workflows.change_power import CHANGE_POWER, TASKS, ChangePower, Verb
 from cumulo.web import Call as _Call
 from cumulo.web import LooseInt, Reply, Routes, since
 from cumulo.work import start
@@ -59,19 +59,6 @@ class Output(msgspec.Struct):
     output: str
 
 
-# verb -> the task that clients see while it is under way
-_TASKS: dict[Verb, str] = {
-    "stop": "powering-off",
-    "start": "powering-on",
-    "pause": "pausing",
-    "unpause": "unpausing",
-    "suspend": "suspending",
-    "resume": "resuming",
-    "reboot": "rebooting",
-    "reboot hard": "rebooting_hard",
-}
-
-
 @routes.post(_PATH, policy="os_compute_api:servers:stop", status=202, action="os-stop")
 def stop_server(call: Call, server_id: str) -> None:
     """Stop a server: its guest is asked to power off, and switched off if it does not."""
@@ -117,7 +104,7 @@ def resume_server(call: Call, server_id: str) -> None:
 
 def _change(tx: Tx, ctx: Context, server_id: str, verb: Verb) -> None:
     log_as = verb.split()[0]
-    server, action = servers.begin(tx, ctx, server_id, verb, task=_TASKS[verb], log_as=log_as)
+    server, action = servers.begin(tx, ctx, server_id, verb, task=TASKS[verb], log_as=log_as)
     params = ChangePower(server_id=server.id, action=action, verb=verb)
     start(tx, CHANGE_POWER, params, subject=server.id, ctx=ctx)
 

@@ -11,6 +11,7 @@ from cumulo.services.compute import guests, servers, states
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import reached
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
 
@@ -48,27 +49,39 @@ ENDS: dict[str, End] = {
 }
 
 
+# verb -> the task that clients see while it is under way
+TASKS: dict[Verb, str] = {
+    "stop": "powering-off",
+    "start": "powering-on",
+    "pause": "pausing",
+    "unpause": "unpausing",
+    "suspend": "suspending",
+    "resume": "resuming",
+    "reboot": "rebooting",
+    "reboot hard": "rebooting_hard",
+}
+_CHANGED = ["active", "stopped", "paused", "suspended", "error"]
+
 Run: TypeAlias = _Run[ChangePower, Tools]
 
 
 def change(run: Run) -> None:
     """Bring the guest to where it should be."""
+    host = run.db.write(_begin, run.params)
+    with reached(run, host) as node:
+        _change(node, run)
+
+
+def _change(node: Node, run: Run) -> None:
     params = run.params
-    host = run.db.write(_begin, params)
-    node = run.tools.nodes.on(host)
     if params.verb in ("start", "reboot hard"):
         # A guest that its host lost is made again from its disks.
-        spec = run.db.read(guests.spec_of, params.server_id, run.tools)
-        node.ensure_guest(spec)
+        node.ensure_guest(run.db.read(guests.spec_of, params.server_id, run.tools))
     if params.verb.startswith("reboot"):
         node.reboot_guest(params.server_id, run.id, hard=params.verb == "reboot hard")
     else:
-        _power(node, run)
-
-
-def _power(node: Node, run: Run) -> None:
-    timeout_s = run.tools.settings.shutdown_timeout
-    node.ensure_power(run.params.server_id, ENDS[run.params.verb].power, timeout_s)
+        timeout_s = run.tools.settings.shutdown_timeout
+        node.ensure_power(params.server_id, ENDS[params.verb].power, timeout_s)
 
 
 def _begin(tx: Tx, params: ChangePower) -> str:
@@ -87,22 +100,32 @@ def settle(run: Run) -> None:
 def _settle(tx: Tx, run: Run) -> None:
     end = ENDS[run.params.verb]
     server = store.server_get(tx, run.params.server_id)
-    store.server_update(
-        tx, server.id, vm_state=end.vm_state, task_state=None, power_state=end.power_state
+    store.server_move(
+        tx,
+        server.id,
+        expected=_CHANGED,
+        tasks=[TASKS[run.params.verb]],  # else this step ran before, or it is being deleted
+        vm_state=end.vm_state,
+        task_state=None,
+        power_state=end.power_state,
     )
     actions.event_finish(tx, run.params.action, end.event)
     servers.record(tx, run, server, f"{run.params.verb} done")
 
 
 def give_up(run: Run) -> None:
-    """Leave the server as it was and keep the reason with the action."""
+    """Leave the server as it was and keep the reason with the action.
+
+    Should its guest have been changed all the same, the reconciler finds it so.
+    """
 
     def tell(tx: Tx) -> None:
         told = run.error.message if run.error else "interrupted"
         store.server_move(
             tx,
             run.params.server_id,
-            expected=["active", "stopped", "paused", "suspended", "error"],
+            expected=_CHANGED,
+            tasks=[TASKS[run.params.verb]],  # else it is being deleted
             task_state=None,
         )
         actions.event_finish(tx, run.params.action, ENDS[run.params.verb].event, error=told)

@@ -13,9 +13,10 @@ from cumulo.services.compute.services import Health
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import reached, remove_guest
 from cumulo.services.placement import public as placement
+from cumulo.work import CANCELLED, Step, Workflow, start
 from cumulo.work import Run as _Run
-from cumulo.work import Step, Workflow, start
 
 _EVENT = "compute__do_build_and_run_instance"
 _MOST_ATTEMPTS = 3
@@ -57,7 +58,8 @@ def _place(tx: Tx, params: CreateServer, health: Health) -> Placed:
     server = store.server_get(tx, params.server_id)
     wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
     host = schedule(tx, server, wishes, health)
-    store.server_update(tx, server.id, host=host.name, task_state="networking")
+    task = "networking" if server.task_state == "scheduling" else server.task_state
+    store.server_update(tx, server.id, host=host.name, task_state=task)
     actions.event_start(tx, params.action, _EVENT, host.name)
     return Placed(host.name)
 
@@ -78,8 +80,9 @@ def plug(run: Run) -> Plugged:
     run.db.write(networking.bind_ports, server_id, host)
     networking.put_in_force(run.tools.network, server_id)
     wanted = run.db.read(networking.metadata_ports, server_id)
-    for port in wanted:
-        run.tools.nodes.on(host).ensure_metadata(port)
+    with reached(run, host) as node:
+        for port in wanted:
+            node.ensure_metadata(port)
     return Plugged([port.network_id for port in wanted])
 
 
@@ -93,18 +96,20 @@ def spawn(run: Run) -> None:
     params, host = run.params, run.result_of(place).host
     run.db.write(_move_on, params.server_id)
     spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
-    run.tools.nodes.on(host).ensure_guest(spec)
+    with reached(run, host) as node:
+        node.ensure_guest(spec)
 
 
 def _move_on(tx: Tx, server_id: str) -> None:
-    store.server_move(tx, server_id, expected=["building"], task_state="spawning")
+    tasks = ["networking", "scheduling"]
+    store.server_move(tx, server_id, expected=["building"], tasks=tasks, task_state="spawning")
 
 
 def destroy(run: Run) -> None:
     """Remove the guest."""
     placed = run.find_result_of(place)
     if placed is not None:
-        run.tools.nodes.on(placed.host).remove_guest(run.params.server_id)
+        remove_guest(run, placed.host, run.params.server_id)
 
 
 def activate(run: Run) -> None:
@@ -114,10 +119,11 @@ def activate(run: Run) -> None:
 
 def _activate(tx: Tx, run: Run) -> None:
     now = clock.now()
-    store.server_move(
+    moved = store.server_move(
         tx,
         run.params.server_id,
         expected=["building"],
+        tasks=["spawning"],  # else it is being deleted
         vm_state="active",
         task_state=None,
         power_state=states.RUNNING,
@@ -128,8 +134,9 @@ def _activate(tx: Tx, run: Run) -> None:
         fault_at=None,
     )
     actions.event_finish(tx, run.params.action, _EVENT)
-    server = store.server_get(tx, run.params.server_id)
-    servers.record(tx, run, server, "active", host=server.host)
+    if moved:
+        server = store.server_get(tx, run.params.server_id)
+        servers.record(tx, run, server, "active", host=server.host)
 
 
 def give_up(run: Run) -> None:
@@ -144,6 +151,9 @@ def _give_up(tx: Tx, run: Run) -> None:
     except NotFound:
         return
     told = error.message if error else "The build was interrupted."
+    if error == CANCELLED:  # by its deletion, which takes the rest away and is not to look failed
+        actions.event_finish(tx, params.action, _EVENT, error=told)
+        return
     placed = run.find_result_of(place)
     if error and error.kind == "HostError" and placed and params.attempt < _MOST_ATTEMPTS:
         again = msgspec.structs.replace(

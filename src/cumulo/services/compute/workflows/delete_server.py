@@ -8,14 +8,13 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute import networking, new_servers, server_groups, servers, states
-from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
-from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import remove_guest
 from cumulo.services.placement import public as placement
+from cumulo.work import CANCELLED, Failure, Step, Workflow
 from cumulo.work import Run as _Run
-from cumulo.work import Step, Workflow
 
 _EVENT = "compute_terminate_instance"
 
@@ -32,18 +31,17 @@ Run: TypeAlias = _Run[DeleteServer, Tools]
 
 def destroy(run: Run) -> None:
     """Remove the guest; a host that is down removes it when it comes back."""
-    host = run.db.write(_host, run.params, run.tools.health)
+    host = run.db.write(_host, run.params)
     if host is not None:
-        run.tools.nodes.on(host).remove_guest(run.params.server_id)
+        remove_guest(run, host, run.params.server_id)
 
 
-def _host(tx: Tx, params: DeleteServer, health: Health) -> str | None:
+def _host(tx: Tx, params: DeleteServer) -> str | None:
     server = store.server_find(tx, params.server_id)
     if server is None or server.host is None:
         return None
     actions.event_start(tx, params.action, _EVENT, server.host)
-    service = service_rows.service_find(tx, server.host, COMPUTE)
-    return server.host if service and health.is_up(service) else None
+    return server.host
 
 
 def forget(run: Run) -> None:
@@ -76,4 +74,23 @@ def _forget(tx: Tx, run: Run) -> None:
     servers.record(tx, run, server, "delete")
 
 
-DELETE_SERVER = Workflow("compute.delete_server", DeleteServer, [Step(destroy), Step(forget)])
+def give_up(run: Run) -> None:
+    """Say that it could not be deleted, so that it does not look as if it still were to be."""
+    run.db.write(_give_up, run)
+
+
+def _give_up(tx: Tx, run: Run) -> None:
+    server = store.server_find(tx, run.params.server_id)
+    if server is None or server.is_deleted:
+        return
+    error = run.error or Failure("Interrupted", "The deletion was interrupted.")
+    actions.event_start(tx, run.params.action, _EVENT, server.host)
+    actions.event_finish(tx, run.params.action, _EVENT, error=error.message)
+    if error != CANCELLED:  # a later deletion took its place
+        servers.fail(tx, server, error.message, f"{error.kind} in step {error.step}")
+        servers.record(tx, run, server, "error", reason=error.message)
+
+
+DELETE_SERVER = Workflow(
+    "compute.delete_server", DeleteServer, [Step(destroy), Step(forget)], failed=give_up
+)

@@ -1,0 +1,50 @@
+"""What workflows do about hosts that do not answer: wait while they may live, and no longer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cumulo.db import Tx
+from cumulo.kit import log
+from cumulo.kit.errors import NotFound, Unavailable
+from cumulo.node.api import HostError, Node
+from cumulo.services.compute.services import COMPUTE, Health
+from cumulo.services.compute.store import services as service_rows
+from cumulo.services.compute.tools import Tools
+from cumulo.work import Run
+
+LOG = log.get("compute")
+
+
+@contextmanager
+def reached(run: Run[Any, Tools], host: str) -> Iterator[Node]:
+    """Give the host to the block; that it is down is an error, not a reason to wait for ever."""
+    try:
+        yield run.tools.nodes.on(host)
+    except Unavailable as error:
+        if _is_down(run, host):
+            raise HostError(f"Host {host} is down: {error.message}", host=host) from error
+        raise
+
+
+def remove_guest(run: Run[Any, Tools], host: str, server_id: str) -> None:
+    """Remove a guest; a host that is down or gone is left to the reconciler, which does it then."""
+    try:
+        run.tools.nodes.on(host).remove_guest(server_id)
+    except NotFound:
+        LOG.warning("host of a removed server is gone", host=host, server=server_id)
+    except HostError as error:
+        raise Unavailable(f"{host} could not remove {server_id}: {error.message}") from error
+    except Unavailable as error:
+        if not _is_down(run, host):
+            raise
+        LOG.warning("guest left on a host that is down", host=host, reason=error.message)
+
+
+def _is_down(run: Run[Any, Tools], host: str) -> bool:
+    return run.db.read(_down, host, run.tools.health)
+
+
+def _down(tx: Tx, host: str, health: Health) -> bool:
+    service = service_rows.service_find(tx, host, COMPUTE)
+    return service is None or not health.is_up(service)
