@@ -1,4 +1,3 @@
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cumulo.db import Database, metadata
-from tests.stores import KINDS, Servers, filled
+from tests.stores import KINDS, Servers, filled, replace
 from tests.stores import servers as servers
 
 if TYPE_CHECKING:
@@ -31,9 +30,17 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {-1: tmp_path_factory.mktemp("templates")}
 
 
+@pytest.fixture(scope="session")
+def reused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database for many tests: what it has compiled of their statements is worth keeping."""
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('reused')}/cumulo.db")
+    yield database
+    database.close()
+
+
 @pytest.fixture
-def sqlite(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Database:
-    """A database file with every table of the modules that the tests import."""
+def sqlite(reused: Database, templates: dict[int, Path]) -> Iterator[Database]:
+    """A database file with every table of the modules that the tests import, else empty."""
     number = len(metadata.tables)
     if number not in templates:
         file = templates[-1] / f"{number}.db"
@@ -41,8 +48,9 @@ def sqlite(empty_db: Database, templates: dict[int, Path], tmp_path: Path) -> Da
         template.create_all()
         template.close()
         templates[number] = file
-    shutil.copy(templates[number], tmp_path / "cumulo.db")
-    return empty_db
+    replace(reused, templates[number].read_bytes())
+    yield reused
+    reused.close()
 
 
 @pytest.fixture
@@ -53,10 +61,10 @@ def db(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Database]:
 
 
 @pytest.fixture
-def emulated(tmp_path: Path) -> Iterator["Emulated"]:
+def emulated(tmp_path: Path, reused: Database) -> Iterator["Emulated"]:
     """A cloud of one host."""
     from tests.cloud import Emulated
 
-    cloud = Emulated(tmp_path)
+    cloud = Emulated(tmp_path, db=reused)
     yield cloud
     cloud.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -31,6 +32,16 @@ def servers() -> Iterator[Servers]:
     """Hold the URLs of the servers that some test has needed so far, until the end."""
     with ExitStack() as stack:
         yield Servers(stack)
+
+
+def replace(database: Database, content: bytes) -> None:
+    """Give a database that nobody uses now the content of another SQLite file."""
+    database.close()
+    database.ring = lambda _topic: None
+    path = Path(str(database.engine.url.database))
+    for old in path.parent.glob(f"{path.name}*"):
+        old.unlink()
+    path.write_bytes(content)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ CALLERS = {
 @pytest.fixture(scope="module")
 def apis(tmp_path_factory: pytest.TempPathFactory) -> list[Api]:
     cloud = Emulated(tmp_path_factory.mktemp("golden"))
-    found = cloud.cloud.apis()
+    found = cloud.cloud.apis
     cloud.close()
     return found
 

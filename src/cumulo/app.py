@@ -8,6 +8,7 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,18 @@ class Cloud:
     """The services with their tools, in one process."""
 
     def __init__(
-        self, settings: Settings, state: Path, outside: Outside, passwords: Passwords
+        self,
+        settings: Settings,
+        state: Path,
+        outside: Outside,
+        passwords: Passwords,
+        db: Database | None = None,
     ) -> None:
+        """Put the services together over `db`, or else over the database that settings name."""
         self.settings, self.state, self.outside = settings, state, outside
         self.passwords = passwords
         self.bell = LocalDoorbell()
-        self.db = Database(settings.database.connection or f"sqlite:///{state}/cumulo.db")
+        self.db = db or Database(settings.database.connection or f"sqlite:///{state}/cumulo.db")
         self.db.ring = self.bell.ring
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
@@ -122,8 +129,9 @@ class Cloud:
         identity.bootstrap(self.db, self.identity, first)
         self.db.write(compute.add_first_flavor, system())
 
+    @cached_property
     def apis(self) -> list[Api]:
-        """Return every service as the edge sees it."""
+        """Every service as the edge sees it."""
         policies = {name: self._policy(name, rules) for name, rules in _RULES.items()}
         scopes = {"scopes": identity.EVERY_SCOPE, "rule_scopes": identity.RULE_SCOPES}
         policies["identity"] = self._policy("identity", identity.RULES, **scopes)
@@ -136,7 +144,7 @@ class Cloud:
 
     def edge(self, name: str) -> Edge:
         """Return the WSGI application of one service."""
-        api = next(api for api in self.apis() if api.name == name)
+        api = next(api for api in self.apis if api.name == name)
         return Edge(api, self.db, self.identity.tokens.validate)
 
     def workers(self) -> list[Worker]:
@@ -264,7 +272,7 @@ class Serving:
     def start(self) -> None:
         """Open every port, then begin to work."""
         http = self.cloud.settings.http
-        for api in self.cloud.apis():
+        for api in self.cloud.apis:
             edge = Edge(api, self.cloud.db, self.cloud.identity.tokens.validate)
             server = HttpServer(edge, http.host, api.port, threads=http.threads)
             server.start()

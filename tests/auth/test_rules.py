@@ -45,9 +45,16 @@ def test_the_language(rule: str, allowed: bool) -> None:
 
 
 @pytest.mark.parametrize("rule", ["role:a or", "(role:a", "role:a role:b", "and", "admin", ")"])
-def test_a_rule_that_cannot_be_read_stops_the_start(rule: str) -> None:
+def test_an_operators_rule_that_cannot_be_read_stops_the_start(rule: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(f"it: '{rule}'")
+    with pytest.raises(Invalid, match="Policy rule"):
+        Policy({"it": ""}, file=file)
+
+
+def test_a_default_that_cannot_be_read_permits_nothing() -> None:
     with pytest.raises(Invalid):
-        Policy({"it": rule})
+        Policy({"it": "role:a or"}).allows("it", ANN, {})
 
 
 def test_an_unknown_rule_is_an_error_and_not_a_yes() -> None:

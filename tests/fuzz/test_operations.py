@@ -52,7 +52,7 @@ def requests(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_request_is_a_bug(cloud: Emulated, service: str) -> None:
-    api = next(api for api in cloud.cloud.apis() if api.name == service)
+    api = next(api for api in cloud.cloud.apis if api.name == service)
     client = cloud.client(service)
     for operation in api.operations:
         newest = f"{api.history.service_type} {api.history.latest}" if api.history else None

@@ -44,13 +44,13 @@ class Policy:
         self._neighbours: tuple[Policy, ...] = ()
         self._stamp: object = None
         self._look_at = 0.0
-        self._checks = self._compiled({})
+        self._overrule({})
         self._reload()
 
     @property
     def names(self) -> list[str]:
         """Return the name of every rule, in order."""
-        return sorted(self._checks)
+        return sorted(self._texts)
 
     def text(self, rule: str) -> str:
         """Return a rule as written, by the operator or by default."""
@@ -63,22 +63,26 @@ class Policy:
     def allows(self, rule: str, caller: Scoped, target: Target) -> bool:
         """Say whether `rule` permits `caller` to act on `target`."""
         self._reload()
-        if rule not in self._checks:
+        if rule not in self._texts:
             for other in self._neighbours:
-                if rule in other._checks:
+                if rule in other._texts:
                     return other.allows(rule, caller, target)
         scopes = self._rule_scopes.get(rule, self._scopes)
         return _scope(caller) in scopes and self._find(rule)(caller, target)
 
     def _find(self, rule: str) -> Check:
-        try:
-            return self._checks[rule]
-        except KeyError:
-            raise Invalid(f"Policy has no rule named {rule}.") from None
+        """Return a rule as a function; the defaults are compiled when first asked for."""
+        check = self._checks.get(rule)
+        if check is None:
+            if rule not in self._texts:
+                raise Invalid(f"Policy has no rule named {rule}.")
+            check = self._checks[rule] = compile_rule(self._texts[rule], self._find)
+        return check
 
-    def _compiled(self, overrides: Mapping[str, str]) -> dict[str, Check]:
-        self._texts = {**self._defaults, **overrides}
-        return {name: compile_rule(text, self._find) for name, text in self._texts.items()}
+    def _overrule(self, overrides: Mapping[str, str]) -> None:
+        """Take an operator's rules; a mistake in them is found here, not at the first request."""
+        checks = {name: compile_rule(text, self._find) for name, text in overrides.items()}
+        self._texts, self._checks = {**self._defaults, **overrides}, checks
 
     def _reload(self) -> None:
         if self._file is None or clock.monotonic() < self._look_at:
@@ -86,7 +90,7 @@ class Policy:
         self._look_at = clock.monotonic() + _LOOK_AGAIN_S
         stamp = self._file.stat().st_mtime_ns if self._file.exists() else None
         if stamp != self._stamp:
-            self._checks = self._compiled(_read(self._file) if stamp else {})
+            self._overrule(_read(self._file) if stamp else {})
             self._stamp = stamp
 
 

@@ -125,13 +125,22 @@ def _role(name: str) -> Check:
 
 
 def _compare(kind: str, match: str) -> Check:
-    try:
-        literal = str(ast.literal_eval(kind))
-    except (ValueError, SyntaxError):
+    literal = _literal(kind)
+    if literal is None:
         if match == "None":
             return lambda caller, _target: caller.credentials().get(kind) is None
         return lambda caller, target: _same(caller.credentials().get(kind), _filled(match, target))
     return lambda _caller, target: _same(literal, _filled(match, target))
+
+
+def _literal(kind: str) -> str | None:
+    """Return what a constant such as 'yes', 5 or True is compared as; None for any other word."""
+    if kind.isidentifier() and kind not in ("True", "False", "None"):
+        return None
+    try:
+        return str(ast.literal_eval(kind))
+    except (ValueError, SyntaxError):
+        return None
 
 
 def _field(match: str) -> Check:

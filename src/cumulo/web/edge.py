@@ -4,6 +4,7 @@ A request travels route > version > token > rule > body > handler > answer; what
 the way leaves as an error that the API's clients know how to read.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,9 +88,7 @@ class Edge:
 
     def __init__(self, api: Api, db: Database, authenticate: Callable[[str], Context]) -> None:
         self._api, self._db, self._authenticate = api, db, authenticate
-        self._router = CompiledRouter()
-        for path, operations in _by_path(api.operations).items():
-            self._router.add_route(path, _Resource(operations))
+        self._router = _router(tuple(api.operations))
         prefix = api.project_prefix
         self._prefix = (
             re.compile(rf"^{re.escape(prefix)}/([0-9a-f]{{32}}|[0-9a-f-]{{36}})(?=/|$)")
@@ -311,6 +310,15 @@ class _Resource:
         raise MethodNotAllowed(
             f"The method {method} is not allowed for this resource.", allow=sorted(others)
         )
+
+
+@functools.cache
+def _router(operations: tuple[Operation, ...]) -> CompiledRouter:
+    """Return what finds the resource of a path; the edges of one process may share it."""
+    router = CompiledRouter()
+    for path, there in _by_path(operations).items():
+        router.add_route(path, _Resource(there))
+    return router
 
 
 def _by_path(operations: Iterable[Operation]) -> dict[str, list[Operation]]:

@@ -53,7 +53,7 @@ Answer: TypeAlias = msgspec.Struct | Mapping[str, Any] | Reply | Stream | None
 F = TypeVar("F", bound=Callable[..., Answer])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """One method on one path; of several at the same place the version and the action decide."""
 
