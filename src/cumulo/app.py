@@ -53,6 +53,7 @@ from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
 from cumulo.web.server import HttpServer
+from cumulo.web.streaming import StreamingServer
 from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
 
 LOG = log.get("app")
@@ -271,12 +272,9 @@ class Serving:
 
     def start(self) -> None:
         """Open every port, then begin to work."""
-        http = self.cloud.settings.http
         for api in self.cloud.apis:
             edge = Edge(api, self.cloud.db, self.cloud.identity.tokens.validate)
-            server = HttpServer(edge, http.host, api.port, threads=http.threads)
-            server.start()
-            self._servers.append(server)
+            self._open(edge, api)
         for worker in self.cloud.workers():
             worker.adopt_dead()
             self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
@@ -294,6 +292,18 @@ class Serving:
         for thread in self._threads:
             thread.join()
         self.cloud.db.close()
+
+    def _open(self, edge: Edge, api: Api) -> None:
+        http = self.cloud.settings.http
+        if api.takes_uploads:
+            # A large body holds its thread as long as its client takes.
+            server: HttpServer = StreamingServer(
+                edge, http.host, api.port, threads=http.streaming_threads
+            )
+        else:
+            server = HttpServer(edge, http.host, api.port, threads=http.threads)
+        server.start()
+        self._servers.append(server)
 
     def _run(self, work: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=work, args=args, name=work.__qualname__, daemon=True)

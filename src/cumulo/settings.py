@@ -32,6 +32,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image_port: Port = 9292
     network_port: Port = 9696
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
+    # Of APIs that take large bodies, each of which holds one.
+    streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

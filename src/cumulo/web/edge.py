@@ -57,6 +57,11 @@ class Api:
     route_first: bool = False  # tell strangers 404 before 401
     slash_counts: bool = False  # /things/ is a thing without a name, not /things
 
+    @property
+    def takes_uploads(self) -> bool:
+        """Say whether any body may be too large to hold, so that its end must be known."""
+        return any(operation.body is Upload for operation in self.operations)
+
 
 @dataclass(slots=True)
 class _Request:

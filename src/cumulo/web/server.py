@@ -19,8 +19,19 @@ from granian.net import SocketSpec
 
 from cumulo.kit.errors import Conflict
 
-_BACKLOG = 1024
-_IDLE_S = 30
+BACKLOG = 1024
+IDLE_S = 30
+# At once, those that rest between two requests too: clients keep theirs open for half a minute.
+CONNECTIONS = 4096
+COMMON: dict[str, Any] = {
+    "SCRIPT_NAME": "",
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multiprocess": False,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
 
 
 class HttpServer:
@@ -48,11 +59,12 @@ class HttpServer:
 
     def _run(self) -> None:
         loop = loops.get("asyncio")
-        listener = (SocketSpec(self.host, self.port, _BACKLOG), None)
+        listener = (SocketSpec(self.host, self.port, BACKLOG), None)
         kind: Any = WSGIWorker
         worker = kind(
-            1, listener, None, 1, self._threads, self._threads, _IDLE_S, 64, "1", HTTP1Settings(),
-            None, None, False, None, None, None, "tls1.3", None, [], False, (None, None),
+            1, listener, None, 1, self._threads, self._threads, IDLE_S, CONNECTIONS, "1",
+            HTTP1Settings(), None, None, False, None, None, None, "tls1.3", None, [], False,
+            (None, None),
         )  # fmt: skip
         scheduler = _new_cbscheduler(loop, _runner(self._app), impl_asyncio=True)
         try:
@@ -86,15 +98,6 @@ def _wait_for(host: str, port: int, server: threading.Thread) -> None:
 
 def _runner(app: Callable[..., Any]) -> Callable[[Any, dict[str, Any]], int]:
     """Return granian's callback; its own would show our environment variables as headers."""
-    common: dict[str, Any] = {
-        "SCRIPT_NAME": "",
-        "wsgi.errors": sys.stderr,
-        "wsgi.input_terminated": True,
-        "wsgi.multiprocess": False,
-        "wsgi.multithread": True,
-        "wsgi.run_once": False,
-        "wsgi.version": (1, 0),
-    }
 
     def run(proto: Any, scope: dict[str, Any]) -> int:
         started: list[Any] = []
@@ -102,7 +105,7 @@ def _runner(app: Callable[..., Any]) -> Callable[[Any, dict[str, Any]], int]:
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
             started[:] = [int(status[:3]), headers]
 
-        answer = app(common | scope, start_response)
+        answer = app(COMMON | scope, start_response)
         status, headers = started
         if isinstance(answer, list | tuple):
             proto.response_bytes(status, headers, b"".join(answer))

@@ -1,0 +1,294 @@
+"""Ports that take large bodies: like those of `server`, but they know when a body broke off.
+
+granian's WSGI ends a chunked body in the same way whether its last chunk came or the client went
+away, so that half a file would pass for a whole one; its ASGI aborts the process when a client
+leaves at the wrong moment.  Hence uvicorn.  The application is the same WSGI one, in threads; only
+this module's few lines are asynchronous.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cumulo.kit import log
+from cumulo.kit.errors import Invalid
+from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
+
+LOG = log.get("web")
+Message: TypeAlias = dict[str, Any]
+R = TypeVar("R")
+_ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
+# What comes after a refusal is taken and dropped, or clients that send all before they read
+# would find a broken connection instead of the reason.
+_DROPPED = 64 << 20
+_DROPPED_SILENCE_S = 0.2
+
+
+class StreamingServer(HttpServer):
+    """One port; it listens from `start` to `stop`.
+
+    A client that sends nothing, or takes nothing, for `silence_s` seconds gives up its thread; one
+    that is still at it `grace_s` after a stop is cut off.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        host: str,
+        port: int,
+        *,
+        threads: int = 64,
+        silence_s: float = 60.0,
+        grace_s: int = 5,
+    ) -> None:
+        super().__init__(app, host, port, threads=threads)
+        self._silence_s, self._grace_s = silence_s, grace_s
+        self._server: uvicorn.Server | None = None
+
+    def stop(self) -> None:
+        """Stop listening; requests under way have a moment to end, then they are broken off."""
+        if self._server:
+            self._server.should_exit = True
+        if self._thread:
+            self._thread.join(timeout=self._grace_s + 10)
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        calls = _Calls(asyncio.get_running_loop(), self._silence_s)
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"http-{self.port}")
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                _Bridge(self._app, calls, pool).serve,
+                host=self.host,
+                port=self.port,
+                http=_Protocol,
+                ws="none",
+                interface="asgi3",
+                lifespan="off",
+                backlog=BACKLOG,
+                timeout_keep_alive=IDLE_S,
+                timeout_graceful_shutdown=self._grace_s,
+                log_config=None,
+                log_level=logging.CRITICAL,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+            )
+        )
+        try:
+            await self._server.serve()
+        finally:
+            calls.close()
+            await asyncio.to_thread(pool.shutdown)
+            for connection in self._server.server_state.connections.copy():
+                connection.transport.abort()
+            await asyncio.sleep(0)
+
+
+class _Protocol(H11Protocol):
+    """A connection, which ends when its next request does not come or comes too slowly."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._last_seen: object = self
+        self._look = self.loop.call_later(IDLE_S, self._check)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def _check(self) -> None:
+        """Close what has waited for the head of the same request since the last look."""
+        if self.transport.is_closing():
+            self.transport.abort()  # its client takes nothing of what is left to be sent
+            return
+        waits = self.conn.their_state is h11.IDLE
+        if waits and self._last_seen is self.cycle:
+            self.transport.close()
+            return
+        self._last_seen = self.cycle if waits else self
+        self._look = self.loop.call_later(IDLE_S, self._check)
+
+
+class _Calls:
+    """What threads have the loop do for them; once closed, nothing, and they go on at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, silence_s: float) -> None:
+        self.loop, self.silence_s = loop, silence_s
+        self._waiting: set[Future[Any]] = set()
+        self._is_closed = False
+
+    def wait(self, work: Coroutine[Any, Any, R]) -> R:
+        """Return what `work` returns in the loop; raises `TimeoutError` when that is closed."""
+        if self._is_closed:
+            work.close()
+            raise TimeoutError("the service stops")
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        self._waiting.add(future)
+        if self._is_closed:
+            future.cancel()
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise TimeoutError("the service stops") from error
+        finally:
+            self._waiting.discard(future)
+
+    def close(self) -> None:
+        """Let every thread that waits go on."""
+        self._is_closed = True
+        for future in self._waiting.copy():
+            future.cancel()
+
+
+class _Bridge:
+    """Serves one WSGI application to an ASGI server."""
+
+    def __init__(self, app: Callable[..., Any], calls: _Calls, pool: ThreadPoolExecutor) -> None:
+        self._app, self._calls, self._pool = app, calls, pool
+
+    async def serve(self, scope: Message, receive: Any, send: Any) -> None:
+        """Serve one request in a thread; an answer that stays unfinished ends the connection."""
+        exchange = _Exchange(self._calls, receive, send)
+        try:
+            await self._calls.loop.run_in_executor(self._pool, self._answer, scope, exchange)
+        except TimeoutError:
+            LOG.info("answer not taken", path=scope["path"])
+        except Exception:
+            LOG.exception("bug", path=scope["path"])
+            raise
+
+    def _answer(self, scope: Message, exchange: "_Exchange") -> None:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+            started[:] = [int(status[:3]), headers]
+
+        environ = _environ(scope, exchange)
+        answer = self._app(environ, start_response)
+        if "HTTP_EXPECT" not in environ or exchange.is_begun:
+            exchange.drop_rest()
+        exchange.answer(started[0], started[1], answer)
+
+
+class _Exchange:
+    """The body of a request and its answer, from a thread."""
+
+    def __init__(self, calls: _Calls, receive: Any, send: Any) -> None:
+        self._calls, self._receive, self._send = calls, receive, send
+        self._held = b""
+        self._is_whole = False
+        self._is_alone = False
+        self._problem = ""
+        self.is_begun = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, fewer only at the end; raise `Invalid` at a wrong end."""
+        wanted = size if size >= 0 else 1 << 62
+        if len(self._held) < wanted and not self._is_whole and not self._problem:
+            try:
+                self._calls.wait(self._gather(wanted, self._calls.silence_s))
+            except TimeoutError as error:
+                self._problem = str(error) or f"nothing came for {self._calls.silence_s} seconds"
+        if self._problem:
+            raise Invalid(f"The request body is not whole: {self._problem}.")
+        piece, self._held = self._held[:wanted], self._held[wanted:]
+        return piece
+
+    def drop_rest(self) -> None:
+        """Take what is still coming, as far as that is little and soon."""
+        left = _DROPPED
+        try:
+            while left > 0 and not self._is_whole and not self._problem:
+                left -= len(self._held)
+                self._held = b""
+                self._calls.wait(self._gather(_ENOUGH, _DROPPED_SILENCE_S))
+        except TimeoutError as error:
+            self._problem = str(error) or "its client waits"
+
+    def answer(self, status: int, headers: list[tuple[str, str]], pieces: Iterable[bytes]) -> None:
+        """Send an answer, a large one piece by piece as fast as the client takes it."""
+        start: Message = {"type": "http.response.start", "status": status}
+        start["headers"] = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers]
+        if not self._is_whole and (b"connection", b"close") not in start["headers"]:
+            start["headers"].append((b"connection", b"close"))
+        if isinstance(pieces, list | tuple):
+            self._calls.wait(self._send_all(start, {"body": b"".join(pieces)}))
+            return
+        watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
+        try:
+            self._calls.wait(self._send_all(start))
+            for piece in pieces:
+                self._calls.wait(self._send_all({"body": piece, "more_body": True}))
+            self._calls.wait(self._send_all({"body": b""}))
+        finally:
+            watcher.cancel()
+            close = getattr(pieces, "close", None)
+            if close:
+                close()
+
+    async def _watch(self) -> None:
+        """Notice that the client has gone; uvicorn would take the answer as if it had not."""
+        while (await self._receive())["type"] == "http.request":
+            pass
+        self._is_alone = True
+
+    async def _gather(self, wanted: int, silence_s: float) -> None:
+        """Collect what has arrived until it is worth waking the thread."""
+        self.is_begun = True
+        pieces, size = [self._held], len(self._held)
+        while size < min(wanted, _ENOUGH) and not (self._is_whole or self._problem):
+            message = await self._next(silence_s)
+            piece = message.get("body", b"")
+            pieces.append(piece)
+            size += len(piece)
+        self._held = b"".join(pieces)
+
+    async def _next(self, silence_s: float) -> Message:
+        async with asyncio.timeout(silence_s):
+            message: Message = await self._receive()
+        if message["type"] != "http.request":
+            self._problem = "the client went away"
+        self._is_whole = message.get("more_body") is False
+        return message
+
+    async def _send_all(self, *messages: Message) -> None:
+        for message in messages:
+            if self._is_alone:
+                raise TimeoutError("the client went away")
+            async with asyncio.timeout(self._calls.silence_s):
+                await self._send({"type": "http.response.body", **message})
+
+
+def _environ(scope: Message, body: _Exchange) -> dict[str, Any]:
+    """Return a request in the terms of WSGI."""
+    host, port = scope["server"]
+    environ: dict[str, Any] = {
+        **COMMON,
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": scope["client"][0],
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": body,
+    }
+    for name, value in scope["headers"]:
+        if b"_" in name:
+            continue  # in a WSGI environ X_Auth_Token could not be told from X-Auth-Token
+        key = name.decode("latin-1").upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ

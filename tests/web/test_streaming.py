@@ -1,0 +1,194 @@
+"""Ports that take large bodies: whole ones, broken ones, and clients that fall silent."""
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from cumulo.kit.errors import Invalid
+from cumulo.web.streaming import StreamingServer
+from cumulo.web.upload import Upload
+from tests.waiting import eventually
+
+LARGE = 64 << 20
+
+
+class Application:
+    """Takes a body and says how large it was; hands out a large one and knows when it is let go."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.open_answers = self.pieces_taken = self.uploads = 0
+        self.refuses = False
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., object]
+    ) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET":
+            start_response("200 OK", [("Content-Length", str(LARGE)), ("X-Path", _path(environ))])
+            return self._pieces()
+        if self.refuses:
+            start_response("403 Forbidden", [("Content-Length", "2")])
+            return [b"no"]
+        self.uploads += 1
+        length = environ.get("CONTENT_LENGTH")
+        upload = Upload(environ["wsgi.input"], int(length) if length else None)
+        try:
+            size = sum(map(len, upload))
+        except Invalid as error:
+            self.problems.append(error.message)
+            start_response("400 Bad Request", [])
+            return [error.message.encode()]
+        start_response("200 OK", [])
+        return [str(size).encode()]
+
+    def _pieces(self) -> Iterator[bytes]:
+        self.open_answers += 1
+        try:
+            for _ in range(LARGE >> 20):
+                self.pieces_taken += 1
+                yield bytes(1 << 20)
+        finally:
+            self.open_answers -= 1
+
+
+def _path(environ: dict[str, Any]) -> str:
+    return f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+
+
+@pytest.fixture
+def application() -> Application:
+    return Application()
+
+
+@pytest.fixture
+def server(application: Application) -> Iterator[StreamingServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    server = StreamingServer(application, "127.0.0.1", number, threads=4, silence_s=0.5, grace_s=0)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def port(server: StreamingServer) -> int:
+    return server.port
+
+
+@pytest.fixture
+def client(port: int) -> Iterator[http.client.HTTPConnection]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as one:
+        yield one
+
+
+def connect(port: int, head: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall(f"{head}\r\nHost: cloud\r\n\r\n".encode())
+    return connection
+
+
+def test_bodies_go_both_ways(client: http.client.HTTPConnection) -> None:
+    for body in (b"", b"x", b"y" * (3 << 20)):
+        client.request("PUT", "/", body)
+        assert client.getresponse().read() == str(len(body)).encode()
+        client.request("PUT", "/", iter([body[:5], body[5:]]))
+        assert client.getresponse().read() == str(len(body)).encode()
+    client.request("GET", "/a%20b/%C3%A9?x=%20")
+    answer = client.getresponse()
+    assert len(answer.read()) == LARGE
+    # As WSGI has it: bytes in the clothes of latin-1.
+    assert answer.headers["X-Path"].encode("latin-1") == "/a b/é?x=%20".encode()
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["PUT / HTTP/1.1\r\nContent-Length: 99", "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked"],
+    ids=["length", "chunked"],
+)
+def test_a_body_that_breaks_off_is_not_whole(
+    application: Application, port: int, head: str
+) -> None:
+    with connect(port, head) as connection:
+        connection.sendall(b"5\r\nhello\r\n")
+    eventually(lambda: application.problems)
+    assert application.problems == ["The request body is not whole: the client went away."]
+
+
+def test_a_client_that_falls_silent_gives_up_its_thread(
+    application: Application, port: int
+) -> None:
+    with connect(port, "PUT / HTTP/1.1\r\nContent-Length: 99") as connection:
+        connection.sendall(b"hello")
+        eventually(lambda: application.problems)
+    assert "nothing came for 0.5 seconds" in application.problems[0]
+
+
+def test_a_client_that_takes_nothing_gives_up_its_thread(
+    application: Application, port: int
+) -> None:
+    with connect(port, "GET / HTTP/1.1") as connection:
+        assert connection.recv(100)
+        eventually(lambda: application.open_answers == 1)
+        eventually(lambda: application.open_answers == 0)
+
+
+def test_a_client_that_goes_away_lets_go_of_what_it_was_sent(
+    application: Application, port: int
+) -> None:
+    with connect(port, "GET / HTTP/1.1") as connection:
+        assert connection.recv(100)
+        eventually(lambda: application.open_answers == 1)
+    eventually(lambda: application.open_answers == 0)
+    assert application.pieces_taken < LARGE >> 20
+
+
+def test_resting_connections_keep_nobody_out(port: int) -> None:
+    with contextlib.ExitStack() as held:
+        for _ in range(100):
+            connection = held.enter_context(connect(port, "PUT / HTTP/1.1\r\nContent-Length: 0"))
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(
+    application: Application, client: http.client.HTTPConnection
+) -> None:
+    application.refuses = True
+    for _ in range(2):
+        client.request("PUT", "/", bytes(20 << 20))
+        answer = client.getresponse()
+        assert (answer.status, answer.read()) == (403, b"no")
+
+
+def test_a_refusal_does_not_wait_for_a_client_that_waits(
+    application: Application, port: int
+) -> None:
+    application.refuses = True
+    expects = "PUT / HTTP/1.1\r\nContent-Length: 99\r\nExpect: 100-continue"
+    with connect(port, expects) as connection:
+        answer = connection.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 403")
+        assert b"connection: close" in answer.lower()
+
+
+def test_the_server_stops_while_bodies_are_under_way(
+    application: Application, server: StreamingServer
+) -> None:
+    with contextlib.ExitStack() as held:
+        for head in ("GET / HTTP/1.1", "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked"):
+            held.enter_context(connect(server.port, head))
+        half = held.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        half.sendall(b"GET / HTTP")
+        eventually(lambda: application.open_answers == 1 and application.uploads == 1)
+        server.stop()
+    assert application.open_answers == 0
+    assert application.problems == ["The request body is not whole: the service stops."]
+
+
+def test_a_header_with_an_underscore_is_not_one_with_a_dash(port: int) -> None:
+    with connect(port, "PUT / HTTP/1.1\r\nContent_Length: 5\r\nContent-Length: 0") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
