@@ -53,29 +53,20 @@ def claim(tx: Tx, service: str, project_id: str, resource: str, amount: int, def
 
 def release(tx: Tx, service: str, project_id: str, resource: str, amount: int) -> None:
     """Give `amount` back; what is used never falls below nothing."""
-    u = quota_usage.c
-    rest = sa.case((u.used > amount, u.used - amount), else_=0)
-    tx.execute(
-        sa.update(quota_usage).where(*_row(u, service, project_id, resource)).values(used=rest)
-    )
+    key = {"of_service": service, "of_project": project_id, "of_resource": resource}
+    tx.execute(_GIVE_BACK, {**key, "less": amount})
 
 
 def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -> dict[str, int]:
     """Return every limit that holds for the project: its own, else the default."""
-    own = sa.select(quota_limit.c.resource, quota_limit.c.hard_limit).where(
-        quota_limit.c.service == service, quota_limit.c.project_id == project_id
-    )
-    return {**defaults, **{row.resource: row.hard_limit for row in tx.execute(own)}}
+    own = tx.execute(_LIMITS, {"of_service": service, "of_project": project_id})
+    return {**defaults, **{row[0]: row[1] for row in own}}
 
 
 def usage(tx: Tx, service: str, project_id: str, resources: Iterable[str]) -> dict[str, int]:
     """Return how much of each of `resources` the project has."""
-    rows = tx.execute(
-        sa.select(quota_usage.c.resource, quota_usage.c.used).where(
-            quota_usage.c.service == service, quota_usage.c.project_id == project_id
-        )
-    )
-    used = {row.resource: row.used for row in rows}
+    rows = tx.execute(_USED, {"of_service": service, "of_project": project_id})
+    used = {row[0]: row[1] for row in rows}
     return {resource: used.get(resource, 0) for resource in resources}
 
 
@@ -87,8 +78,8 @@ def set_limits(tx: Tx, service: str, project_id: str, wanted: Mapping[str, int])
     for resource, hard_limit in sorted(wanted.items()):
         key = {"service": service, "project_id": project_id, "resource": resource}
         insert_absent(tx, quota_limit, **key, hard_limit=hard_limit)
-        row = _row(quota_limit.c, service, project_id, resource)
-        tx.execute(sa.update(quota_limit).where(*row).values(hard_limit=hard_limit))
+        key = {"of_service": service, "of_project": project_id, "of_resource": resource}
+        tx.execute(_SET_LIMIT, {**key, "hard_limit": hard_limit})
 
 
 def reset(tx: Tx, service: str, project_id: str) -> None:
@@ -105,21 +96,17 @@ def projects_with_limits(tx: Tx, service: str) -> list[str]:
 
 
 def _take(tx: Tx, service: str, project_id: str, resource: str, amount: int, default: int) -> bool:
-    u = quota_usage.c
-    limit = _limit(service, project_id, resource, default)
-    room = sa.or_(limit < 0, u.used + amount <= limit)
-    change = sa.update(quota_usage).where(*_row(u, service, project_id, resource), room)
-    return bool(tx.execute(change.values(used=u.used + amount)).rowcount)
+    key = {"of_service": service, "of_project": project_id, "of_resource": resource}
+    return bool(tx.execute(_TAKE, {**key, "more": amount, "otherwise": default}).rowcount)
 
 
 def _refuse(
     tx: Tx, service: str, project_id: str, resource: str, amount: int, default: int
 ) -> None:
     """Say why; read with a lock, since MariaDB would otherwise show an older state."""
-    u = quota_usage.c
-    row = _row(u, service, project_id, resource)
-    used = tx.scalars(sa.select(u.used).where(*row).with_for_update()).one()
-    limit = tx.scalars(sa.select(_limit(service, project_id, resource, default))).one()
+    key = {"of_service": service, "of_project": project_id, "of_resource": resource}
+    used = tx.scalars(_USED_LOCKED, key).one()
+    limit = tx.scalars(sa.select(_LIMIT), {**key, "otherwise": default}).one()
     raise OverQuota(
         f"Quota exceeded for {resource}: Requested {amount}, "
         f"but already used {used} of {limit} {resource}",
@@ -130,20 +117,34 @@ def _refuse(
     )
 
 
-def _limit(service: str, project_id: str, resource: str, default: int) -> sa.ColumnElement[int]:
-    row = _row(quota_limit.c, service, project_id, resource)
-    own = sa.select(quota_limit.c.hard_limit).where(*row).scalar_subquery()
-    return sa.func.coalesce(own, default)
-
-
-def _row(
-    columns: "sa.sql.base.ReadOnlyColumnCollection[str, sa.Column[object]]",
-    service: str,
-    project_id: str,
-    resource: str,
-) -> tuple[sa.ColumnElement[bool], ...]:
+def _of_owner(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        columns.service == service,
-        columns.project_id == project_id,
-        columns.resource == resource,
+        table.c.service == sa.bindparam("of_service"),
+        table.c.project_id == sa.bindparam("of_project"),
     )
+
+
+def _row(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return (*_of_owner(table), table.c.resource == sa.bindparam("of_resource"))
+
+
+# Built once: each boot takes half a dozen quotas, and to build a statement takes longer than it.
+_q, _u = quota_limit.c, quota_usage.c
+_LIMITS = sa.select(_q.resource, _q.hard_limit).where(*_of_owner(quota_limit))
+_USED = sa.select(_u.resource, _u.used).where(*_of_owner(quota_usage))
+_USED_LOCKED = sa.select(_u.used).where(*_row(quota_usage)).with_for_update()
+_OWN = sa.select(_q.hard_limit).where(*_row(quota_limit)).scalar_subquery()
+_LIMIT = sa.func.coalesce(_OWN, sa.bindparam("otherwise", type_=sa.BigInteger))
+_MORE = sa.bindparam("more", type_=sa.BigInteger)
+_LESS = sa.bindparam("less", type_=sa.BigInteger)
+_TAKE = (
+    sa.update(quota_usage)
+    .where(*_row(quota_usage), sa.or_(_LIMIT < 0, _u.used + _MORE <= _LIMIT))
+    .values(used=_u.used + _MORE)
+)
+_GIVE_BACK = (
+    sa.update(quota_usage)
+    .where(*_row(quota_usage))
+    .values(used=sa.case((_u.used > _LESS, _u.used - _LESS), else_=0))
+)
+_SET_LIMIT = sa.update(quota_limit).where(*_row(quota_limit))

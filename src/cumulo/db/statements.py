@@ -1,5 +1,6 @@
 """Statements that every database has but each spells in its own way."""
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
@@ -16,15 +17,18 @@ def insert_absent(tx: Tx, table: sa.Table, /, **row: Any) -> None:
     Unlike an INSERT whose failure is caught, this neither aborts PostgreSQL's transaction nor
     needs a savepoint.
     """
-    if tx.dialect.name == "postgresql":
-        tx.execute(postgresql.insert(table).values(**row).on_conflict_do_nothing())
-    elif tx.dialect.name == "sqlite":
-        tx.execute(sqlite.insert(table).values(**row).on_conflict_do_nothing())
-    else:
-        # Not INSERT IGNORE, which would also swallow a value that is too long.
-        key = next(iter(table.primary_key.columns))
-        change = mysql.insert(table).values(**row)
-        tx.execute(change.on_duplicate_key_update({key.name: key}))
+    tx.execute(_insert_absent(tx.dialect.name, table), row)
+
+
+@functools.cache
+def _insert_absent(dialect: str, table: sa.Table) -> sa.Insert:
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    # Not INSERT IGNORE, which would also swallow a value that is too long.
+    key = next(iter(table.primary_key.columns))
+    return mysql.insert(table).on_duplicate_key_update({key.name: key})
 
 
 def among(tx: Tx, column: sa.Column[str], values: Collection[str]) -> sa.ColumnElement[bool]:

@@ -21,6 +21,7 @@ TOPIC = "event"
 _SECRET = ("password", "secret", "token", "admin_pass", "adminpass", "user_data", "private_key")
 SETTLED = timedelta(seconds=10)
 e = tables.event.c
+_INSERT = tables.event.insert()
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ def record(  # noqa: PLR0913 - an event has this many parts
         "before": _json(before),
         "after": _json(after),
     }
-    tx.execute(tables.event.insert().values(**row))
+    tx.execute(_INSERT, row)
     ring_after_commit(tx, TOPIC)
 
 

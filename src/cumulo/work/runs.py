@@ -56,12 +56,11 @@ def run_insert(tx: Tx, row: dict[str, Any], subject: str | None) -> None:
     """Record a run as the last in the queue of its subject."""
     turn = None
     if subject is not None:
-        last = sa.select(sa.func.max(r.turn)).where(r.subject == subject)
-        turn = (tx.scalars(last).one() or 0) + 1
+        turn = (tx.scalars(_LAST_TURN, {"of_subject": subject}).one() or 0) + 1
     fresh = {"state": "running", "cancelled": False, "log": "[]", "attempts": 0, "fence": 0}
     when = {"due_at": clock.timestamp(), "created_at": clock.now()}
     try:
-        tx.execute(tables.run.insert().values(**row, **fresh, **when, subject=subject, turn=turn))
+        tx.execute(_INSERT, {**row, **fresh, **when, "subject": subject, "turn": turn})
     except sa.exc.IntegrityError as error:
         raise LostRace(f"another run of {subject} took turn {turn}") from error
 
@@ -99,8 +98,8 @@ def runs_due(tx: Tx, kinds: Sequence[str], limit: int) -> list[RunRow]:
 
 def next_due(tx: Tx, kinds: Sequence[str]) -> float | None:
     """Return when the next run will be due that is not yet."""
-    later = sa.select(sa.func.min(r.due_at)).where(r.due_at > clock.timestamp(), r.kind.in_(kinds))
-    due: float | None = tx.scalars(later).one()
+    now = clock.timestamp()
+    due: float | None = tx.scalars(_NEXT_DUE, {"now": now, "kinds": list(kinds)}).one()
     return due
 
 
@@ -109,11 +108,9 @@ def run_take(tx: Tx, rows: Iterable[RunRow], owner: str) -> list[RunRow]:
     now = clock.timestamp()
     taken = []
     for row in rows:
-        mine = sa.update(tables.run).where(
-            r.id == row.id, r.fence == row.fence, r.due_at <= now, r.cancelled == row.cancelled
-        )
+        seen = {"seen_id": row.id, "seen_fence": row.fence, "seen_cancelled": row.cancelled}
         values = {"owner": owner, "fence": row.fence + 1, "due_at": now + leases.LEASE_S}
-        if tx.execute(mine.values(**values)).rowcount:
+        if tx.execute(_TAKE, {**seen, "now": now, **values}).rowcount:
             taken.append(msgspec.structs.replace(row, **values))
     return taken
 
@@ -275,6 +272,18 @@ _DUE = (
     )
     .order_by(r.due_at, r.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_NEXT_DUE = sa.select(sa.func.min(r.due_at)).where(
+    r.due_at > sa.bindparam("now", type_=sa.Double),
+    r.kind.in_(sa.bindparam("kinds", expanding=True)),
+)
+_LAST_TURN = sa.select(sa.func.max(r.turn)).where(r.subject == sa.bindparam("of_subject"))
+_INSERT = tables.run.insert()
+_TAKE = sa.update(tables.run).where(
+    r.id == sa.bindparam("seen_id"),
+    r.fence == sa.bindparam("seen_fence"),
+    r.cancelled == sa.bindparam("seen_cancelled"),
+    r.due_at <= sa.bindparam("now", type_=sa.Double),
 )
 _HELD = sa.update(tables.run).where(
     r.id == sa.bindparam("held_id"),

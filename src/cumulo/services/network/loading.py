@@ -42,6 +42,8 @@ def load(tx: Tx, units: Iterable[tuple[Unit, str]]) -> dict[tuple[Unit, str], Pl
 
 def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
     networks = network_store.networks_by_id(tx, ids)
+    if not networks:
+        return []
     subnets: defaultdict[str, list[Subnet]] = defaultdict(list)
     for subnet in subnet_store.subnets_of(tx, networks):
         subnets[subnet.network_id].append(subnet)

@@ -103,7 +103,7 @@ def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[Serv
     ips = _addresses(tx, [row.id for row in rows])
     found: defaultdict[str, list[ServerPort]] = defaultdict(list)
     for row in rows:
-        found[row.device_id].append(ServerPort(*row, ips[row.id]))
+        found[row.device_id].append(ServerPort(*(*row, ips[row.id])))
     return found
 
 

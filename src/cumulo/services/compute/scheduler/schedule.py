@@ -38,10 +38,7 @@ def schedule(tx: Tx, server: Server, wishes: Wishes, health: Health) -> HostStat
     # What an earlier try holds must not count against this one.
     placement.release(tx, server.id)
     roomy = {found.name: found for found in placement.candidates(tx, demand.resources)}
-    refusals = {
-        short.name: f"Placement: {'; '.join(short.reasons)}"
-        for short in placement.shortfalls(tx, demand.resources)
-    }
+    refusals: dict[str, str] = {}
     fit = []
     for host in host_states(tx, health):
         why = rejection(host, demand)
@@ -57,7 +54,14 @@ def schedule(tx: Tx, server: Server, wishes: Wishes, health: Health) -> HostStat
             refusals[host.name] = f"Placement: {error.message}"
         else:
             return host
+    refusals = {**_shortfalls(tx, demand), **refusals}
     raise NoValidHost(_words(refusals), hosts=refusals)
+
+
+def _shortfalls(tx: Tx, demand: Demand) -> dict[str, str]:
+    """Say of each host without room what it lacks; only a refusal needs to know."""
+    found = placement.shortfalls(tx, demand.resources)
+    return {short.name: f"Placement: {'; '.join(short.reasons)}" for short in found}
 
 
 def host_states(tx: Tx, health: Health) -> list[HostState]:

@@ -6,11 +6,17 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.db.statements import insert_absent
 from cumulo.kit import clock
 from cumulo.services.compute.store import server_tables as tables
 
 _A = tables.server_action.c
 _E = tables.server_action_event.c
+_BEGIN = sa.insert(tables.server_action)
+_CHANGE = sa.update(tables.server_action).where(_A.number == sa.bindparam("of_number"))
+_CHANGE_EVENT = sa.update(tables.server_action_event).where(
+    _E.action_number == sa.bindparam("of_number"), _E.event == sa.bindparam("of_event")
+)
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +66,7 @@ def action_insert(tx: Tx, server_id: str, action: str, doer: Doer) -> int:
     """Record that an action began and return its number."""
     now = clock.now()
     values = {"server_id": server_id, "action": action, "started_at": now, "updated_at": now}
-    inserted = tx.execute(
-        tables.server_action.insert().values(**values, **msgspec.structs.asdict(doer))
-    )
+    inserted = tx.execute(_BEGIN, {**values, **msgspec.structs.asdict(doer)})
     return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
 
@@ -74,20 +78,17 @@ def action_fail(tx: Tx, number: int) -> None:
 
 def event_start(tx: Tx, number: int, event: str, host: str | None) -> None:
     """Record that a part of an action began; a second beginning is the first."""
-    found = sa.select(_E.event).where(_E.action_number == number, _E.event == event)
-    if tx.execute(found).one_or_none() is None:
-        values = {"action_number": number, "event": event, "host": host}
-        tx.execute(tables.server_action_event.insert().values(**values, started_at=clock.now()))
+    values = {"action_number": number, "event": event, "host": host}
+    insert_absent(tx, tables.server_action_event, **values, started_at=clock.now())
 
 
 def event_finish(tx: Tx, number: int, event: str, *, error: str | None = None) -> None:
     """Record the end of a part of an action, and of the action as far as it has come."""
     now = clock.now()
     ended = {"finished_at": now, "result": "Error" if error else "Success", "details": error}
-    change = sa.update(tables.server_action_event)
-    tx.execute(change.where(_E.action_number == number, _E.event == event).values(**ended))
+    tx.execute(_CHANGE_EVENT, {"of_number": number, "of_event": event, **ended})
     values: dict[str, object] = {"updated_at": now} | ({"message": "Error"} if error else {})
-    tx.execute(sa.update(tables.server_action).where(_A.number == number).values(**values))
+    tx.execute(_CHANGE, {"of_number": number, **values})
 
 
 def action_list(tx: Tx, server_id: str, page: ActionPage) -> list[Action]:

@@ -31,6 +31,19 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
         return self.metadata.get("availability_zone")
 
 
+_ALL = sa.select(aggregate).order_by(aggregate.c.id)
+_ZONES = (
+    sa.select(aggregate_host.c.host, aggregate_metadata.c.value)
+    .join_from(
+        aggregate_host,
+        aggregate_metadata,
+        aggregate_metadata.c.aggregate == aggregate_host.c.aggregate,
+    )
+    .where(aggregate_metadata.c.key == "availability_zone")
+    .order_by(aggregate_host.c.aggregate.desc())
+)
+
+
 def aggregate_get(tx: Tx, aggregate_id: int) -> Aggregate:
     """Return an aggregate by its number."""
     found = _whole(tx, [aggregate.c.id == aggregate_id])
@@ -106,21 +119,17 @@ def aggregate_remove_host(tx: Tx, aggregate_id: int, host: str) -> bool:
 
 def zones_of_hosts(tx: Tx, hosts: Iterable[str] | None = None) -> dict[str, str]:
     """Return the availability zone of each host that an aggregate puts into one."""
-    h, m = aggregate_host.c, aggregate_metadata.c
-    query = (
-        sa.select(h.host, m.value)
-        .join_from(aggregate_host, aggregate_metadata, m.aggregate == h.aggregate)
-        .where(m.key == "availability_zone")
-        .order_by(h.aggregate.desc())
-    )
-    if hosts is not None:
-        query = query.where(h.host.in_(list(hosts)))
-    return {row.host: row.value for row in tx.execute(query)}
+    wanted = None if hosts is None else set(hosts)
+    found = tx.execute(_ZONES).all()
+    return {host: zone for host, zone in found if wanted is None or host in wanted}
 
 
 def _whole(tx: Tx, conditions: list[sa.ColumnElement[bool]]) -> list[Aggregate]:
     """Return aggregates with their hosts and metadata, read in three statements."""
-    rows = tx.execute(sa.select(aggregate).where(*conditions).order_by(aggregate.c.id)).all()
+    query = _ALL.where(*conditions) if conditions else _ALL
+    rows = tx.execute(query).all()
+    if not rows:
+        return []
     hosts: dict[int, list[str]] = {row.id: [] for row in rows}
     metadata: dict[int, dict[str, str]] = {row.id: {} for row in rows}
     h, m = aggregate_host.c, aggregate_metadata.c

@@ -80,9 +80,18 @@ class FlavorFilter(msgspec.Struct, frozen=True, kw_only=True):
     marker: str | None = None
 
 
+_BY_ID = sa.select(flavor).where(flavor.c.flavor_id == sa.bindparam("of_id"))
+_SPECS = (
+    sa.select(flavor_extra_spec)
+    .where(flavor_extra_spec.c.flavor.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(flavor_extra_spec.c.flavor, flavor_extra_spec.c.key)
+)
+
+
 def flavor_find(tx: Tx, flavor_id: str) -> Flavor | None:
     """Return a flavor, whoever may use it."""
-    return _find(tx, flavor.c.flavor_id == flavor_id)
+    found = _whole(tx, tx.execute(_BY_ID, {"of_id": flavor_id}).all())
+    return found[0] if found else None
 
 
 def flavor_get(tx: Tx, flavor_id: str) -> Flavor:
@@ -95,7 +104,8 @@ def flavor_get(tx: Tx, flavor_id: str) -> Flavor:
 
 def flavor_named(tx: Tx, name: str) -> Flavor | None:
     """Return the flavor of that name."""
-    return _find(tx, flavor.c.name == name)
+    found = _whole(tx, tx.execute(sa.select(flavor).where(flavor.c.name == name)).all())
+    return found[0] if found else None
 
 
 def flavor_add(tx: Tx, new: Flavor) -> None:
@@ -181,17 +191,10 @@ def extra_spec_delete(tx: Tx, row: int, key: str) -> bool:
     return bool(tx.execute(gone).rowcount)
 
 
-def _find(tx: Tx, condition: sa.ColumnElement[bool]) -> Flavor | None:
-    found = _whole(tx, tx.execute(sa.select(flavor).where(condition)).all())
-    return found[0] if found else None
-
-
 def _whole(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[Flavor]:
     """Return rows with their extra specs, read in one statement."""
     specs: dict[int, dict[str, str]] = {row.id: {} for row in rows}
-    s = flavor_extra_spec.c
-    query = sa.select(flavor_extra_spec).where(s.flavor.in_(specs)).order_by(s.flavor, s.key)
-    for spec in tx.execute(query) if rows else ():
+    for spec in tx.execute(_SPECS, {"ids": list(specs)}) if rows else ():
         specs[spec.flavor][spec.key] = spec.value
     return [
         Flavor(

@@ -38,6 +38,9 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     is_busy: bool  # something is being done to it
 
 
+_ALL = sa.select(hypervisor).order_by(hypervisor.c.id)
+
+
 def hypervisor_find(tx: Tx, name: str) -> Hypervisor | None:
     """Return the host of that name."""
     return _find(tx, hypervisor.c.name == name)
@@ -90,7 +93,7 @@ def hypervisor_list(
     limit: int | None = None,
 ) -> list[Hypervisor]:
     """Return hosts in the order they were first seen."""
-    query = sa.select(hypervisor).order_by(hypervisor.c.id).limit(limit)
+    query = _ALL if limit is None else _ALL.limit(limit)
     if name_part is not None:
         query = query.where(hypervisor.c.name.contains(name_part, autoescape=True))
     if after_id is not None:

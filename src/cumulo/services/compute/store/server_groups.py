@@ -1,6 +1,6 @@
 """Server groups and the servers in them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,14 @@ class ServerGroup(msgspec.Struct, frozen=True, kw_only=True):
     members: list[str] = []
 
 
+_m = server_group_member.c
+_OF_SERVER = sa.select(server_group).where(
+    server_group.c.uuid.in_(
+        sa.select(_m.server_group).where(_m.server_id == sa.bindparam("of_server"))
+    )
+)
+
+
 def group_get(tx: Tx, group_id: str) -> ServerGroup:
     """Return a server group, whoever owns it."""
     found = _whole(tx, sa.select(server_group).where(server_group.c.uuid == group_id))
@@ -36,9 +44,7 @@ def group_get(tx: Tx, group_id: str) -> ServerGroup:
 
 def group_of(tx: Tx, server_id: str) -> ServerGroup | None:
     """Return the group that a server is in."""
-    m = server_group_member.c
-    groups = sa.select(m.server_group).where(m.server_id == server_id)
-    found = _whole(tx, sa.select(server_group).where(server_group.c.uuid.in_(groups)))
+    found = _whole(tx, _OF_SERVER, {"of_server": server_id})
     return found[0] if found else None
 
 
@@ -81,8 +87,12 @@ def member_remove(tx: Tx, server_id: str) -> list[str]:
     return groups
 
 
-def _whole(tx: Tx, query: sa.Select[Any]) -> list[ServerGroup]:
-    rows = tx.execute(query).all()
+def _whole(
+    tx: Tx, query: sa.Select[Any], values: Mapping[str, object] | None = None
+) -> list[ServerGroup]:
+    rows = tx.execute(query, values).all()
+    if not rows:
+        return []
     members: dict[str, list[str]] = {row.uuid: [] for row in rows}
     for row in _members(tx, members):
         members[row.server_group].append(row.server_id)

@@ -91,17 +91,28 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 _S = tables.server.c
 _FIELDS = [tables.server.c[name] for name in Server.__struct_fields__]
+_BY_ID = sa.select(*_FIELDS).where(_S.id == sa.bindparam("of_id"))
+_INSERT = sa.insert(tables.server)
+_CHANGE = sa.update(tables.server).where(_S.id == sa.bindparam("of_id"))
+_MOVE = _CHANGE.where(
+    _S.is_deleted == sa.false(), _S.vm_state.in_(sa.bindparam("expected", expanding=True))
+)
+_COUNTS = (
+    sa.select(_S.host, sa.func.count())
+    .where(_S.host.is_not(None), _S.is_deleted == sa.false())
+    .group_by(_S.host)
+)
 
 
 def server_insert(tx: Tx, **values: object) -> Server:
     """Store a new server and return it with its number."""
-    tx.execute(tables.server.insert().values(**values))
+    tx.execute(_INSERT, values)
     return server_get(tx, str(values["id"]))
 
 
 def server_find(tx: Tx, server_id: str) -> Server | None:
     """Return a server, whoever owns it and deleted or not, or None."""
-    row = tx.execute(sa.select(*_FIELDS).where(_S.id == server_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"of_id": server_id}).one_or_none()
     return Server(*row) if row else None
 
 
@@ -115,8 +126,7 @@ def server_get(tx: Tx, server_id: str) -> Server:
 
 def server_update(tx: Tx, server_id: str, **values: object) -> None:
     """Change columns that no two writers fight over."""
-    values.setdefault("updated_at", clock.now())
-    tx.execute(sa.update(tables.server).where(_S.id == server_id).values(**values))
+    tx.execute(_CHANGE, {"of_id": server_id, "updated_at": clock.now(), **values})
 
 
 def server_move(
@@ -128,13 +138,9 @@ def server_move(
     **values: object,
 ) -> bool:
     """Change columns if the server is in an expected state (and task); say whether it was."""
-    values.setdefault("updated_at", clock.now())
-    change = sa.update(tables.server).where(
-        _S.id == server_id, _S.is_deleted == sa.false(), _S.vm_state.in_(list(expected))
-    )
-    if tasks is not None:
-        change = change.where(_task_in(tasks))
-    return bool(tx.execute(change.values(**values)).rowcount)
+    change = _MOVE if tasks is None else _MOVE.where(_task_in(tasks))
+    seen = {"of_id": server_id, "expected": list(expected)}
+    return bool(tx.execute(change, {**seen, "updated_at": clock.now(), **values}).rowcount)
 
 
 def password_set(tx: Tx, server_id: str, password: str) -> bool:
@@ -318,7 +324,4 @@ def hosts_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, str]:
 
 def counts_on_hosts(tx: Tx) -> dict[str, int]:
     """Return how many servers each host has."""
-    query = sa.select(_S.host, sa.func.count()).where(
-        _S.host.is_not(None), _S.is_deleted == sa.false()
-    )
-    return {host: int(count) for host, count in tx.execute(query.group_by(_S.host))}
+    return {host: int(count) for host, count in tx.execute(_COUNTS)}

@@ -27,6 +27,9 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime
 
 
+_ALL = sa.select(service).order_by(service.c.id)
+
+
 def service_get(tx: Tx, service_id: int | str) -> Service:
     """Return a service by its number or its UUID."""
     s = service.c
@@ -47,13 +50,8 @@ def service_find(tx: Tx, host: str, binary: str) -> Service | None:
 
 def service_list(tx: Tx, *, host: str | None = None, binary: str | None = None) -> list[Service]:
     """Return services in the order they were first seen."""
-    s = service.c
-    query = sa.select(service).order_by(s.id)
-    if host:
-        query = query.where(s.host == host)
-    if binary:
-        query = query.where(s.binary == binary)
-    return [_service(row) for row in tx.execute(query)]
+    found = (_service(row) for row in tx.execute(_ALL).all())
+    return [s for s in found if host in (None, "", s.host) and binary in (None, "", s.binary)]
 
 
 def service_seen(tx: Tx, host: str, binary: str) -> None:

@@ -60,8 +60,7 @@ def image_insert(tx: Tx, image: Image) -> None:
 
 def image_find(tx: Tx, image_id: str) -> Image | None:
     """Return an image that is not deleted."""
-    select = sa.select(*_COLUMNS).where(i.id == image_id, i.status != "deleted")
-    found = images_of(tx, tx.execute(select))
+    found = images_of(tx, tx.execute(_BY_ID, {"of_id": image_id}))
     return found[0] if found else None
 
 
@@ -171,6 +170,7 @@ def tag_remove(tx: Tx, image_id: str, value: str) -> bool:
 
 
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+_BY_ID = sa.select(*_COLUMNS).where(i.id == sa.bindparam("of_id"), i.status != "deleted")
 _PROPERTIES = (
     sa.select(p.image_id, p.name, p.value).where(p.image_id.in_(_IDS)).order_by(p.image_id, p.name)
 )

@@ -2,12 +2,12 @@
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Collection
 
 import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.db.statements import insert_absent
+from cumulo.services.network.store.selection import Ids, of_some
 from cumulo.services.network.store.tables import allocation
 from cumulo.services.network.store.values import FixedIp
 
@@ -25,6 +25,18 @@ def address_of(key: str) -> str:
     return str(kind(number))
 
 
+_a = allocation.c
+_ADDRESSES = sa.select(_a.port_id, _a.subnet_id, _a.ip_address).order_by(_a.port_id, _a.position)
+_HIGHEST = sa.select(sa.func.max(_a.ip_key)).where(
+    _a.subnet_id == sa.bindparam("of_subnet"),
+    _a.ip_key >= sa.bindparam("low"),
+    _a.ip_key <= sa.bindparam("high"),
+)
+_HOLDER = sa.select(_a.port_id).where(
+    _a.subnet_id == sa.bindparam("of_subnet"), _a.ip_key == sa.bindparam("key")
+)
+
+
 def allocation_insert(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> bool:
     """Give the address to the port, unless it is somebody's; then say so and change nothing."""
     row = {
@@ -40,9 +52,8 @@ def allocation_insert(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> bo
 
 def allocation_highest(tx: Tx, subnet_id: str, low: str, high: str) -> str | None:
     """Return the highest key between `low` and `high` that is taken."""
-    a = allocation.c
-    between = (a.subnet_id == subnet_id, a.ip_key >= low, a.ip_key <= high)
-    highest: str | None = tx.scalar(sa.select(sa.func.max(a.ip_key)).where(*between))
+    span = {"of_subnet": subnet_id, "low": low, "high": high}
+    highest: str | None = tx.scalar(_HIGHEST, span)
     return highest
 
 
@@ -53,14 +64,10 @@ def allocation_keys(tx: Tx, subnet_id: str, low: str, high: str, most: int) -> l
     return list(tx.scalars(sa.select(a.ip_key).where(*between).order_by(a.ip_key).limit(most)))
 
 
-def allocation_map(
-    tx: Tx, port_ids: Collection[str] | sa.Select[tuple[str]]
-) -> dict[str, list[FixedIp]]:
+def allocation_map(tx: Tx, port_ids: Ids) -> dict[str, list[FixedIp]]:
     """Return the addresses of each port, in the order they were asked for."""
-    a = allocation.c
     found: defaultdict[str, list[FixedIp]] = defaultdict(list)
-    select = sa.select(a.port_id, a.subnet_id, a.ip_address).where(a.port_id.in_(port_ids))
-    for port_id, subnet_id, ip_address in tx.execute(select.order_by(a.port_id, a.position)):
+    for port_id, subnet_id, ip_address in of_some(tx, _ADDRESSES, _a.port_id, port_ids):
         found[port_id].append(FixedIp(subnet_id, ip_address))
     return found
 
@@ -96,9 +103,7 @@ def allocation_delete_subnet(tx: Tx, subnet_id: str) -> None:
 
 def allocation_holder(tx: Tx, subnet_id: str, address: str) -> str | None:
     """Return the port that owns the address, if one does."""
-    a = allocation.c
-    where = (a.subnet_id == subnet_id, a.ip_key == key_of(address))
-    return tx.scalar(sa.select(a.port_id).where(*where))
+    return tx.scalar(_HOLDER, {"of_subnet": subnet_id, "key": key_of(address)})
 
 
 def allocation_counts(tx: Tx) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What the backend has not been told yet."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -23,6 +24,25 @@ class Change(msgspec.Struct, frozen=True):
     attempts: int
 
 
+_c = change.c
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_IS_MINE = _c.claimed_by == sa.bindparam("mine")
+_DUE = (
+    sa.select(_c.id)
+    .where(_c.due <= sa.bindparam("now"))
+    .order_by(_c.due, _c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_OF_UNITS = sa.select(_c.id).where(_c.unit_id.in_(_IDS)).order_by(_c.id)
+_CLAIM = sa.update(change).where(_c.id.in_(_IDS))
+_MINE = (
+    sa.select(_c.id, _c.unit, _c.unit_id, _c.attempts)
+    .where(_c.id.in_(_IDS), _IS_MINE)
+    .order_by(_c.id)
+)
+_DONE = sa.delete(change).where(_c.id.in_(_IDS), _IS_MINE)
+
+
 def mark(tx: Tx, unit: Unit, unit_ids: Iterable[str]) -> None:
     """Record that the backend must be told of the units as they are after this transaction."""
     rows = [
@@ -36,39 +56,32 @@ def mark(tx: Tx, unit: Unit, unit_ids: Iterable[str]) -> None:
 
 def is_due(tx: Tx) -> bool:
     """Say whether there is something to tell; cheap, since it is asked often."""
-    due = sa.select(change.c.id).where(change.c.due <= clock.timestamp()).limit(1)
-    return tx.execute(due).first() is not None
+    return tx.scalar(_DUE, {"now": clock.timestamp(), "most": 1}) is not None
 
 
 def claim(tx: Tx, claimant: str, until: float, most: int) -> list[Change]:
     """Take the changes that are due, oldest first, for as long as `until`."""
-    c = change.c
-    due = sa.select(c.id).where(c.due <= clock.timestamp()).order_by(c.due, c.id).limit(most)
-    return _take(tx, claimant, until, list(tx.scalars(due)))
+    due = tx.scalars(_DUE, {"now": clock.timestamp(), "most": most})
+    return _take(tx, claimant, until, list(due))
 
 
 def claim_of(tx: Tx, claimant: str, until: float, unit_ids: Collection[str]) -> list[Change]:
     """Take the changes of certain units, due or not."""
-    c = change.c
-    found = sa.select(c.id).where(c.unit_id.in_(unit_ids)).order_by(c.id)
-    return _take(tx, claimant, until, list(tx.scalars(found)))
+    found = tx.scalars(_OF_UNITS, {"ids": list(unit_ids)}) if unit_ids else ()
+    return _take(tx, claimant, until, list(found))
 
 
 def _take(tx: Tx, claimant: str, until: float, ids: list[int]) -> list[Change]:
-    c = change.c
     if not ids:
         return []
-    tx.execute(sa.update(change).where(c.id.in_(ids)).values(claimed_by=claimant, due=until))
-    mine = sa.select(c.id, c.unit, c.unit_id, c.attempts).where(
-        c.id.in_(ids), c.claimed_by == claimant
-    )
-    return [Change(*row) for row in tx.execute(mine.order_by(c.id))]
+    tx.execute(_CLAIM, {"ids": ids, "claimed_by": claimant, "due": until})
+    return [Change(*row) for row in tx.execute(_MINE, {"ids": ids, "mine": claimant})]
 
 
 def done(tx: Tx, claimant: str, ids: Collection[int]) -> None:
     """Forget changes that the backend was told of, if nobody else took them since."""
-    c = change.c
-    tx.execute(sa.delete(change).where(c.id.in_(ids), c.claimed_by == claimant))
+    if ids:
+        tx.execute(_DONE, {"ids": list(ids), "mine": claimant})
 
 
 def postpone(tx: Tx, claimant: str, ids: Collection[int], until: float) -> None:

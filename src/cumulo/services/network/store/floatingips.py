@@ -68,7 +68,7 @@ def floatingips_unused(tx: Tx, network_id: str) -> list[FloatingIp]:
 
 def floatingip_insert(tx: Tx, floatingip: FloatingIp) -> None:
     """Record a new floating IP."""
-    tx.execute(sa.insert(tables.floatingip).values(msgspec.structs.asdict(floatingip)))
+    tx.execute(sa.insert(tables.floatingip), msgspec.structs.asdict(floatingip))
 
 
 def disassociate(tx: Tx, floatingips: Collection[FloatingIp]) -> list[str]:

@@ -1,6 +1,6 @@
 """Lists of anything: filters, order and pages as statements."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
+from cumulo.services.network.store.selection import Ids as Ids
 from cumulo.services.network.store.sharing import shared_condition
 from cumulo.services.network.store.tables import tag
 
@@ -71,7 +72,6 @@ def rows(
     return found[::-1] if listing.page_reverse else found
 
 
-Ids: TypeAlias = Collection[str] | sa.Select[tuple[str]]
 _MANY = 100
 
 

@@ -39,24 +39,30 @@ class Segment(msgspec.Struct, frozen=True):
     segmentation_id: int | None = None
 
 
+_IDS = tables.network.c.id.in_(sa.bindparam("ids", expanding=True))
+_BY_ID = sa.select(tables.network).where(tables.network.c.id == sa.bindparam("of_id"))
+_AMONG = sa.select(tables.network).where(_IDS)
+_OWNERS = sa.select(tables.network.c.id, tables.network.c.project_id).where(_IDS)
+
+
 def network_find(
     tx: Tx, network_id: str, seen: sa.ColumnElement[bool] | None = None
 ) -> Network | None:
     """Return a network that fulfils `seen`, or None."""
-    where = [tables.network.c.id == network_id, *([] if seen is None else [seen])]
-    row = tx.execute(sa.select(tables.network).where(*where)).one_or_none()
+    select = _BY_ID if seen is None else _BY_ID.where(seen)
+    row = tx.execute(select, {"of_id": network_id}).one_or_none()
     return Network(*row) if row else None
 
 
 def networks_by_id(tx: Tx, network_ids: Collection[str]) -> dict[str, Network]:
     """Return those of the networks that there are."""
-    select = sa.select(tables.network).where(tables.network.c.id.in_(network_ids))
-    return {row.id: Network(*row) for row in tx.execute(select)}
+    rows = tx.execute(_AMONG, {"ids": list(network_ids)}) if network_ids else ()
+    return {row[0]: Network(*row) for row in rows}
 
 
 def network_insert(tx: Tx, network: Network) -> None:
     """Record a new network."""
-    tx.execute(sa.insert(tables.network).values(msgspec.structs.asdict(network)))
+    tx.execute(sa.insert(tables.network), msgspec.structs.asdict(network))
 
 
 def segment_insert(tx: Tx, network_id: str, segment: Segment) -> bool:
@@ -69,7 +75,7 @@ def segment_insert(tx: Tx, network_id: str, segment: Segment) -> bool:
     }
     try:
         with tx.begin_nested():
-            tx.execute(sa.insert(tables.segment).values(row))
+            tx.execute(sa.insert(tables.segment), row)
     except sa.exc.IntegrityError:
         return False
     return True
@@ -102,9 +108,8 @@ def networks_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Network]:
 
 def owners_of(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
     """Return the project of each network."""
-    n = tables.network.c
-    select = sa.select(n.id, n.project_id).where(n.id.in_(network_ids))
-    return {row[0]: row[1] for row in tx.execute(select)}
+    rows = tx.execute(_OWNERS, {"ids": list(network_ids)}) if network_ids else ()
+    return {row[0]: row[1] for row in rows}
 
 
 def among(network_ids: Collection[str] | None) -> list[sa.ColumnElement[bool]]:

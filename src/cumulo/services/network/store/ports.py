@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import Ids, of_some
 from cumulo.services.network.store.values import AddressPair, DhcpOption
 
 
@@ -37,10 +39,18 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     extra_dhcp_opts: list[DhcpOption]
 
 
+_p, _m = tables.port.c, tables.port_security_group.c
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_BY_ID = sa.select(tables.port).where(_p.id == sa.bindparam("of_id"))
+_AMONG = sa.select(tables.port).where(_p.id.in_(_IDS)).order_by(_p.created_at, _p.id)
+_OF_DEVICES = sa.select(tables.port).where(_p.device_id.in_(_IDS)).order_by(_p.created_at, _p.id)
+_GROUPS = sa.select(_m.port_id, _m.security_group_id).order_by(_m.port_id, _m.security_group_id)
+
+
 def port_find(tx: Tx, port_id: str, seen: sa.ColumnElement[bool] | None = None) -> Port | None:
     """Return a port that fulfils `seen`, or None."""
-    where = [tables.port.c.id == port_id, *([] if seen is None else [seen])]
-    row = tx.execute(sa.select(tables.port).where(*where)).one_or_none()
+    select = _BY_ID if seen is None else _BY_ID.where(seen)
+    row = tx.execute(select, {"of_id": port_id}).one_or_none()
     return Port(*row) if row else None
 
 
@@ -53,14 +63,14 @@ def ports_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Port]:
 
 def ports_by_id(tx: Tx, port_ids: Collection[str]) -> dict[str, Port]:
     """Return those of the ports that there are."""
-    return {port.id: port for port in ports_where(tx, tables.port.c.id.in_(port_ids))}
+    rows = tx.execute(_AMONG, {"ids": list(port_ids)}).all() if port_ids else ()
+    return {row[0]: Port(*row) for row in rows}
 
 
 def ports_of_devices(tx: Tx, device_ids: Collection[str], owner_prefix: str) -> list[Port]:
     """Return the ports plugged into the devices, whose owner begins with `owner_prefix`."""
-    p = tables.port.c
-    owned = p.device_owner.startswith(owner_prefix, autoescape=True)
-    return ports_where(tx, p.device_id.in_(device_ids), owned)
+    found = tx.execute(_OF_DEVICES, {"ids": list(device_ids)}).all() if device_ids else ()
+    return [port for row in found if (port := Port(*row)).device_owner.startswith(owner_prefix)]
 
 
 def ports_of_network(tx: Tx, network_id: str) -> list[Port]:
@@ -77,7 +87,7 @@ def port_with_mac(tx: Tx, network_id: str, mac: str) -> bool:
 
 def port_insert(tx: Tx, port: Port) -> None:
     """Record a new port."""
-    tx.execute(sa.insert(tables.port).values(msgspec.structs.asdict(port)))
+    tx.execute(sa.insert(tables.port), msgspec.structs.asdict(port))
 
 
 def port_delete(tx: Tx, port_id: str) -> bool:
@@ -101,12 +111,10 @@ def groups_add(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
         tx.execute(sa.insert(tables.port_security_group), rows)
 
 
-def groups_map(tx: Tx, port_ids: Collection[str] | sa.Select[tuple[str]]) -> dict[str, list[str]]:
+def groups_map(tx: Tx, port_ids: Ids) -> dict[str, list[str]]:
     """Return the security groups of each port."""
-    m = tables.port_security_group.c
     found: defaultdict[str, list[str]] = defaultdict(list)
-    select = sa.select(m.port_id, m.security_group_id).where(m.port_id.in_(port_ids))
-    for port_id, group_id in tx.execute(select.order_by(m.port_id, m.security_group_id)):
+    for port_id, group_id in of_some(tx, _GROUPS, _m.port_id, port_ids):
         found[port_id].append(group_id)
     return found
 

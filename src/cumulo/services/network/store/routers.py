@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 from cumulo.services.network.store.values import Route
 
 INTERFACE, GATEWAY = "interface", "gateway"
@@ -43,6 +44,16 @@ class Leg(msgspec.Struct, frozen=True):
         return self.kind == GATEWAY
 
 
+_l = tables.router_port.c
+_ROUTERS = sa.select(tables.router)
+_LEGS = sa.select(_l.router_id, _l.port_id, _l.kind)
+_ON_NETWORK = (
+    sa.select(_l.router_id)
+    .join(tables.port, tables.port.c.id == _l.port_id)
+    .where(tables.port.c.network_id == sa.bindparam("of_network"))
+)
+
+
 def router_find(
     tx: Tx, router_id: str, seen: sa.ColumnElement[bool] | None = None
 ) -> Router | None:
@@ -54,13 +65,13 @@ def router_find(
 
 def routers_by_id(tx: Tx, router_ids: Collection[str]) -> dict[str, Router]:
     """Return those of the routers that there are."""
-    select = sa.select(tables.router).where(tables.router.c.id.in_(router_ids))
-    return {row.id: Router(*row) for row in tx.execute(select)}
+    rows = of_some(tx, _ROUTERS, tables.router.c.id, router_ids)
+    return {row[0]: Router(*row) for row in rows}
 
 
 def router_insert(tx: Tx, router: Router) -> None:
     """Record a new router."""
-    tx.execute(sa.insert(tables.router).values(msgspec.structs.asdict(router)))
+    tx.execute(sa.insert(tables.router), msgspec.structs.asdict(router))
 
 
 def legs_of(tx: Tx, router_ids: Collection[str]) -> list[Leg]:
@@ -83,7 +94,7 @@ def leg_of_port(tx: Tx, port_id: str) -> Leg | None:
 
 def leg_insert(tx: Tx, leg: Leg) -> None:
     """Make the port a leg of the router."""
-    tx.execute(sa.insert(tables.router_port).values(msgspec.structs.asdict(leg)))
+    tx.execute(sa.insert(tables.router_port), msgspec.structs.asdict(leg))
 
 
 def leg_delete(tx: Tx, port_id: str) -> None:
@@ -94,9 +105,7 @@ def leg_delete(tx: Tx, port_id: str) -> None:
 
 def routers_on_network(tx: Tx, network_id: str) -> list[str]:
     """Return the routers with a leg in the network."""
-    legs, p = tables.router_port.c, tables.port.c
-    select = sa.select(legs.router_id).join(tables.port, p.id == legs.port_id)
-    return sorted(set(tx.scalars(select.where(p.network_id == network_id))))
+    return sorted(set(tx.scalars(_ON_NETWORK, {"of_network": network_id})))
 
 
 def gateway_projects(tx: Tx, network_id: str) -> set[str]:
@@ -116,9 +125,8 @@ def gateways_on(tx: Tx, network_id: str) -> list[str]:
 
 def legs_of_ports(tx: Tx, port_ids: Collection[str]) -> dict[str, Leg]:
     """Return what each of the ports is to which router, if to any."""
-    legs = tables.router_port.c
-    select = sa.select(legs.router_id, legs.port_id, legs.kind).where(legs.port_id.in_(port_ids))
-    return {row[1]: Leg(*row) for row in tx.execute(select)}
+    rows = of_some(tx, _LEGS, tables.router_port.c.port_id, port_ids)
+    return {row[1]: Leg(*row) for row in rows}
 
 
 def subnets_of_router(tx: Tx, router_id: str) -> set[str]:

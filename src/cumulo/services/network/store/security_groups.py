@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 
 
 class SecurityGroup(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +45,11 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     sameness: str
 
 
+_r, _d = tables.security_group_rule.c, tables.default_security_group.c
+_RULES = sa.select(tables.security_group_rule).order_by(_r.created_at, _r.id)
+_DEFAULT = sa.select(_d.security_group_id).where(_d.project_id == sa.bindparam("of_project"))
+
+
 def group_find(
     tx: Tx, group_id: str, seen: sa.ColumnElement[bool] | None = None
 ) -> SecurityGroup | None:
@@ -62,19 +68,18 @@ def groups_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[SecurityGroup]:
 
 def group_insert(tx: Tx, group: SecurityGroup) -> None:
     """Record a new security group."""
-    tx.execute(sa.insert(tables.security_group).values(msgspec.structs.asdict(group)))
+    tx.execute(sa.insert(tables.security_group), msgspec.structs.asdict(group))
 
 
 def default_find(tx: Tx, project_id: str) -> str | None:
     """Return the id of the project's default group, once there is one."""
-    d = tables.default_security_group.c
-    return tx.scalar(sa.select(d.security_group_id).where(d.project_id == project_id))
+    return tx.scalar(_DEFAULT, {"of_project": project_id})
 
 
 def default_insert(tx: Tx, project_id: str, group_id: str) -> None:
     """Make the group the project's default; only one can be."""
     row = {"project_id": project_id, "security_group_id": group_id}
-    tx.execute(sa.insert(tables.default_security_group).values(row))
+    tx.execute(sa.insert(tables.default_security_group), row)
 
 
 def default_delete(tx: Tx, group_id: str) -> None:
@@ -133,10 +138,8 @@ def rules_delete(tx: Tx, group_id: str) -> int:
 
 def rules_map(tx: Tx, group_ids: Collection[str]) -> dict[str, list[Rule]]:
     """Return the rules of each group, oldest first."""
-    table = tables.security_group_rule
     found: defaultdict[str, list[Rule]] = defaultdict(list)
-    select = sa.select(table).where(table.c.security_group_id.in_(group_ids))
-    for row in tx.execute(select.order_by(table.c.created_at, table.c.id)):
+    for row in of_some(tx, _RULES, _r.security_group_id, group_ids):
         found[row.security_group_id].append(Rule(*row))
     return found
 

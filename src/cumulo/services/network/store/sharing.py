@@ -105,7 +105,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
 
 def grant_insert(tx: Tx, grant: Grant) -> None:
     """Record what is lent."""
-    tx.execute(sa.insert(rbac_policy).values(msgspec.structs.asdict(grant)))
+    tx.execute(sa.insert(rbac_policy), msgspec.structs.asdict(grant))
 
 
 def grant_find(tx: Tx, network_id: str, action: str, target: str) -> Grant | None:

@@ -1,6 +1,7 @@
 """What the backend said of the units it was told of, kept where clients see it."""
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -24,20 +25,28 @@ class Status(msgspec.Struct, frozen=True):
     status: str
 
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_STALE = {
+    name: sa.select(table.c.id, table.c.project_id, table.c.status)
+    .where(table.c.id.in_(_IDS), table.c.status != sa.bindparam("news", type_=table.c.status.type))
+    .order_by(table.c.id)
+    for name, table in TABLES.items()
+}
+_CHANGE = {name: sa.update(table).where(table.c.id.in_(_IDS)) for name, table in TABLES.items()}
+
+
 def status_set(
     tx: Tx, resource: str, ids: Collection[str], status: str, *where: sa.ColumnElement[bool]
 ) -> list[Status]:
     """Record the status of some of the resources; return what it was where that is news."""
-    table = TABLES[resource]
     if not ids:
         return []
-    c = table.c
-    select = sa.select(c.id, c.project_id, c.status)
-    stale = select.where(c.id.in_(ids), c.status != status, *where).order_by(c.id)
-    found = [Status(*row) for row in tx.execute(stale)]
+    stale, change = _STALE[resource], _CHANGE[resource]
+    if where:
+        stale, change = stale.where(*where), change.where(*where)
+    found = [Status(*row) for row in tx.execute(stale, {"ids": list(ids), "news": status})]
     if found:
-        changed = c.id.in_([one.id for one in found])
-        tx.execute(sa.update(table).where(changed, *where).values(status=status))
+        tx.execute(change, {"ids": [one.id for one in found], "status": status})
     return found
 
 

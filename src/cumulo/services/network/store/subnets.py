@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -33,6 +34,17 @@ class Subnet(msgspec.Struct, frozen=True, gc=False):
     host_routes: list[Route]
 
 
+_s = tables.subnet.c
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_AMONG = sa.select(tables.subnet).where(_s.id.in_(_IDS))
+_OF_NETWORKS = (
+    sa.select(tables.subnet).where(_s.network_id.in_(_IDS)).order_by(_s.created_at, _s.id)
+)
+_IDS_OF_NETWORKS = (
+    sa.select(_s.network_id, _s.id).where(_s.network_id.in_(_IDS)).order_by(_s.created_at, _s.id)
+)
+
+
 def subnet_find(
     tx: Tx, subnet_id: str, seen: sa.ColumnElement[bool] | None = None
 ) -> Subnet | None:
@@ -44,27 +56,25 @@ def subnet_find(
 
 def subnets_of(tx: Tx, network_ids: Collection[str]) -> list[Subnet]:
     """Return the subnets of the networks, oldest first."""
-    s = tables.subnet.c
-    select = sa.select(tables.subnet).where(s.network_id.in_(network_ids))
-    return [Subnet(*row) for row in tx.execute(select.order_by(s.created_at, s.id))]
+    rows = tx.execute(_OF_NETWORKS, {"ids": list(network_ids)}) if network_ids else ()
+    return [Subnet(*row) for row in rows]
 
 
 def subnets_by_id(tx: Tx, subnet_ids: Collection[str]) -> dict[str, Subnet]:
     """Return those of the subnets that there are."""
-    select = sa.select(tables.subnet).where(tables.subnet.c.id.in_(subnet_ids))
-    return {row.id: Subnet(*row) for row in tx.execute(select)}
+    rows = tx.execute(_AMONG, {"ids": list(subnet_ids)}) if subnet_ids else ()
+    return {row[0]: Subnet(*row) for row in rows}
 
 
 def subnet_ids_of(tx: Tx, network_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return (network, subnet) for each subnet of the networks, oldest first."""
-    s = tables.subnet.c
-    select = sa.select(s.network_id, s.id).where(s.network_id.in_(network_ids))
-    return [(row[0], row[1]) for row in tx.execute(select.order_by(s.created_at, s.id))]
+    rows = tx.execute(_IDS_OF_NETWORKS, {"ids": list(network_ids)}) if network_ids else ()
+    return [(row[0], row[1]) for row in rows]
 
 
 def subnet_insert(tx: Tx, subnet: Subnet) -> None:
     """Record a new subnet."""
-    tx.execute(sa.insert(tables.subnet).values(msgspec.structs.asdict(subnet)))
+    tx.execute(sa.insert(tables.subnet), msgspec.structs.asdict(subnet))
 
 
 def subnet_delete(tx: Tx, subnet_id: str) -> bool:

@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.services.network.store.selection import Ids, of_some
 from cumulo.services.network.store.tables import tag
 
+_TAGS = sa.select(tag.c.resource_id, tag.c.tag).order_by(tag.c.resource_id, tag.c.tag)
 
-def tags_map(tx: Tx, resource_ids: Collection[str] | sa.Select[tuple[str]]) -> dict[str, list[str]]:
+
+def tags_map(tx: Tx, resource_ids: Ids) -> dict[str, list[str]]:
     """Return the tags of each resource, in alphabetical order."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    select = sa.select(tag.c.resource_id, tag.c.tag).where(tag.c.resource_id.in_(resource_ids))
-    for resource_id, word in tx.execute(select.order_by(tag.c.resource_id, tag.c.tag)):
+    for resource_id, word in of_some(tx, _TAGS, tag.c.resource_id, resource_ids):
         found[resource_id].append(word)
     return found
 

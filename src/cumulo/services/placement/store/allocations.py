@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -45,17 +46,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 _CONSUMER = (c.id, c.project_id, c.user_id, c.consumer_type, c.generation)
 _ALLOCATION = (a.consumer_id, a.provider_id, a.resource_class, a.used, a.created_at)
 _ORDER = (a.consumer_id, a.provider_id, a.resource_class)
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_BY_ID = sa.select(*_CONSUMER).where(c.id == sa.bindparam("of_id"))
+_AMONG = sa.select(*_CONSUMER).where(c.id.in_(_IDS))
+_HELD = sa.select(*_ALLOCATION).where(a.consumer_id.in_(_IDS)).order_by(*_ORDER)
 
 
 def consumer_find(tx: Tx, consumer_id: str) -> Consumer | None:
     """Return a consumer, if it holds anything."""
-    row = tx.execute(sa.select(*_CONSUMER).where(c.id == consumer_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"of_id": consumer_id}).one_or_none()
     return Consumer(**row._mapping) if row else None
 
 
 def consumer_some(tx: Tx, consumer_ids: Iterable[str]) -> dict[str, Consumer]:
     """Return those of the consumers that exist, by id."""
-    rows = tx.execute(sa.select(*_CONSUMER).where(c.id.in_(list(consumer_ids))))
+    rows = tx.execute(_AMONG, {"ids": list(consumer_ids)})
     return {row.id: Consumer(**row._mapping) for row in rows}
 
 
@@ -63,7 +68,7 @@ def consumer_insert(tx: Tx, consumer: Consumer) -> None:
     """Store a new consumer; somebody else's at the same time is a conflict of keys."""
     moment = now()
     values = msgspec.structs.asdict(consumer) | {"created_at": moment, "updated_at": moment}
-    tx.execute(tables.consumer.insert().values(**values))
+    tx.execute(tables.consumer.insert(), values)
 
 
 def consumer_update(tx: Tx, consumer: Consumer, *, expected: int) -> bool:
@@ -80,8 +85,8 @@ def consumer_delete(tx: Tx, consumer_id: str) -> None:
 
 def allocation_list(tx: Tx, consumer_ids: Iterable[str]) -> list[Allocation]:
     """Return what the consumers hold."""
-    select = sa.select(*_ALLOCATION).where(a.consumer_id.in_(list(consumer_ids)))
-    return [Allocation(**row._mapping) for row in tx.execute(select.order_by(*_ORDER))]
+    rows = tx.execute(_HELD, {"ids": list(consumer_ids)})
+    return [Allocation(**row._mapping) for row in rows]
 
 
 def allocation_list_of_provider(tx: Tx, provider_id: str) -> list[Allocation]:

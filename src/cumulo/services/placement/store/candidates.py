@@ -1,6 +1,7 @@
 """Which providers have room for a request, decided by the database."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -56,17 +57,36 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 def places_with_room(tx: Tx, demand: Demand, limit: int | None = None) -> list[Place]:
     """Return the providers that have all of it by themselves, in the order of their names."""
-    select = meeting(sa.select(p.id, p.name, p.root_id, p.parent_id), demand).order_by(p.name)
-    rows = tx.execute(select.limit(limit) if limit else select).all()
+    select = _roomy(len(demand.resources)).where(*_qualities(demand))
+    values: dict[str, object] = {}
+    for number, (resource_class, amount) in enumerate(sorted(demand.resources.items())):
+        values |= {f"class_{number}": resource_class, f"amount_{number}": amount}
+    rows = tx.execute(select.limit(limit) if limit else select, values).all()
     return [Place(*row) for row in rows]
+
+
+@cache
+def _roomy(classes: int) -> "sa.Select[Any]":
+    """Build the choice by stock once for each number of classes; every boot makes it."""
+    select = sa.select(p.id, p.name, p.root_id, p.parent_id).order_by(p.name)
+    for number in range(classes):
+        amount = sa.bindparam(f"amount_{number}", type_=sa.BigInteger)
+        select = _with_stock(select, number, sa.bindparam(f"class_{number}"), amount)
+    return select
+
+
+def _with_stock(
+    select: "sa.Select[Any]", number: int, resource_class: Any, amount: Any
+) -> "sa.Select[Any]":
+    stock = tables.inventory.alias(f"i{number}")
+    same = sa.and_(stock.c.provider_id == p.id, stock.c.resource_class == resource_class)
+    return select.join(stock, sa.and_(same, _room_for(stock, amount)))
 
 
 def meeting(select: "sa.Select[Any]", demand: Demand) -> "sa.Select[Any]":
     """Narrow a choice of providers to those that meet a demand."""
     for number, (resource_class, amount) in enumerate(sorted(demand.resources.items())):
-        stock = tables.inventory.alias(f"i{number}")
-        same = sa.and_(stock.c.provider_id == p.id, stock.c.resource_class == resource_class)
-        select = select.join(stock, sa.and_(same, _room_for(stock, amount)))
+        select = _with_stock(select, number, resource_class, amount)
     return select.where(*_qualities(demand))
 
 
@@ -176,7 +196,7 @@ def _qualities(demand: Demand) -> list[sa.ColumnElement[bool]]:
     return clauses
 
 
-def _room_for(stock: "sa.FromClause", amount: int) -> sa.ColumnElement[bool]:
+def _room_for(stock: "sa.FromClause", amount: Any) -> sa.ColumnElement[bool]:
     """Say that an inventory has room for one consumer's `amount` in units it gives out."""
     return sa.and_(
         stock.c.used + amount <= stock.c.capacity,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from cumulo.kit.clock import now
 from cumulo.services.placement.store import tables
 
 i = tables.inventory.c
+_OF_CLASS: sa.BindParameter[Any] = sa.bindparam("of_class")
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,11 +99,23 @@ def inventory_take(
     `amounts` are what the consumers will have of it, each of which must be a whole number of
     steps between the smallest and the largest unit.  Taking no more than before needs no room.
     """
-    fits = [i.used + more <= i.capacity] if more > 0 else []
-    for amount in set(amounts):
+    each = sorted(set(amounts))
+    values = {"of_provider": provider_id, "of_class": resource_class, "more": more}
+    values |= {f"amount_{place}": amount for place, amount in enumerate(each)}
+    change = _taking(len(each), needs_room=more > 0)
+    return bool(tx.execute(change, values).rowcount)
+
+
+@cache
+def _taking(amounts: int, *, needs_room: bool) -> sa.Update:
+    """Build the statement once for each number of amounts, since every boot runs it thrice."""
+    more = sa.bindparam("more", type_=sa.BigInteger)
+    fits = [i.used + more <= i.capacity] if needs_room else []
+    for place in range(amounts):
+        amount = sa.bindparam(f"amount_{place}", type_=sa.BigInteger)
         fits += [i.min_unit <= amount, i.max_unit >= amount, amount % i.step_size == 0]
-    change = sa.update(tables.inventory).where(*_one(provider_id, resource_class), *fits)
-    return bool(tx.execute(change.values(used=i.used + more)).rowcount)
+    one = (i.provider_id == sa.bindparam("of_provider"), i.resource_class == _OF_CLASS)
+    return sa.update(tables.inventory).where(*one, *fits).values(used=i.used + more)
 
 
 def class_in_use(tx: Tx, resource_class: str) -> bool:

@@ -25,14 +25,20 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+_OF_ID = p.id == sa.bindparam("of_id")
+_BY_ID = sa.select(tables.provider).where(_OF_ID)
+_AMONG = sa.select(tables.provider).where(p.id.in_(sa.bindparam("ids", expanding=True)))
+_ADVANCE = sa.update(tables.provider).where(_OF_ID).values(generation=p.generation + 1)
+
+
 def provider_insert(tx: Tx, provider: Provider) -> None:
     """Store a new provider."""
-    tx.execute(tables.provider.insert().values(**msgspec.structs.asdict(provider)))
+    tx.execute(tables.provider.insert(), msgspec.structs.asdict(provider))
 
 
 def provider_find(tx: Tx, provider_id: str) -> Provider | None:
     """Return a provider, if there is one."""
-    row = tx.execute(sa.select(tables.provider).where(p.id == provider_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"of_id": provider_id}).one_or_none()
     return Provider(**row._mapping) if row else None
 
 
@@ -43,7 +49,7 @@ def provider_named(tx: Tx, name: str) -> str | None:
 
 def provider_some(tx: Tx, provider_ids: list[str]) -> dict[str, Provider]:
     """Return those of the providers that exist, by id."""
-    rows = tx.execute(sa.select(tables.provider).where(p.id.in_(provider_ids)))
+    rows = tx.execute(_AMONG, {"ids": provider_ids})
     return {row.id: Provider(**row._mapping) for row in rows}
 
 
@@ -95,8 +101,5 @@ def provider_delete(tx: Tx, provider_id: str) -> None:
 
 def generation_advance(tx: Tx, provider_id: str, *, expected: int | None = None) -> bool:
     """Count a change of the provider; with `expected`, only when no other came first."""
-    change = sa.update(tables.provider).where(p.id == provider_id)
-    if expected is not None:
-        change = change.where(p.generation == expected)
-    values = {"generation": p.generation + 1, "updated_at": now()}
-    return bool(tx.execute(change.values(**values)).rowcount)
+    change = _ADVANCE if expected is None else _ADVANCE.where(p.generation == expected)
+    return bool(tx.execute(change, {"of_id": provider_id, "updated_at": now()}).rowcount)
