@@ -17,6 +17,7 @@ from cumulo.web.edge import Api, Edge
 from tests.client import Answer, Client, authenticate
 
 PROJECT, OTHER = "a" * 32, "b" * 32
+NOWHERE = "00000000-0000-4000-8000-00000000dead"
 MEMBER, STRANGER, ADMIN = f"ann:{PROJECT}:member", f"bob:{OTHER}:member", f"root:{'c' * 32}:admin"
 
 

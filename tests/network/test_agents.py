@@ -1,5 +1,6 @@
 """Agents, zones, extensions, versions, addresses left: what operators and clients look up."""
 
+from cumulo.services.network.drivers.fake import FakeDriver
 from tests.network.conftest import Net, error_of
 
 
@@ -31,7 +32,7 @@ def test_what_is_advertised_has_a_name_and_can_be_asked_for(net: Net) -> None:
     aliases = [e["alias"] for e in net.list("extension")]
     assert len(set(aliases)) == len(aliases)
     assert {"router", "security-group", "provider", "quotas", "binding"} <= set(aliases)
-    assert not {"trunk", "qos", "address-group", "dns-integration", "segment"} & set(aliases)
+    assert not {"vpnaas", "fwaas_v2", "bgp", "logging"} & set(aliases)
     assert net.show("extension", "router")["name"] == "Neutron L3 Router"
     assert net.http.get("/v2.0/extensions/teleport").status == 404
 
@@ -55,3 +56,19 @@ def test_addresses_left_are_counted(net: Net) -> None:
     listed = net.admin.http.get("/v2.0/network-ip-availabilities?network_name=&ip_version=4")
     assert listed.json()["network_ip_availabilities"] == [found]
     assert error_of(net.admin.http.get("/v2.0/network-ip-availabilities/x"))[0] == 404
+
+
+def test_agents_are_described_and_dead_ones_forgotten(net: Net, driver: FakeDriver) -> None:
+    admin = net.admin
+    agent = admin.list("agent", "?binary=ovn-controller")[0]
+    path = f"/v2.0/agents/{agent['id']}"
+    assert net.http.put(path, {"agent": {"description": "mine"}}).status == 403
+    told = admin.change("agent", agent["id"], description="rack 4", admin_state_up=True)
+    assert (told["description"], admin.show("agent", agent["id"])) == ("rack 4", told)
+    off = admin.try_change("agent", agent["id"], admin_state_up=False)
+    assert error_of(off) == (400, "BadRequest")
+    assert error_of(admin.delete("agent", agent["id"])) == (409, "AgentInUse")
+    driver.dead_hosts.add(agent["host"])
+    assert admin.delete("agent", agent["id"]).status == 204
+    assert admin.list("agent") == []
+    assert admin.http.put(path, {"agent": {"description": "gone"}}).status == 404

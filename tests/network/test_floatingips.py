@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.network.conftest import OTHER, PROJECT, Net, error_of
+from tests.network.conftest import NOWHERE, OTHER, PROJECT, Net, error_of
 
 
 @pytest.fixture
@@ -74,13 +74,13 @@ def test_floating_ips_that_cannot_be_are_refused(net: Net, inside: dict[str, Any
     stray = net.make("port", network_id=far["id"])
     net.make("floatingip", floating_network_id=outside, port_id=port)
     for facts, error in (
-        ({"floating_network_id": "nowhere"}, (404, "NetworkNotFound")),
+        ({"floating_network_id": NOWHERE}, (404, "NetworkNotFound")),
         ({"floating_network_id": inside["network"]["id"]}, (400, "BadRequest")),
         ({"fixed_ip_address": "10.0.0.3"}, (400, "BadRequest")),
         ({"port_id": port, "fixed_ip_address": "10.0.0.99"}, (400, "BadRequest")),
         ({"port_id": port, "fixed_ip_address": "fd00::1"}, (400, "BadRequest")),
         ({"port_id": port}, (409, "FloatingIPPortAlreadyAssociated")),
-        ({"port_id": "nowhere"}, (404, "PortNotFound")),
+        ({"port_id": NOWHERE}, (404, "PortNotFound")),
         ({"port_id": stray["id"]}, (404, "ExternalGatewayForFloatingIPNotFound")),
     ):
         answer = net.try_("floatingip", **{"floating_network_id": outside, **facts})
@@ -142,3 +142,12 @@ def test_a_network_takes_floating_ips_that_lead_nowhere_with_it(net: Net) -> Non
     assert net.http.get(f"/v2.0/floatingips/{made['id']}").status == 404
     used = net.http.get(f"/v2.0/quotas/{PROJECT}/details").json()["quota"]["floatingip"]["used"]
     assert used == 0
+
+
+def test_a_blank_change_leads_nowhere_but_a_description_does_not(
+    net: Net, inside: dict[str, Any]
+) -> None:
+    facts = {"floating_network_id": inside["outside"]["id"], "port_id": inside["port"]["id"]}
+    made = net.make("floatingip", **facts)
+    assert net.change("floatingip", made["id"], description="d")["port_id"] is not None
+    assert net.change("floatingip", made["id"])["port_id"] is None

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.network.conftest import ADMIN, OTHER, PROJECT, Net, error_of
+from cumulo.services.network.drivers.fake import FakeDriver
+from tests.network.conftest import ADMIN, NOWHERE, OTHER, PROJECT, Net, error_of
 
 
 def addresses(port: Any) -> list[str]:
@@ -75,7 +76,7 @@ def test_an_owner_chooses_addresses(net: Net) -> None:
         ({"fixed_ips": [{"ip_address": f"10.0.0.{i}"} for i in range(9, 15)]}, 400, "InvalidInput"),
         ({"mac_address": "fa:16:3e:00:00"}, 400, "HTTPBadRequest"),
         ({"mac_address": "01:00:5e:00:00:01"}, 400, "HTTPBadRequest"),
-        ({"network_id": "nowhere"}, 404, "NetworkNotFound"),
+        ({"network_id": NOWHERE}, 404, "NetworkNotFound"),
         ({"security_groups": ["nowhere"]}, 404, "SecurityGroupNotFound"),
         ({"binding:vnic_type": "teapot"}, 400, "HTTPBadRequest"),
         ({"status": "ACTIVE"}, 400, "HTTPBadRequest"),
@@ -251,3 +252,48 @@ def test_a_servers_port_is_not_deleted_by_its_user(net: Net) -> None:
     port = net.make("port", network_id=network["id"], device_owner="compute:nova", device_id="s")
     assert error_of(net.delete("port", port["id"])) == (403, "PolicyNotAuthorized")
     assert net.admin.delete("port", port["id"]).status == 204
+
+
+def test_dhcp_options_reach_the_backend_by_version(net: Net, driver: FakeDriver) -> None:
+    network, _ = net.network()
+    port = net.make(
+        "port",
+        network_id=network["id"],
+        dns_name="web",
+        extra_dhcp_opts=[
+            {"opt_name": "domain-name", "opt_value": "a.test"},
+            {"opt_name": "domain-search", "opt_value": "b.test", "ip_version": 6},
+        ],
+    )
+    net.project()
+    plan = driver.ports[port["id"]]
+    assert (plan.dhcp_options, plan.dhcpv6_options) == (
+        {"domain-name": "a.test"},
+        {"domain-search": "b.test"},
+    )
+    assert plan.hostname == "web"
+
+
+def test_names_of_ports_are_told_with_their_addresses(net: Net, driver: FakeDriver) -> None:
+    network, _ = net.network(dns_domain="lab.test.")
+    address = {"ip_address": "10.0.0.9"}
+    port = net.make("port", network_id=network["id"], dns_name="web", fixed_ips=[address])
+    assert port["dns_assignment"] == [{**address, "hostname": "web", "fqdn": "web.openstacklocal."}]
+    nameless = net.change("port", port["id"], dns_name="")
+    assert nameless["dns_assignment"][0]["hostname"] == "host-10-0-0-9"
+    net.change("port", port["id"], dns_name="db")
+    net.change("network", network["id"], dns_domain="")
+    net.project()
+    assert (driver.ports[port["id"]].hostname, driver.ports[port["id"]].dns_domain) == ("db", "")
+    assert error_of(net.try_change("port", port["id"], dns_name="-a"))[0] == 400
+    assert error_of(net.try_("network", dns_domain="part"))[0] == 400
+
+
+def test_a_port_without_addresses_has_security_groups_all_the_same(net: Net) -> None:
+    network = net.make("network")
+    group = net.make("security_group", name="web")
+    port = net.make("port", network_id=network["id"], security_groups=[group["id"]])
+    assert (port["fixed_ips"], port["security_groups"]) == ([], [group["id"]])
+    facts = {"network_id": network["id"], "port_security_enabled": False}
+    refused = net.try_("port", **facts, security_groups=[group["id"]])
+    assert error_of(refused) == (400, "PortSecurityAndIPRequiredForSecurityGroups")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.network.conftest import PROJECT, Net, error_of
+from tests.network.conftest import NOWHERE, PROJECT, Net, error_of
 
 
 def legs(net: Net, router: Any) -> Any:
@@ -67,7 +67,8 @@ def test_ways_in_that_cannot_be_are_refused(net: Net) -> None:
         {"subnet_id": bare["id"]},
     ):
         assert error_of(net.attach(router["id"], **what)) == (400, "BadRequest"), what
-    assert error_of(net.attach(router["id"], subnet_id="nowhere")) == (404, "SubnetNotFound")
+    assert error_of(net.attach(router["id"], subnet_id=NOWHERE)) == (404, "SubnetNotFound")
+    assert error_of(net.attach(router["id"], subnet_id="nowhere")) == (400, "HTTPBadRequest")
     assert error_of(net.attach("nowhere", subnet_id=subnet["id"])) == (404, "RouterNotFound")
     other = net.make("router")
     taken = net.attach(other["id"], subnet_id=subnet["id"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.network.conftest import Net, error_of
+from tests.network.conftest import NOWHERE, Net, error_of
 
 
 def wanted(network: Any, **facts: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_what_a_client_chooses_is_kept_in_one_spelling(net: Net) -> None:
         ),
         ({"ipv6_ra_mode": "slaac"}, "InvalidInput"),
         ({"ipv6_ra_mode": "sla"}, "HTTPBadRequest"),
-        ({"network_id": "nowhere"}, "NetworkNotFound"),
+        ({"network_id": NOWHERE}, "NetworkNotFound"),
         ({"colour": "red"}, "HTTPBadRequest"),
     ],
 )
@@ -175,3 +175,14 @@ def test_lists_find_subnets_by_what_they_are(net: Net) -> None:
     assert [s["id"] for s in net.list("subnet", "?cidr=10.0.0.0/24&ip_version=4")] == [subnet["id"]]
     assert net.list("subnet", "?shared=True&gateway_ip=9.9.9.9&enable_dhcp=False") == []
     assert error_of(net.http.get("/v2.0/subnets?enable_dhcp=maybe"))[0] == 400
+
+
+def test_ipv6_needs_packets_of_1280_bytes(net: Net) -> None:
+    small = net.make("network", mtu=1279)
+    facts = {"cidr": "fd00::/64", "ip_version": 6}
+    refused = net.try_("subnet", network_id=small["id"], **facts)
+    assert error_of(refused) == (400, "NetworkMTUSubnetConflict")
+    network = net.make("network", mtu=1280)
+    net.make("subnet", network_id=network["id"], **facts)
+    shrunk = net.try_change("network", network["id"], mtu=1279)
+    assert error_of(shrunk) == (400, "NetworkMTUSubnetConflict")

@@ -227,6 +227,23 @@ def test_a_port_with_a_name_has_dhcp_and_dns_of_its_own() -> None:
     }
 
 
+def test_a_whole_name_has_the_networks_domain() -> None:
+    rows = port_rows(vm("10.0.0.11", hostname="Web", dns_domain="lab.test"), OFFERS)
+    assert only(rows, "DNS").columns["records"] == {
+        "web": "10.0.0.11",
+        "web.lab.test": "10.0.0.11",
+        "11.0.0.10.in-addr.arpa": "web.lab.test",
+    }
+
+
+def test_a_port_may_want_no_dhcp() -> None:
+    row = only(
+        port_rows(vm("10.0.0.11", dhcp_options={"dhcp_disabled": "true"}), OFFERS),
+        "Logical_Switch_Port",
+    )
+    assert row.columns["dhcpv4_options"] == frozenset()
+
+
 def test_dhcp_waits_for_its_subnet() -> None:
     row = only(port_rows(vm("10.0.0.11", hostname="web"), {}), "Logical_Switch_Port")
     assert row.columns["dhcpv4_options"] == frozenset()

@@ -4,6 +4,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from cumulo.node import links
@@ -242,6 +243,18 @@ def test_dhcpv6_gives_the_planned_address(driver: OvnDriver, boot: Boot) -> None
     driver.sync_network(green)
     one = boot(port("six1", green, "fd00:9::77", host=HOST, security_group_ids=[OPEN.id]))
     assert socket.inet_pton(socket.AF_INET6, "fd00:9::77") in one.solicit_v6()
+
+
+def test_a_port_has_dhcpv6_options_of_its_own(driver: OvnDriver, boot: Boot) -> None:
+    six = {"ipv6_ra_mode": "dhcpv6-stateful", "ipv6_address_mode": "dhcpv6-stateful"}
+    green = network("green", subnet("green6", "fd00:9::/64", gateway_ip="fd00:9::1", **six))
+    driver.sync_network(green)
+    options = {"dns-server": "fd00:9::53", "domain-search": "lab.test"}
+    plan = port("six1", green, "fd00:9::77", host=HOST, security_group_ids=[OPEN.id])
+    one = boot(msgspec.structs.replace(plan, dhcpv6_options=options))
+    answer = one.solicit_v6()
+    assert socket.inet_pton(socket.AF_INET6, "fd00:9::53") in answer
+    assert b"lab.test" in answer  # which OVN 23.03 spells as one label
 
 
 def host_pings(address: str, *, tries: int = 3) -> bool:

@@ -54,6 +54,7 @@ def make_ports(tx: Tx, ctx: Context, tools: Tools, server: Server, plan: Plan) -
         project_id=server.project_id,
         zone=server.availability_zone or "nova",
         security_group_ids=plan.security_group_ids,
+        hostname=server.hostname,
     )
     for nic in plan.nics:
         if nic.port_id:

@@ -11,7 +11,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, ports, quotas, refusals, spelling
+from cumulo.services.network import journal, names, ports, quotas, refusals, spelling
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.networks import network_visible
 from cumulo.services.network.owners import owner, viewer
@@ -41,6 +41,8 @@ class FloatingIpSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     port_id: Id | None = None
     fixed_ip_address: str | None = None
     description: Text = ""
+    dns_name: Text = ""
+    dns_domain: Text = ""
     project_id: Text | UnsetType = UNSET
     tenant_id: Text | UnsetType = UNSET
 
@@ -96,6 +98,8 @@ def create_floatingip(
         port_id=None,
         fixed_ip_address=None,
         router_id=None,
+        dns_name=names.checked_name(spec.dns_name),
+        dns_domain=names.checked_domain(spec.dns_domain),
         status="DOWN",
     )
     if spec.fixed_ip_address and not spec.port_id:
@@ -158,6 +162,8 @@ def update_floatingip(
     values: dict[str, object] = {}
     if wanted.description is not UNSET:
         values["description"] = wanted.description
+    if wanted == FloatingIpChange():  # as clients said "nowhere" when there was nothing else
+        wanted = FloatingIpChange(port_id=None)
     if wanted.port_id is not UNSET or wanted.fixed_ip_address is not UNSET:
         target = _new_target(tx, ctx, floatingip, wanted)
         values |= msgspec.structs.asdict(target)

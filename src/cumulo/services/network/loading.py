@@ -62,7 +62,11 @@ def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     plugged = [port for port in found if port.device_owner != UNPLUGGED]
     legs = router_store.legs_of_ports(tx, [port.id for port in plugged])
     details = port_views.details(tx, plugged)
-    return [plans.port_plan(detail, legs.get(detail.port.id)) for detail in details]
+    networks = network_store.networks_by_id(tx, {port.network_id for port in plugged})
+    return [
+        plans.port_plan(one, legs.get(one.port.id), networks[one.port.network_id])
+        for one in details
+    ]
 
 
 def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:

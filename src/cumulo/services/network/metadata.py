@@ -77,6 +77,7 @@ def _new_port(tx: Tx, settings: NetworkSettings, network: Network) -> Port:
         port_security_enabled=False,
         allowed_address_pairs=[],
         extra_dhcp_opts=[],
+        dns_name="",
     )
     port_store.port_insert(tx, port)
     journal.created(tx, None, "port", port)

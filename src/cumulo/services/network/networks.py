@@ -1,7 +1,7 @@
 """Networks: what may be done with them and what follows."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -14,6 +14,7 @@ from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
 from cumulo.services.network import (
     journal,
+    names,
     quotas,
     rbac_policies,
     refusals,
@@ -35,8 +36,9 @@ from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.networks import Network, Segment
+from cumulo.services.network.store.subnets import Subnet
 
-MIN_MTU = 68
+MIN_MTU, IPV6_MIN_MTU = 68, 1280
 # Ports that the cloud made for itself and takes away with the network.
 OWN_PORTS = {"network:dhcp", "network:distributed"}
 
@@ -63,6 +65,7 @@ class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         name="provider:segmentation_id", default=UNSET
     )
     availability_zone_hints: list[Text] = []
+    dns_domain: Text = ""
 
 
 class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +78,7 @@ class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     external: LooseBool | UnsetType = msgspec.field(name="router:external", default=UNSET)
     mtu: Annotated[LooseInt, Meta(ge=0)] | UnsetType = UNSET
     port_security_enabled: LooseBool | UnsetType = UNSET
+    dns_domain: Text | UnsetType = UNSET
 
 
 def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
@@ -116,6 +120,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
         physical_network=segment.physical_network,
         segmentation_id=segment.segmentation_id,
         availability_zone_hints=spec.availability_zone_hints,
+        dns_domain=names.checked_domain(spec.dns_domain),
     )
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
@@ -150,6 +155,20 @@ def _mtu(settings: NetworkSettings, segment: Segment, asked: int | UnsetType) ->
     return asked
 
 
+def _check_mtu(subnets: Sequence[Subnet], mtu: int) -> None:
+    for subnet in subnets:
+        check_mtu(subnet.ip_version, mtu)
+
+
+def check_mtu(ip_version: int, mtu: int) -> None:
+    """Refuse IPv6 where its smallest packet would not fit."""
+    if ip_version == 6 and mtu < IPV6_MIN_MTU:
+        raise refusals.invalid_input(
+            f"Network MTU {mtu} is too small for IPv6, which needs {IPV6_MIN_MTU}",
+            "NetworkMTUSubnetConflict",
+        )
+
+
 def update_network(
     tx: Tx,
     ctx: Context,
@@ -167,6 +186,9 @@ def update_network(
     if "mtu" in values:
         segment = Segment(network.network_type)
         values["mtu"] = _mtu(settings, segment, values["mtu"])
+        _check_mtu(subnet_store.subnets_of(tx, [network.id]), values["mtu"])
+    if "dns_domain" in values:
+        values["dns_domain"] = names.checked_domain(values["dns_domain"])
     for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
         if wish is True:
             rbac_policies.grant(tx, ctx, settings, network, action)
@@ -180,12 +202,20 @@ def update_network(
         )
     if not standard.change(tx, tables.network, network.id, revision=revision, **values):
         raise LostRace
-    changes.mark(tx, "network", [network.id])
-    if "mtu" in values:
-        changes.mark(tx, "router", router_store.routers_on_network(tx, network.id))
+    _mark(tx, network.id, values)
     found = network_get(tx, network.id)
     journal.updated(tx, ctx, "network", network, found)
     return found
+
+
+def _mark(tx: Tx, network_id: str, values: Mapping[str, object]) -> None:
+    """Have the backend told of the network and of what a change of it touches."""
+    changes.mark(tx, "network", [network_id])
+    if "dns_domain" in values:
+        ports = port_store.ports_of_network(tx, network_id)
+        changes.mark(tx, "port", [port.id for port in ports if port.dns_name])
+    if "mtu" in values:
+        changes.mark(tx, "router", router_store.routers_on_network(tx, network_id))
 
 
 def delete_network(tx: Tx, ctx: Context, network: Network) -> None:

@@ -62,6 +62,7 @@ def network_plan(
         mtu=network.mtu,
         external=network.external,
         admin_state_up=network.admin_state_up,
+        dns_domain=network.dns_domain,
         subnets=[_subnet_plan(subnet, metadata.get(subnet.id)) for subnet in subnets],
     )
 
@@ -84,7 +85,7 @@ def _routes(routes: Iterable[values.Route]) -> list[Route]:
     return [Route(destination=one.destination, nexthop=one.nexthop) for one in routes]
 
 
-def port_plan(detail: Details, leg: store.Leg | None) -> PortPlan:
+def port_plan(detail: Details, leg: store.Leg | None, network: Network) -> PortPlan:
     """Return what the backend is to have of a port.
 
     What a client wrote as the device's owner makes no port a part of the network: that would
@@ -111,12 +112,16 @@ def port_plan(detail: Details, leg: store.Leg | None) -> PortPlan:
         ],
         host=port.host,
         router_id=leg.router_id if leg else None,
-        dhcp_options={
-            option.opt_name: option.opt_value
-            for option in port.extra_dhcp_opts
-            if option.ip_version == 4
-        },
+        dhcp_options=_options(port, 4),
+        dhcpv6_options=_options(port, 6),
+        hostname=port.dns_name.rstrip("."),
+        dns_domain=network.dns_domain.rstrip("."),
     )
+
+
+def _options(port: Port, version: int) -> dict[str, str]:
+    options = port.extra_dhcp_opts
+    return {one.opt_name: one.opt_value for one in options if one.ip_version == version}
 
 
 def router_plan(
@@ -168,6 +173,7 @@ def _gateway_plan(leg: Leg, router: Router, around: Surroundings) -> GatewayPlan
         cidrs=_cidrs(leg, around),
         nexthops=[subnet.gateway_ip for subnet in subnets if subnet.gateway_ip],
         enable_snat=router.enable_snat,
+        mtu=around.networks[leg.port.network_id].mtu,
     )
 
 

@@ -286,4 +286,6 @@ RULES: dict[str, str] = {
     "create_default_security_group": (
         "(rule:admin_only) or (rule:service_api) or role:reader and project_id:%(project_id)s"
     ),
+    "delete_agent": "rule:admin_only",
+    "update_agent": "rule:admin_only",
 }

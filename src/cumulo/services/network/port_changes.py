@@ -12,6 +12,7 @@ from cumulo.services.network import (
     addresses,
     journal,
     macs,
+    names,
     quotas,
     refusals,
     router_subnets,
@@ -65,8 +66,8 @@ def update_port(
     if not standard.change(tx, tables.port, port.id, revision=revision, **values):
         raise LostRace
     if wanted.fixed_ips is not UNSET or after.mac_address != port.mac_address:
-        fixed = _readdress(tx, settings, after, fixed, wanted)
-    _regroup(tx, ctx, settings, after, fixed, wanted)
+        _readdress(tx, settings, after, fixed, wanted)
+    _regroup(tx, ctx, after, wanted)
     changes.mark(tx, "port", [port.id])
     _mark_router(tx, port.id)
     found = port_get(tx, port.id)
@@ -80,6 +81,8 @@ def _new_binding(port: Port, wanted: PortChange) -> dict[str, object]:
         values["host"] = wanted.host or ""
         if not wanted.host:
             values["status"] = "DOWN"
+    if wanted.dns_name is not UNSET:
+        values["dns_name"] = names.checked_name(wanted.dns_name)
     if wanted.profile is not UNSET:
         values["profile"] = wanted.profile or {}
     return values
@@ -121,7 +124,7 @@ def _readdress(
     port: Port,
     current: Sequence[FixedIp],
     wanted: PortChange,
-) -> list[FixedIp]:
+) -> None:
     if wanted.fixed_ips is UNSET:
         asked = [addresses.FixedIpSpec(ip.subnet_id, ip.ip_address) for ip in current]
         asked = [spec for spec in asked if not _is_automatic(tx, spec.subnet_id)]
@@ -132,7 +135,6 @@ def _readdress(
     fixed = addresses.reassign(tx, holder_of(port), subnets, current, asked)
     _check_floating(tx, port, fixed)
     _move_leg(tx, port, fixed)
-    return fixed
 
 
 def _move_leg(tx: Tx, port: Port, fixed: Sequence[FixedIp]) -> None:
@@ -170,9 +172,7 @@ def _check_floating(tx: Tx, port: Port, fixed: Sequence[FixedIp]) -> None:
 def _regroup(
     tx: Tx,
     ctx: Context,
-    settings: NetworkSettings,
     port: Port,
-    fixed: Sequence[FixedIp],
     wanted: PortChange,
 ) -> None:
     has = store.groups_map(tx, [port.id]).get(port.id, [])
@@ -180,8 +180,8 @@ def _regroup(
     if asked is not UNSET and not port.device_owner.startswith(TRUSTED_PREFIX):
         groups = security_groups.usable_groups(tx, ctx, port.project_id, asked or [])
         has = [group.id for group in groups]
-        if has and not (port.port_security_enabled and fixed):
-            raise needs_security(fixed=bool(fixed))
+        if has and not port.port_security_enabled:
+            raise needs_security()
         store.groups_set(tx, port.id, has)
     if has and not port.port_security_enabled:
         raise Conflict(

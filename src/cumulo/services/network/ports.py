@@ -16,6 +16,7 @@ from cumulo.services.network import (
     addresses,
     journal,
     macs,
+    names,
     quotas,
     refusals,
     security_groups,
@@ -72,6 +73,7 @@ class PortSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     host: Text = msgspec.field(name="binding:host_id", default="")
     vnic_type: VnicType = msgspec.field(name="binding:vnic_type", default="normal")
     profile: dict[str, object] | None = msgspec.field(name="binding:profile", default=None)
+    dns_name: Text = ""
 
 
 class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +95,7 @@ class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     profile: dict[str, object] | UnsetType | None = msgspec.field(
         name="binding:profile", default=UNSET
     )
+    dns_name: Text | UnsetType = UNSET
 
 
 def port_visible(tx: Tx, ctx: Context, port_id: str) -> Port:
@@ -139,8 +142,8 @@ def create_service_port(
         quotas.take(tx, settings, project_id, "port")
     port = _new_row(tx, settings, network, spec, project_id, made_for)
     store.port_insert(tx, port)
-    fixed = _assign(tx, settings, port, spec.fixed_ips)
-    _join_groups(tx, ctx, settings, port, fixed, spec.security_groups)
+    _assign(tx, settings, port, spec.fixed_ips)
+    _join_groups(tx, ctx, settings, port, spec.security_groups)
     if port.status != "N/A":
         changes.mark(tx, "port", [port.id])
     journal.created(tx, ctx, "port", port)
@@ -177,6 +180,7 @@ def _new_row(
         port_security_enabled=network.port_security_enabled if secure is UNSET else secure,
         allowed_address_pairs=[],
         extra_dhcp_opts=dhcp_options([], spec.extra_dhcp_opts or []),
+        dns_name=names.checked_name(spec.dns_name),
     )
     pairs = checked_pairs(settings, spec.allowed_address_pairs or [], port)
     return msgspec.structs.replace(port, allowed_address_pairs=pairs)
@@ -227,7 +231,6 @@ def _join_groups(
     ctx: Context,
     settings: NetworkSettings,
     port: Port,
-    fixed: Sequence[FixedIp],
     wanted: list[str] | UnsetType | None,
 ) -> None:
     if port.device_owner.startswith(TRUSTED_PREFIX) or not port.project_id:
@@ -237,19 +240,18 @@ def _join_groups(
         group_id = security_groups.ensure_default(tx, ctx, settings, port.project_id)
         store.groups_add(tx, port.id, [group_id] if secure else [])
         return
-    if wanted and not (secure and fixed):
-        raise needs_security(fixed=bool(fixed))
+    if wanted and not secure:
+        raise needs_security()
     groups = security_groups.usable_groups(tx, ctx, port.project_id, wanted)
     store.groups_add(tx, port.id, [group.id for group in groups])
 
 
-def needs_security(*, fixed: bool) -> Invalid:
+def needs_security() -> Invalid:
     """Return the error for a security group that could not take effect."""
     return Invalid(
         "Port security must be enabled and port must have an IP address in order to use "
         "security groups.",
         type="PortSecurityAndIPRequiredForSecurityGroups",
-        has_address=fixed,
     )
 
 

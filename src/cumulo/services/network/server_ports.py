@@ -6,7 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
-from cumulo.services.network import journal
+from cumulo.services.network import journal, names
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.networks import network_get
@@ -28,6 +28,7 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     zone: str = "nova"
     security_group_ids: Sequence[str] | None = None  # None: the project's default group
+    hostname: str = ""
 
 
 def create_server_port(tx: Tx, ctx: Context, tools: Tools, plug: Plug, nic: Nic) -> str:
@@ -42,8 +43,14 @@ def create_server_port(tx: Tx, ctx: Context, tools: Tools, plug: Plug, nic: Nic)
         device_id=plug.server_id,
         device_owner=f"{COMPUTE}{plug.zone}",
         security_groups=groups if network.port_security_enabled else None,
+        dns_name=_dns_name(plug),
     )
     return create_service_port(tx, ctx, tools.settings, network, spec, made_for=plug.server_id).id
+
+
+def _dns_name(plug: Plug) -> str:
+    """Return the server's name for those who look it up; without one that can be, none."""
+    return plug.hostname if names.is_name(plug.hostname) else ""
 
 
 def take_port(tx: Tx, ctx: Context, plug: Plug, port_id: str) -> None:
@@ -57,6 +64,7 @@ def take_port(tx: Tx, ctx: Context, plug: Plug, port_id: str) -> None:
         revision=port.revision_number,
         device_id=plug.server_id,
         device_owner=f"{COMPUTE}{plug.zone}",
+        dns_name=port.dns_name or _dns_name(plug),
     )
     if not changed:
         raise LostRace
@@ -103,6 +111,7 @@ def _release(tx: Tx, by: Caller | None, port: Port, server_id: str) -> None:
         host="",
         profile={},
         status="DOWN",
+        dns_name="",
     )
     changes.mark(tx, "port", [port.id])
     journal.updated(tx, by, "port", port, port_get(tx, port.id))

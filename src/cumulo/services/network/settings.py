@@ -27,6 +27,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     global_physnet_mtu: int = 1500
     base_mac: str = "fa:16:3e:00:00:00"
     default_availability_zone: str = "nova"
+    dns_domain: str = "openstacklocal"
     max_fixed_ips_per_port: int = 5
     max_allowed_address_pair: int = 10
     max_dns_nameservers: int = 5

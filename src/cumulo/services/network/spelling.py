@@ -14,7 +14,8 @@ from cumulo.services.network.store.values import Route
 LooseBool: TypeAlias = Annotated[bool, Meta(extra={"loose": bool})]
 LooseInt: TypeAlias = Annotated[int, Meta(extra={"loose": int})]
 Text: TypeAlias = Annotated[str, Meta(max_length=255)]
-Id: TypeAlias = Annotated[str, Meta(max_length=36)]
+_UUID = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$"
+Id: TypeAlias = Annotated[str, Meta(pattern=_UUID)]
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 

@@ -14,7 +14,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
 from cumulo.services.network import addresses, journal, metadata, quotas, refusals, spelling, tags
-from cumulo.services.network.networks import network_get
+from cumulo.services.network.networks import check_mtu, network_get
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, LooseInt, Text
@@ -77,6 +77,7 @@ def create_subnet(
     """Record a new subnet in a network, with the metadata port that its guests may need."""
     project_id, now = owner(ctx, spec.project_id, spec.tenant_id), clock.now()
     cidr = checked_cidr(spec)
+    check_mtu(spec.ip_version, network.mtu)
     check_apart(cidr, store.subnets_of(tx, [network.id]), network.id)
     gateway_ip = _gateway(spec.gateway_ip, cidr)
     subnet = Subnet(

@@ -1,12 +1,13 @@
 """Agents and availability zones over HTTP."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from cumulo.kit.errors import Invalid
 from cumulo.services.network import agents
-from cumulo.services.network.agents import AgentReport
+from cumulo.services.network.agents import AgentChange, AgentReport
 from cumulo.services.network.api.listing import Answer, fields_of, listing_of, select
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
@@ -29,6 +30,12 @@ class AgentView(msgspec.Struct, kw_only=True):
     configurations: dict[str, str]
 
 
+class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change."""
+
+    agent: AgentChange
+
+
 class ZoneView(msgspec.Struct, kw_only=True):
     """What an availability zone offers, as clients see it."""
 
@@ -41,15 +48,32 @@ class ZoneView(msgspec.Struct, kw_only=True):
 def list_agents(call: Call[Tools]) -> Answer:
     """List the parts of the network on every host; to most, none."""
     found = agents.list_agents(call.tools.driver) if call.ctx.may("get_agent") else []
-    views = [_view(call, agent) for agent in found]
+    texts = call.db.read(agents.descriptions)
+    views = [_view(call, agent, texts) for agent in found]
     return {"agents": _matching(call, views, AgentView)}
 
 
 @routes.get("/v2.0/agents/{agent_id}", policy="get_agent")
 def show_agent(call: Call[Tools], agent_id: str) -> Answer:
     """Show one part of the network on one host."""
-    view = _view(call, agents.agent_get(call.tools.driver, agent_id))
+    view = _one(call, agents.agent_get(call.tools.driver, agent_id))
     return {"agent": select(view, fields_of(call))}
+
+
+@routes.put("/v2.0/agents/{agent_id}", policy="update_agent")
+def update_agent(call: Call[Tools], agent_id: str, body: UpdateBody) -> Answer:
+    """Describe one part of the network on one host."""
+    agent = agents.agent_get(call.tools.driver, agent_id)
+    call.db.write(agents.update_agent, agent, body.agent)
+    return {"agent": _one(call, agent)}
+
+
+@routes.delete("/v2.0/agents/{agent_id}", policy="delete_agent", status=204)
+def delete_agent(call: Call[Tools], agent_id: str) -> None:
+    """Forget the parts of the network on a host that is gone."""
+    agent = agents.agent_get(call.tools.driver, agent_id)
+    agents.check_dead(agent)
+    call.tools.driver.forget_host(agent.host)
 
 
 @routes.get("/v2.0/availability_zones", policy="get_availability_zone")
@@ -67,7 +91,11 @@ def list_availability_zones(call: Call[Tools]) -> Answer:
     return {"availability_zones": _matching(call, views, ZoneView)}
 
 
-def _view(call: Call[Tools], agent: AgentReport) -> AgentView:
+def _one(call: Call[Tools], agent: AgentReport) -> AgentView:
+    return _view(call, agent, call.db.read(agents.descriptions))
+
+
+def _view(call: Call[Tools], agent: AgentReport, texts: Mapping[str, str]) -> AgentView:
     return AgentView(
         id=agent.id,
         agent_type=agent.agent_type,
@@ -77,7 +105,7 @@ def _view(call: Call[Tools], agent: AgentReport) -> AgentView:
         alive=agent.alive,
         admin_state_up=True,
         availability_zone=call.tools.settings.default_availability_zone,
-        description="",
+        description=texts.get(agent.id, ""),
         configurations=agent.configurations,
     )
 

@@ -40,6 +40,12 @@ _EXTENSIONS = {
         ),
         ("binding", "Port Binding", "How and where a port is plugged in.", "2014-02-03"),
         (
+            "dns-integration",
+            "DNS Integration",
+            "Names of ports and domains of networks.",
+            "2015-08-15",
+        ),
+        (
             "empty-string-filtering",
             "Empty String Filtering Extension",
             "Filters for what is empty.",

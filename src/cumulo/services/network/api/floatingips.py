@@ -51,6 +51,8 @@ class FloatingIpView(StandardView, kw_only=True, gc=False):
     port_id: str | UnsetType | None
     fixed_ip_address: str | UnsetType | None
     status: str | UnsetType
+    dns_name: str | UnsetType
+    dns_domain: str | UnsetType
     port_details: PortDetails | UnsetType | None
 
 
@@ -120,6 +122,8 @@ def _view(call: Call[Tools], found: Details) -> FloatingIpView:
         port_id=floatingip.port_id,
         fixed_ip_address=floatingip.fixed_ip_address,
         status=floatingip.status,
+        dns_name=floatingip.dns_name,
+        dns_domain=floatingip.dns_domain,
         port_details=_port_details(found),
     )
 

@@ -45,6 +45,7 @@ class NetworkView(StandardView, kw_only=True, gc=False):
     network_type: str | UnsetType = msgspec.field(name="provider:network_type")
     physical_network: str | UnsetType | None = msgspec.field(name="provider:physical_network")
     segmentation_id: int | UnsetType | None = msgspec.field(name="provider:segmentation_id")
+    dns_domain: str | UnsetType
 
 
 @routes.get("/v2.0/networks", policy="regular_user")
@@ -126,6 +127,7 @@ def _view(call: Call[Tools], found: Details) -> NetworkView:
         network_type=network.network_type,
         physical_network=network.physical_network,
         segmentation_id=network.segmentation_id,
+        dns_domain=network.dns_domain,
     )
 
 

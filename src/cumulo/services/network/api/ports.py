@@ -6,9 +6,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from cumulo.db import Tx
-from cumulo.services.network import networks, port_changes, port_views, ports
+from cumulo.services.network import names, networks, port_changes, port_views, ports
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.names import Assignment
 from cumulo.services.network.port_views import AddressPair, Details, DhcpOption, FixedIp
 from cumulo.services.network.ports import PortChange, PortSpec
 from cumulo.services.network.refusals import port_not_found
@@ -50,6 +51,8 @@ class PortView(StandardView, kw_only=True, gc=False):
     vif_type: str | UnsetType = msgspec.field(name="binding:vif_type")
     vif_details: dict[str, object] | UnsetType = msgspec.field(name="binding:vif_details")
     port_security_enabled: bool | UnsetType
+    dns_name: str | UnsetType
+    dns_assignment: list[Assignment] | UnsetType
 
 
 @routes.get("/v2.0/ports", policy="regular_user")
@@ -139,6 +142,8 @@ def _view(call: Call[Tools], found: Details) -> PortView:
         vif_type=port_views.vif_type(port),
         vif_details=port_views.vif_details(port),
         port_security_enabled=port.port_security_enabled,
+        dns_name=port.dns_name,
+        dns_assignment=names.assignments(call.tools.settings, found),
     )
 
 

@@ -84,7 +84,9 @@ class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""  # binding:host_id
     router_id: str | None = None  # for a router's ports
     dhcp_options: dict[str, str] = {}
-    hostname: str = ""  # the DHCP host name
+    dhcpv6_options: dict[str, str] = {}
+    hostname: str = ""  # what DHCP and the network's name service say
+    dns_domain: str = ""
 
 
 class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,3 +217,6 @@ class NetworkDriver(Protocol):
 
     def agents(self) -> list[AgentReport]:
         """List the backend's parts on every host."""
+
+    def forget_host(self, host: str) -> None:
+        """Forget a host that is gone for good; one that lives makes itself known again."""

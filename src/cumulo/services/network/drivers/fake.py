@@ -37,6 +37,7 @@ CALLS = frozenset(
         "port_status",
         "wait_in_force",
         "agents",
+        "forget_host",
     }
 )
 
@@ -161,6 +162,13 @@ class FakeDriver:
                     ("OVN Metadata agent", "neutron-ovn-metadata-agent"),
                 )
             ]
+
+    def forget_host(self, host: str) -> None:
+        """Report on the host no more."""
+        self._act("forget_host")
+        with self._lock:
+            self._hosts.discard(host)
+            self.dead_hosts.discard(host)
 
     def _is_up(self, port: PortPlan) -> bool:
         if not port.admin_state_up or port.network_id not in self.networks:

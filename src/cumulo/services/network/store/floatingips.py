@@ -26,6 +26,8 @@ class FloatingIp(msgspec.Struct, frozen=True, gc=False):
     port_id: str | None
     fixed_ip_address: str | None
     router_id: str | None
+    dns_name: str
+    dns_domain: str
     status: str
 
 

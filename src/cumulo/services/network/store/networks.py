@@ -29,6 +29,7 @@ class Network(msgspec.Struct, frozen=True, gc=False):
     physical_network: str | None
     segmentation_id: int | None
     availability_zone_hints: list[str]
+    dns_domain: str
 
 
 class Segment(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     port_security_enabled: bool
     allowed_address_pairs: list[AddressPair]
     extra_dhcp_opts: list[DhcpOption]
+    dns_name: str
 
 
 _p, _m = tables.port.c, tables.port_security_group.c

@@ -22,7 +22,7 @@ def _standard() -> list[sa.Column[object]]:
         sa.Column("id", text_key(_ID), primary_key=True),
         sa.Column("project_id", text_key(_PROJECT), nullable=False, index=True),
         sa.Column("name", text_key(_NAME), nullable=False),
-        sa.Column("description", sa.String(_NAME), nullable=False),
+        sa.Column("description", text_key(_NAME), nullable=False),
         sa.Column("revision_number", sa.Integer, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -34,14 +34,15 @@ network = sa.Table(
     metadata,
     *_standard(),
     sa.Column("admin_state_up", sa.Boolean, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("status", text_key(16), nullable=False),
     sa.Column("external", sa.Boolean, nullable=False),
     sa.Column("mtu", sa.Integer, nullable=False),
     sa.Column("port_security_enabled", sa.Boolean, nullable=False),
-    sa.Column("network_type", sa.String(16), nullable=False),
+    sa.Column("network_type", text_key(16), nullable=False),
     sa.Column("physical_network", text_key(64)),
     sa.Column("segmentation_id", sa.Integer),
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
+    sa.Column("dns_domain", text_key(_NAME), nullable=False),
 )
 
 # The claim on a segmentation id; a flat network claims its physical network with id 0.  It comes
@@ -61,11 +62,11 @@ subnet = sa.Table(
     *_standard(),
     sa.Column("network_id", sa.ForeignKey(network.c.id), nullable=False, index=True),
     sa.Column("ip_version", sa.Integer, nullable=False),
-    sa.Column("cidr", sa.String(64), nullable=False),
-    sa.Column("gateway_ip", sa.String(64)),
+    sa.Column("cidr", text_key(64), nullable=False),
+    sa.Column("gateway_ip", text_key(64)),
     sa.Column("enable_dhcp", sa.Boolean, nullable=False),
-    sa.Column("ipv6_ra_mode", sa.String(32)),
-    sa.Column("ipv6_address_mode", sa.String(32)),
+    sa.Column("ipv6_ra_mode", text_key(32)),
+    sa.Column("ipv6_address_mode", text_key(32)),
     sa.Column("allocation_pools", JsonText(list[Pool]), nullable=False),
     sa.Column("dns_nameservers", JsonText(list[str]), nullable=False),
     sa.Column("host_routes", JsonText(list[Route]), nullable=False),
@@ -78,17 +79,18 @@ port = sa.Table(
     sa.Column("network_id", sa.ForeignKey(network.c.id), nullable=False),
     sa.Column("mac_address", text_key(32), nullable=False),
     sa.Column("admin_state_up", sa.Boolean, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("status", text_key(16), nullable=False),
     sa.Column("device_id", text_key(255), nullable=False, index=True),
     sa.Column("device_owner", text_key(255), nullable=False),
     sa.Column("host", text_key(255), nullable=False),
-    sa.Column("vnic_type", sa.String(64), nullable=False),
+    sa.Column("vnic_type", text_key(64), nullable=False),
     sa.Column("profile", JsonText(dict[str, object]), nullable=False),
     # The server or network that it was made for by the cloud, and with which it goes.
     sa.Column("made_for", text_key(_ID), nullable=False),
     sa.Column("port_security_enabled", sa.Boolean, nullable=False),
     sa.Column("allowed_address_pairs", JsonText(list[AddressPair]), nullable=False),
     sa.Column("extra_dhcp_opts", JsonText(list[DhcpOption]), nullable=False),
+    sa.Column("dns_name", text_key(_NAME), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -98,7 +100,7 @@ allocation = sa.Table(
     metadata,
     sa.Column("subnet_id", sa.ForeignKey(subnet.c.id), primary_key=True),
     sa.Column("ip_key", text_key(32), primary_key=True),
-    sa.Column("ip_address", sa.String(64), nullable=False, index=True),
+    sa.Column("ip_address", text_key(64), nullable=False, index=True),
     sa.Column("port_id", sa.ForeignKey(port.c.id), nullable=False, index=True),
     sa.Column("position", sa.Integer, nullable=False),
 )
@@ -123,12 +125,12 @@ security_group_rule = sa.Table(
     metadata,
     *(column for column in _standard() if column.name != "name"),
     sa.Column("security_group_id", sa.ForeignKey(security_group.c.id), nullable=False),
-    sa.Column("direction", sa.String(16), nullable=False),
-    sa.Column("ethertype", sa.String(8), nullable=False),
-    sa.Column("protocol", sa.String(40)),
+    sa.Column("direction", text_key(16), nullable=False),
+    sa.Column("ethertype", text_key(8), nullable=False),
+    sa.Column("protocol", text_key(40)),
     sa.Column("port_range_min", sa.Integer),
     sa.Column("port_range_max", sa.Integer),
-    sa.Column("remote_ip_prefix", sa.String(64)),
+    sa.Column("remote_ip_prefix", text_key(64)),
     sa.Column("remote_group_id", sa.ForeignKey(security_group.c.id), index=True),
     sa.Column("sameness", text_key(200), nullable=False),
     sa.UniqueConstraint("security_group_id", "sameness"),
@@ -148,7 +150,7 @@ router = sa.Table(
     metadata,
     *_standard(),
     sa.Column("admin_state_up", sa.Boolean, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("status", text_key(16), nullable=False),
     sa.Column("enable_snat", sa.Boolean, nullable=False),
     sa.Column("routes", JsonText(list[Route]), nullable=False),
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
@@ -160,7 +162,7 @@ router_port = sa.Table(
     metadata,
     sa.Column("port_id", sa.ForeignKey(port.c.id), primary_key=True),
     sa.Column("router_id", sa.ForeignKey(router.c.id), nullable=False, index=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # interface, gateway
+    sa.Column("kind", text_key(16), nullable=False),  # interface, gateway
 )
 
 # A router has one leg in a subnet; the key says so, whoever comes first.
@@ -177,12 +179,14 @@ floatingip = sa.Table(
     metadata,
     *(column for column in _standard() if column.name != "name"),
     sa.Column("floating_network_id", sa.ForeignKey(network.c.id), nullable=False),
-    sa.Column("floating_ip_address", sa.String(64), nullable=False, index=True),
+    sa.Column("floating_ip_address", text_key(64), nullable=False, index=True),
     sa.Column("floating_port_id", sa.ForeignKey(port.c.id), nullable=False, unique=True),
     sa.Column("port_id", sa.ForeignKey(port.c.id), index=True),
     sa.Column("fixed_ip_address", text_key(64)),
     sa.Column("router_id", sa.ForeignKey(router.c.id), index=True),
-    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("dns_name", text_key(_NAME), nullable=False),
+    sa.Column("dns_domain", text_key(_NAME), nullable=False),
+    sa.Column("status", text_key(16), nullable=False),
     sa.UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
 )
 
@@ -198,6 +202,14 @@ rbac_policy = sa.Table(
     sa.UniqueConstraint("object_id", "action", "target_project"),
 )
 
+# What operators wrote about the backend's parts, which are nobody's rows.
+agent = sa.Table(
+    "network_agent",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("description", text_key(_NAME), nullable=False),
+)
+
 tag = sa.Table(
     "network_tag",
     metadata,
@@ -211,7 +223,7 @@ change = sa.Table(
     "network_change",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("unit", sa.String(16), nullable=False),
+    sa.Column("unit", text_key(16), nullable=False),
     sa.Column("unit_id", text_key(_ID), nullable=False, index=True),
     sa.Column("due", sa.Float, nullable=False, index=True),
     sa.Column("attempts", sa.Integer, nullable=False),

@@ -26,6 +26,7 @@ _FAMILIES = {"IPv4": (4, "ip4"), "IPv6": (6, "ip6")}
 _WITH_PORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 _PORTS_UNKNOWN = {33, 136}  # dccp and udplite: OVN cannot tell their ports apart
 _ICMP = {1, 58}
+_REDIRECT = 137  # of IPv6 routers
 _NUMBERS = {
     "ah": 51,
     "dccp": 33,
@@ -102,6 +103,8 @@ def drop_rows() -> list[Row]:
         "dhcp": ("from-lport", _ALLOW, f"{sent} && {discover}", "allow-stateless"),
         "dhcpv6": ("from-lport", _ALLOW, f"{sent} && {solicit}", "allow-stateless"),
         "rogue dhcp": ("from-lport", _REFUSE, f"{sent} && {answer}", "drop"),
+        # What routers advertise passes OVN 23.03's rules unseen, also those after the balancers.
+        "redirect": ("from-lport", _REFUSE, f"{sent} && icmp6.type == {_REDIRECT}", "drop"),
     }
     return [
         group,

@@ -89,6 +89,11 @@ class Hosts:
         dead = self._dead(known)
         return [report for chassis in known for report in _reports(chassis, dead)]
 
+    def forget(self, hostname: str) -> None:
+        """Remove a host's rows from the southbound database."""
+        names = {chassis.name for chassis in self.all() if chassis.hostname == hostname}
+        self._south.transact(lambda south: _removal(south, names))
+
     def _ask(self) -> int:
         """Raise the configuration number, which every host answers when it got that far."""
         known = self.all()
@@ -170,6 +175,15 @@ def _reports(chassis: Chassis, dead: set[str]) -> list[AgentReport]:
 def _id(part: str, chassis: Chassis) -> str:
     """Return an agent's id, the same as long as the host has its name."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{part} {chassis.name}"))
+
+
+def _removal(south: Replica, names: set[str]) -> list[Op]:
+    return [
+        {"op": "delete", "table": table, "where": [["_uuid", "==", ["uuid", each]]]}
+        for table in ("Chassis", "Chassis_Private")
+        for each, row in sorted(south.rows(table).items())
+        if row["name"] in names
+    ]
 
 
 def _raise_number(north: Replica) -> list[Op]:

@@ -58,8 +58,21 @@ _OPTIONS = {
     "tftp-server-address": ("tftp_server_address", "addresses", 150),
     "wpad": ("wpad", "text", 252),
 }
-_BY_NUMBER = {str(number): (name, kind) for name, kind, number in _OPTIONS.values()}
-_BY_NAME = {spelt.lower(): (name, kind) for spelt, (name, kind, _) in _OPTIONS.items()}
+# The same for DHCPv6, of which OVN knows little.
+_OPTIONS_V6 = {
+    "bootfile-url": ("bootfile_name", "text", 59),
+    "bootfile-name": ("bootfile_name", "text", 59),
+    "dns-server": ("dns_server", "addresses6", 23),
+    "domain-search": ("domain_search", "text", 24),
+}
+
+
+def _known(options: Mapping[str, tuple[str, str, int]]) -> dict[str, tuple[str, str]]:
+    by_name = {spelt.lower(): (name, kind) for spelt, (name, kind, _) in options.items()}
+    return by_name | {str(number): (name, kind) for name, kind, number in options.values()}
+
+
+_V4, _V6 = _known(_OPTIONS), _known(_OPTIONS_V6)
 log = structlog.get_logger(__name__)
 
 
@@ -92,11 +105,12 @@ def subnet_options(plan: NetworkPlan, subnet: SubnetPlan) -> dict[str, str] | No
 
 def own_options(base: Mapping[str, str], cidr: str, wishes: Mapping[str, str]) -> dict[str, str]:
     """Return a port's own DHCP options: its subnet's with what the port wishes besides."""
-    if ":" in cidr:
-        return dict(base)
+    known = _V6 if ":" in cidr else _V4
     options = dict(base)
     for spelt, value in sorted(wishes.items()):
-        name, kind = _BY_NAME.get(spelt.lower()) or _BY_NUMBER.get(spelt) or ("", "")
+        if spelt == "dhcp_disabled":
+            continue
+        name, kind = known.get(spelt.lower(), ("", ""))
         checked = _checked(kind, value)
         if checked is None:
             log.warning("DHCP option left out", option=spelt, value=value)
@@ -151,6 +165,11 @@ def _routes(subnet: SubnetPlan) -> list[str]:
     return routes
 
 
+def is_true(text: str) -> bool:
+    """Read a switch among a port's DHCP options."""
+    return text.strip().lower() in ("true", "1", "yes", "on")
+
+
 def server_mac(subnet_id: str) -> str:
     """Return the address that a subnet's DHCP server answers from."""
     digest = hashlib.sha256(subnet_id.encode()).digest()
@@ -173,19 +192,22 @@ def _spelt(kind: str, value: str) -> str | None:
             return {"0": "0", "1": "1", "false": "0", "true": "1"}.get(value.lower())
         case "address":
             return str(ipaddress.IPv4Address(value))
-        case "addresses":
-            return _braces(str(ipaddress.IPv4Address(part)) for part in _parts(value))
+        case "addresses" | "addresses6":
+            family = ipaddress.IPv6Address if kind == "addresses6" else ipaddress.IPv4Address
+            return _braces(str(family(part)) for part in _parts(value))
         case "routes":
-            parts = _parts(value)
-            pairs = zip(parts[::2], parts[1::2], strict=True)
-            return _braces(
-                f"{ipaddress.IPv4Network(to)},{ipaddress.IPv4Address(via)}" for to, via in pairs
-            )
+            return _pairs(_parts(value))
         case "host":
             return _host(value)
         case "text":
             return json.dumps(value) if value.isprintable() and value.isascii() else None
     return None
+
+
+def _pairs(parts: list[str]) -> str:
+    """Return destinations and the ways there, which come in turn."""
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return _braces(f"{ipaddress.IPv4Network(to)},{ipaddress.IPv4Address(via)}" for to, via in pairs)
 
 
 def _host(value: str) -> str | None:

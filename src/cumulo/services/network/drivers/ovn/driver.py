@@ -220,6 +220,10 @@ class OvnDriver:
         """Report on each host's controller and metadata server."""
         return self._hosts.reports()
 
+    def forget_host(self, host: str) -> None:
+        """Remove the host's rows, as its controller does when it leaves in good order."""
+        self._hosts.forget(host)
+
 
 def _members(north: Replica, network_id: str) -> list[str]:
     """Return the UUIDs of the ports in a network's switch."""
@@ -237,8 +241,8 @@ def _renew_dhcp(change: Change, port_row: str, offers: Mapping[str, ports.Offer]
     for row in dhcp.rows:
         change.ensure(row)
     change.patch("Logical_Switch_Port", port_row, dhcp.cells)
-    if not dhcp.rows:
-        change.remove("DHCP_Options", ports.own_row_id(wishes.port_id))
+    for stale in sorted(ports.own_row_ids(wishes.port_id) - {row.id for row in dhcp.rows}):
+        change.remove("DHCP_Options", stale)
 
 
 def _offers(north: Replica, subnet_ids: Iterable[str]) -> dict[str, ports.Offer]:

@@ -8,7 +8,7 @@ import msgspec
 
 from cumulo.services.network.drivers.base import PortPlan
 from cumulo.services.network.drivers.ovn.acls import drop_group_id
-from cumulo.services.network.drivers.ovn.dhcp import own_options
+from cumulo.services.network.drivers.ovn.dhcp import is_true, own_options
 from cumulo.services.network.drivers.ovn.names import (
     port_group_id,
     port_row_id,
@@ -32,7 +32,8 @@ class DhcpWishes(msgspec.Struct, frozen=True, kw_only=True):
     port_id: str
     network_id: str
     subnet_ids: list[str]
-    options: dict[str, str]
+    options: dict[str, str]  # by DHCPv4
+    options6: dict[str, str] = {}  # by DHCPv6
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ def dhcp_wishes(plan: PortPlan) -> DhcpWishes | None:
         network_id=plan.network_id,
         subnet_ids=list(dict.fromkeys(subnet_id for subnet_id, _ in plan.fixed_ips)),
         options=options,
+        options6=plan.dhcpv6_options,
     )
 
 
@@ -109,20 +111,29 @@ def port_dhcp(wishes: DhcpWishes, offers: Mapping[str, Offer]) -> Dhcp:
         offer = offers.get(subnet_id)
         if offer is None:
             continue
-        column = _FAMILIES[6 if ":" in offer.cidr else 4]
-        if cells[column]:
+        version = 6 if ":" in offer.cidr else 4
+        column, asked = _FAMILIES[version], _asked(wishes, version)
+        if cells[column] or is_true(asked.get("dhcp_disabled", "")):
             continue
-        if column == _FAMILIES[4] and wishes.options:
-            rows.append(_own_row(wishes, offer))
+        if asked:
+            rows.append(_own_row(wishes, offer, version))
             cells[column] = frozenset({rows[-1].id})
         else:
             cells[column] = frozenset({row_id("DHCP_Options", subnet_id)})
     return Dhcp(cells, rows)
 
 
-def own_row_id(port_id: str) -> str:
-    """Return the UUID of a port's own DHCP options, if it has any."""
-    return row_id("DHCP_Options", f"{port_id} own")
+def own_row_ids(port_id: str) -> set[str]:
+    """Return the UUIDs of a port's own DHCP options, as far as it has any."""
+    return {row_id("DHCP_Options", _own_key(port_id, version)) for version in _FAMILIES}
+
+
+def _own_key(port_id: str, version: int) -> str:
+    return f"{port_id} own" if version == 4 else f"{port_id} own v6"
+
+
+def _asked(wishes: DhcpWishes, version: int) -> dict[str, str]:
+    return wishes.options6 if version == 6 else wishes.options
 
 
 def wishes_of(present: Present) -> DhcpWishes | None:
@@ -198,14 +209,14 @@ def _no_dhcp() -> dict[str, Value]:
     return {column: frozenset() for column in _FAMILIES.values()}
 
 
-def _own_row(wishes: DhcpWishes, offer: Offer) -> Row:
+def _own_row(wishes: DhcpWishes, offer: Offer, version: int) -> Row:
     return Row(
         table="DHCP_Options",
-        key=f"{wishes.port_id} own",
+        key=_own_key(wishes.port_id, version),
         unit=unit_mark("port", wishes.port_id),
         columns={
             "cidr": offer.cidr,
-            "options": own_options(offer.options, offer.cidr, wishes.options),
+            "options": own_options(offer.options, offer.cidr, _asked(wishes, version)),
         },
     )
 
@@ -216,13 +227,14 @@ def _names(plan: PortPlan) -> list[Row]:
         return []
     own = [address for _, address in plan.fixed_ips]
     name = plan.hostname.lower()
-    pointers = {ipaddress.ip_address(address).reverse_pointer: name for address in own}
+    whole = f"{name}.{plan.dns_domain.lower()}" if plan.dns_domain else name
+    pointers = {ipaddress.ip_address(address).reverse_pointer: whole for address in own}
     return [
         Row(
             table="DNS",
             key=plan.id,
             unit=unit_mark("port", plan.id),
-            columns={"records": {name: " ".join(own), **pointers}},
+            columns={"records": {each: " ".join(own) for each in (name, whole)} | pointers},
             parent=Parent("Logical_Switch", switch_id(plan.network_id), "dns_records"),
         )
     ]
