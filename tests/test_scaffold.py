@@ -10,7 +10,7 @@ import pytest
 
 from tools.scaffold import ROOT, scaffold
 
-SKIPPED = shutil.ignore_patterns("__pycache__", ".*")
+SKIPPED = shutil.ignore_patterns(".*")
 
 
 @pytest.fixture

@@ -126,6 +126,11 @@ make_environment() {
     echo "$wanted" >.venv/stamp
 }
 
+# Some environments tell Python to keep nothing compiled, and then each start compiles everything.
+compile_sources() {
+    .venv/bin/python -m compileall -q -j 2 src .venv/lib >/dev/null || true
+}
+
 find_python
 if command -v dpkg-query >/dev/null; then
     install_packages
@@ -133,4 +138,5 @@ else
     say "this is neither Debian nor Ubuntu: install what these bring:" $host_packages
 fi
 make_environment
+compile_sources
 say "done: .venv/bin/cumulo"
