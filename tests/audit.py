@@ -6,6 +6,7 @@ says at once what was left behind by what.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -24,6 +25,7 @@ from cumulo.services.network.store import tables as network_tables
 from cumulo.services.placement.store import tables as placement_tables
 from cumulo.work import runs
 
+K = TypeVar("K")
 _POWERS = {"active": "running", "stopped": "stopped", "paused": "paused", "suspended": "suspended"}
 _COUNTED = ("network", "subnet", "port", "router", "floatingip", "security_group")
 
@@ -63,9 +65,9 @@ def _allocations(tx: Tx, servers: list[Server]) -> Iterator[str]:
     yield from _differ("allocation", found, wanted)
     consumers = set(tx.scalars(sa.select(placement_tables.consumer.c.id)))
     yield from _differ("consumer", dict.fromkeys(consumers, 1), dict.fromkeys(wanted, 1))
-    for row in tx.execute(sa.select(i.provider_id, i.resource_class, i.used)):
-        if row.used != used[row.provider_id, row.resource_class]:
-            yield f"provider {row.provider_id} counts {row.used} {row.resource_class}"
+    for stock in tx.execute(sa.select(i.provider_id, i.resource_class, i.used)):
+        if stock.used != used[stock.provider_id, stock.resource_class]:
+            yield f"provider {stock.provider_id} counts {stock.used} {stock.resource_class}"
 
 
 def _ports(tx: Tx, servers: list[Server]) -> Iterator[str]:
@@ -165,9 +167,7 @@ def _owned(tx: Tx) -> Present:
     )
 
 
-def _differ(
-    what: str, found: Mapping[object, object], wanted: Mapping[object, object]
-) -> Iterator[str]:
+def _differ(what: str, found: Mapping[K, object], wanted: Mapping[K, object]) -> Iterator[str]:
     for key in found.keys() | wanted.keys():
         if found.get(key) != wanted.get(key):
             yield f"{what} of {key}: {found.get(key)}, and should be {wanted.get(key)}"

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from cumulo.app import ports
+from cumulo.settings import load
 from cumulo.walks.client import Client, environment
 
 _HTTP_PORTS = ("identity", "compute", "metadata", "placement", "image", "network")
@@ -58,13 +60,18 @@ class QuickClient(Client):
 class CommandCloud:
     """A cloud of the `cumulo` command, in a network namespace if it has one."""
 
-    def __init__(self, state: Path, namespace: str | None = None) -> None:
-        self.state = state
+    def __init__(
+        self, state: Path, namespace: str | None = None, beside: Path | None = None
+    ) -> None:
+        """Let the cloud of `state` import what is in `beside` before anything else."""
+        self.state, self.namespace = state, namespace
+        self._path = os.pathsep.join([*([str(beside)] if beside else []), *sys.path])
+        self.networks: set[str] = set()  # those that a test wants to find nothing of
         self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
 
     def cumulo(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command."""
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        env = {**os.environ, "PYTHONPATH": self._path}
         command, *rest = words
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "cumulo", command, "--state", self.state, *rest],
@@ -84,8 +91,23 @@ class CommandCloud:
         done = self.cumulo("down", *options)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return the ports of the services, as the settings have them."""
+        path = self.state / "cumulo.toml"
+        return dict(ports(load(path if path.exists() else None)))
+
+    def environment(self, user: str) -> dict[str, str]:
+        """Return what a shell has after reading the user's file."""
+        return environment(self.state / f"{user}-openrc")
+
+    def output(self, *words: str) -> str:
+        """Run a command where the cloud's network is and return what it prints."""
+        command = [*self.prefix, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     def client(self, user: str = "admin") -> QuickClient:
-        return QuickClient(environment(self.state / f"{user}-openrc"), self.prefix)
+        return QuickClient(self.environment(user), self.prefix)
 
 
 def free_ports(count: int) -> list[int]:

@@ -51,8 +51,8 @@ def ask(emulated: Emulated, ann: Client, image: str, network: str) -> Ask:
     made = ann.post("/v2.1/os-server-groups", {"server_group": group}).json()["server_group"]
 
     def ask_one() -> str:
-        spec = {"name": "web", "flavorRef": "1", "imageRef": image, "networks": [{"uuid": network}]}
-        spec |= {"config_drive": True, "metadata": {"role": "web"}}
+        spec: dict[str, Any] = {"name": "web", "flavorRef": "1", "imageRef": image}
+        spec |= {"networks": [{"uuid": network}], "config_drive": True, "metadata": {"role": "web"}}
         hints = {"group": made["id"]}
         answer = ann.post("/v2.1/servers", {"server": spec, "os:scheduler_hints": hints})
         assert answer.status == 202, answer.text
@@ -158,7 +158,8 @@ def test_deletion_during_creation_never_looks_like_a_failure(
     emulated: Emulated, ann: Client, ask: Ask
 ) -> None:
     for name in [step.name for step in CREATE_SERVER.steps]:
-        server_id, seen = ask(), []
+        server_id = ask()
+        seen: list[str] = []
 
         def note(server_id: str = server_id, seen: list[str] = seen) -> None:
             seen.append(status(ann, server_id))

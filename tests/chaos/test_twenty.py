@@ -1,0 +1,55 @@
+"""Everything made and deleted twenty times in a row leaves a cloud and its machine as they were."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from cumulo.node import processes
+from tests.chaos.inside import Speaker
+from tests.chaos.machine import look, memory_kib, more, rows
+from tests.chaos.resources import one_of_each
+from tests.waiting import eventually
+from tests.walks.clouds import CommandCloud
+from tests.walks.conftest import emulated as emulated
+
+ROUNDS, BOOTS = 20, 5
+SETTLED = 10  # rounds after which a process has all that it keeps
+MOST_GROWTH_KIB = 6 * 1024
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def twenty_times(speak: Speaker, cloud: CommandCloud, boots: int, pid: Callable[[], int]) -> int:
+    """Make and delete everything; return by how much a process grew in the later rounds."""
+    held = 0
+    for number in range(ROUNDS):
+        with one_of_each(speak, number, boots=number < boots) as network:
+            cloud.networks.add(network)
+        held = memory_kib(pid()) if number == SETTLED else held
+    return memory_kib(pid()) - held
+
+
+@pytest.mark.real
+def test_a_real_cloud(real: CommandCloud, speak: Speaker) -> None:
+    [serve] = processes.marked(real.state / "run", "serve")
+    with one_of_each(speak, ROUNDS, boots=False):
+        pass  # a project's first resources bring what stays with it, such as its default group
+    before = look(real)
+    grown = twenty_times(speak, real, BOOTS, lambda: serve.pid)
+    eventually(
+        lambda: not more(before, look(real)), 60, tell=lambda: more(before, look(real)), every_s=1
+    )
+    assert grown < MOST_GROWTH_KIB
+
+
+def test_an_emulated_cloud(emulated: CommandCloud) -> None:
+    speak, database = Speaker(emulated), emulated.state / "control" / "cumulo.db"
+    program = processes.notes(emulated.state)["cumulo"].process()
+    assert program is not None
+    with one_of_each(speak, ROUNDS, boots=False):
+        pass
+    before = Counter(rows(database))
+    grown = twenty_times(speak, emulated, ROUNDS, lambda: program.pid)
+    eventually(lambda: Counter(rows(database)) == before, 30, every_s=0.5)
+    assert grown < MOST_GROWTH_KIB
