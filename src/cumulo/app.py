@@ -12,12 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from cumulo.auth import Policy
 from cumulo.auth.context import system
 from cumulo.bus import LocalDoorbell
 from cumulo.db import Database, Tx
 from cumulo.db.migrations import upgrade
 from cumulo.kit import log
+from cumulo.kit.errors import Conflict, Unavailable
 from cumulo.node.api import FixedNodes, Node, Nodes
 from cumulo.node.client import UnixDialer, remote_node
 from cumulo.node.drivers.fake import FakeNode
@@ -119,6 +122,15 @@ class Cloud:
 
     def prepare(self) -> None:
         """Bring the database up to date and make what a cloud has before anybody logs in."""
+        try:
+            self._prepare()
+        except sa.exc.DatabaseError as error:
+            if isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError):
+                raise  # ours, and nothing that another disk or server would mend
+            where = self.db.engine.url.render_as_string(hide_password=True)
+            raise Unavailable(f"The database {where} cannot be used: {error.orig}.") from error
+
+    def _prepare(self) -> None:
         upgrade(self.db)
         services = [identity.ServiceSpec(*spec) for spec in catalog(self.settings)]
         first = identity.Bootstrap(
@@ -302,7 +314,11 @@ class Serving:
             )
         else:
             server = HttpServer(edge, http.host, api.port, threads=http.threads)
-        server.start()
+        try:
+            server.start()
+        except Conflict as error:
+            choice = f"Choose another as {api.name}_port under [http] in cumulo.toml."
+            raise Conflict(f"{error.message} {choice}") from error
         self._servers.append(server)
 
     def _run(self, work: Callable[..., None], *args: Any) -> None:

@@ -102,5 +102,9 @@ def load(path: Path | None) -> Settings:
         return Settings()
     try:
         return msgspec.convert(tomllib.loads(path.read_text()), Settings)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except OSError as error:
+        raise Invalid(f"The settings in {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"The settings in {path} are not text in UTF-8.") from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Invalid(f"The settings in {path} cannot be used: {error}.") from error

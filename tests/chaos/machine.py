@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
+from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
 
 Look: TypeAlias = dict[str, Counter[str]]
@@ -60,6 +61,18 @@ def look(cloud: CommandCloud) -> Look:
         "files": Counter(_files(cloud)),
         "rows": Counter(rows(cloud.state / "control" / "cumulo.db")),
     }
+
+
+def at_rest(cloud: CommandCloud) -> Look:
+    """Return what there is once nothing of it changes any more."""
+    looks = [look(cloud)]
+
+    def same() -> bool:
+        looks.append(look(cloud))
+        return looks[-1] == looks[-2]
+
+    eventually(same, 60, every_s=5)
+    return looks[-1]
 
 
 def more(before: Look, after: Look) -> dict[str, list[str]]:

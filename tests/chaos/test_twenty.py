@@ -7,7 +7,7 @@ import pytest
 
 from cumulo.node import processes
 from tests.chaos.inside import Speaker
-from tests.chaos.machine import look, memory_kib, more, rows
+from tests.chaos.machine import at_rest, look, memory_kib, more, rows
 from tests.chaos.resources import one_of_each
 from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
@@ -33,13 +33,15 @@ def twenty_times(speak: Speaker, cloud: CommandCloud, boots: int, pid: Callable[
 @pytest.mark.real
 def test_a_real_cloud(real: CommandCloud, speak: Speaker) -> None:
     [serve] = processes.marked(real.state / "run", "serve")
-    with one_of_each(speak, ROUNDS, boots=False):
-        pass  # a project's first resources bring what stays with it, such as its default group
-    before = look(real)
+    with one_of_each(speak, ROUNDS, boots=True):
+        pass  # the first ones bring what stays: a project's default group, the guests' settings
+    before = at_rest(real)
     grown = twenty_times(speak, real, BOOTS, lambda: serve.pid)
-    eventually(
-        lambda: not more(before, look(real)), 60, tell=lambda: more(before, look(real)), every_s=1
-    )
+
+    def left() -> dict[str, list[str]]:
+        return more(before, look(real))
+
+    eventually(lambda: not left(), 60, tell=left, every_s=1)
     assert grown < MOST_GROWTH_KIB
 
 

@@ -69,9 +69,10 @@ class CommandCloud:
         self.networks: set[str] = set()  # those that a test wants to find nothing of
         self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
 
-    def cumulo(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command."""
+    def cumulo(self, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the command; it finds programs in `path` instead of where we find them."""
         env = {**os.environ, "PYTHONPATH": self._path}
+        env |= {"PATH": path} if path else {}
         command, *rest = words
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "cumulo", command, "--state", self.state, *rest],

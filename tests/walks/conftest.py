@@ -24,7 +24,9 @@ def emulated(state: Path) -> Iterator[CommandCloud]:
     """An emulated cloud that runs."""
     cloud = CommandCloud(state)
     state.mkdir()
-    write_ports(state / "cumulo.toml")
+    path = state / "cumulo.toml"
+    write_ports(path)
+    path.write_text(path.read_text() + "[identity]\npassword_hash_rounds = 4\n")
     cloud.up("--emulate")
     yield cloud
     cloud.down("--purge")

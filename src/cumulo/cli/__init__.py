@@ -53,4 +53,9 @@ def main() -> None:
         cumulo()
     except CloudError as error:
         click.echo(f"cumulo: {error.message}", err=True)
-        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        click.echo(f"cumulo: {where}{error.strerror or error}.", err=True)
+    else:
+        return
+    sys.exit(1)

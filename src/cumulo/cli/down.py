@@ -1,14 +1,20 @@
 """`cumulo down`: end a cloud, whatever state it is in."""
 
+import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cumulo.cli import report
 from cumulo.cli.options import config_option, settings_of, state_option
 from cumulo.cli.state import State
 from cumulo.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from cumulo.settings import Settings
 
 _PATIENCE_S = 120.0
 
@@ -23,7 +29,7 @@ def command(state: State, config: Path | None, purge: bool) -> None:
     Guests are switched off; servers, images and networks stay in the database, for the next
     `cumulo up`.
     """
-    if not state.directory.exists():
+    if not state.control.exists():
         click.echo(f"There is no cloud in {state.directory}.")
         return
     tell = report.to_terminal()
@@ -37,9 +43,19 @@ def command(state: State, config: Path | None, purge: bool) -> None:
         from cumulo.cli.real import RealProgram
 
         with state.held(emulated=False):
-            RealProgram(state, settings_of(state, config)).stop(tell)
+            RealProgram(state, _settings(state, config)).stop(tell)
     if purge:
         import shutil
 
         shutil.rmtree(state.directory)
     tell("Nothing runs any more" + (", nothing is kept" if purge else ""))
+
+
+def _settings(state: State, config: Path | None) -> "Settings":
+    """Return the settings that the cloud was started with; the file may have changed since."""
+    from cumulo.settings import Settings
+
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        if config is None:
+            return msgspec.json.decode(state.started_with.read_bytes(), type=Settings)
+    return settings_of(state, config)

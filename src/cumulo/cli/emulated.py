@@ -17,13 +17,17 @@ class EmulatedProgram:
         self._state, self._settings = state, settings
         self._serving: Serving | None = None
 
+    def prepare(self) -> None:
+        """Make the state directory."""
+        self._state.make()
+        self._state.passwords()
+
     def start(self, tell: Tell) -> None:
         """Return when every port answers."""
         from cumulo import app
         from cumulo.kit import log
 
         log.setup(self._settings.log_level)
-        self._state.make()
         secrets = self._state.passwords()
         passwords = app.Passwords(secrets.admin, secrets.demo, secrets.metadata)
         cloud = app.emulate(self._settings, self._state.control, passwords)

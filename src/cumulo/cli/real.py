@@ -28,16 +28,21 @@ class RealProgram:
         self._host: Host | None = None
         self._is_ready = False
 
-    def start(self, tell: Tell) -> None:
-        """Return when every port answers."""
+    def prepare(self) -> None:
+        """Make the state directory, on a machine that has what it takes."""
         from cumulo.host import check_programs
-        from cumulo.kit import log
 
-        log.setup(self._settings.log_level)
         check_programs()
         owner = ensure_user(self._settings.node.user)
         self._state.make(owner)
         self._state.passwords(owner)
+
+    def start(self, tell: Tell) -> None:
+        """Return when every port answers."""
+        from cumulo.kit import log
+
+        log.setup(self._settings.log_level)
+        owner = ensure_user(self._settings.node.user)
         with ThreadPoolExecutor(max_workers=2) as pool:
             host = pool.submit(self._start_host, tell, owner[0])
             apis = pool.submit(self._start_apis, tell)
@@ -91,7 +96,7 @@ class RealProgram:
 
     def _apis(self) -> Daemon:
         user = pwd.getpwnam(self._settings.node.user)
-        copy = self._state.control / "settings.json"
+        copy = self._state.started_with
         write_private(copy, msgspec.json.encode(self._settings), (user.pw_uid, user.pw_gid))
         argv = [sys.executable, "-m", "cumulo", "serve", "--state", str(self._state.directory)]
         command, env = command_as(user.pw_name, argv, self._state.run / "view")

@@ -21,7 +21,7 @@ def command(state: State) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    settings = msgspec.json.decode((state.control / "settings.json").read_bytes(), type=Settings)
+    settings = msgspec.json.decode(state.started_with.read_bytes(), type=Settings)
     log.setup(settings.log_level)
     secrets = state.passwords()
     passwords = app.Passwords(secrets.admin, secrets.demo, secrets.metadata)

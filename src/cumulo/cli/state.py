@@ -44,6 +44,7 @@ class State:
         self.control, self.run = self.directory / "control", self.directory / "run"
         self.log, self.cache = self.directory / "log", self.directory / "cache"
         self.node_socket = self.run / "node.sock"
+        self.started_with = self.control / "settings.json"
         self.serving = self.control / "serving"  # there once the APIs answer
         self.program_log = self.log / "cumulo.log"
         self.clouds_yaml = self.directory / "clouds.yaml"
@@ -72,7 +73,13 @@ class State:
 
             made = Passwords(token_urlsafe(12), token_urlsafe(12), token_urlsafe(24))
             write_private(path, msgspec.json.encode(made), owner)
-        return msgspec.json.decode(path.read_bytes(), type=Passwords)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Passwords)
+        except msgspec.MsgspecError as error:
+            raise Invalid(
+                f"{path} with the first users' passwords is damaged ({error}): put it back from a "
+                "copy, or remove the whole state directory to begin anew."
+            ) from error
 
     def program(self) -> Process | None:
         """Return the running `cumulo up` of this directory."""

@@ -26,6 +26,9 @@ _SHOWN_LOG_LINES = 15
 class Program(Protocol):
     """A cloud that can be started and stopped."""
 
+    def prepare(self) -> None:
+        """Make the state directory, and refuse what cannot work before anything is begun."""
+
     def start(self, tell: Tell) -> None:
         """Return when it serves."""
 
@@ -68,6 +71,7 @@ def _run(
     state.directory.mkdir(parents=True, exist_ok=True)
     with state.held(emulated=emulate):
         program = _program(state, settings, emulate=emulate)
+        program.prepare()
         try:
             program.start(tell)
             _announce(state, settings, tell)
@@ -112,6 +116,7 @@ def start_detached(state: State, config: Path | None, *, emulate: bool) -> None:
     options += ["--emulate"] if emulate else []
     options += ["--config", str(config.absolute())] if config else []
     with state.program_log.open("ab") as log:
+        begins_at = log.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "cumulo", "up", *options],
             stdin=subprocess.DEVNULL,
@@ -130,7 +135,9 @@ def start_detached(state: State, config: Path | None, *, emulate: bool) -> None:
                 tell(line.strip())
     if line.strip() != report.READY:
         process.wait()
-        tail = state.program_log.read_text(errors="replace").splitlines()[-_SHOWN_LOG_LINES:]
+        with state.program_log.open(errors="replace") as log:
+            log.seek(begins_at)
+            tail = log.read().splitlines()[-_SHOWN_LOG_LINES:]
         raise Unavailable("\n".join(["The cloud did not start.", *tail]))
     process.returncode = 0  # it goes on without us
 
