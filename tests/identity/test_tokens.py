@@ -130,7 +130,6 @@ def test_whatever_is_wrong_the_answer_is_the_same(
             "domain",
         ),
         (by_password("admin", "secret", {}), "scope"),
-        (by_password("admin", "secret", {"OS-TRUST:trust": {"id": "x"}}), "scope"),
         (by_password("admin", "secret", {"system": {}, "unscoped": {}}), "scope"),
         (by_password("admin", "secret", {"project": {}}), "project"),
         (by_password("admin", "secret", {"project": {"name": "admin"}}), "domain"),

@@ -1,10 +1,11 @@
 """Who is asking."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cumulo.auth.access import AccessRule
 from cumulo.auth.policy import Policy
 from cumulo.kit.errors import Forbidden
 from cumulo.kit.ids import new_id
@@ -18,6 +19,12 @@ class Token:
     methods: tuple[str, ...]
     issued_at: datetime
     expires_at: datetime
+    # By what it was had, when not by the user's own proof alone.
+    trust_id: str | None = None
+    trustor_id: str | None = None
+    trustee_id: str | None = None
+    application_credential_id: str | None = None
+    is_restricted: bool = False  # such a credential must not make others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,8 @@ class Context:
     roles: frozenset[str] = frozenset()
     role_ids: frozenset[str] = frozenset()
     group_ids: frozenset[str] = frozenset()
+    # The only requests that the token is good for; None: all that the roles permit.
+    access_rules: tuple[AccessRule, ...] | None = None
     token: Token | None = field(default=None, repr=False)
     request_id: str = field(default_factory=lambda: f"req-{new_id()}", compare=False)
     policy: Policy | None = field(default=None, repr=False, compare=False)
@@ -50,6 +59,11 @@ class Context:
     def is_admin(self) -> bool:
         """Say whether the caller runs this cloud."""
         return "admin" in self.roles
+
+    def reaches(self, services: Collection[str], method: str, path: str) -> bool:
+        """Say whether the caller's access rules, if it has any, permit a kind of request."""
+        rules = self.access_rules
+        return rules is None or any(rule.permits(services, method, path) for rule in rules)
 
     def may(self, rule: str, **target: object) -> bool:
         """Say whether `rule` permits the caller to act on `target`, facts of a stored object."""
@@ -86,6 +100,9 @@ class Context:
             "token.domain.id": self.domain_id,
             "token.project.domain.id": self.project_domain_id,
             "is_admin": self.is_admin,
+            "trust_id": self.token.trust_id if self.token else None,
+            "trustor_id": self.token.trustor_id if self.token else None,
+            "trustee_id": self.token.trustee_id if self.token else None,
         }
 
     def serving(self, request_id: str, policy: Policy) -> "Context":

@@ -43,6 +43,7 @@ class Api:
     operations: Sequence[Operation]
     policy: Policy
     family: Family
+    service_types: tuple[str, ...] = ()  # as access rules name it; empty: its name
     history: History | None = None
     tools: Any = None
     request_id_headers: tuple[str, ...] = ("X-Openstack-Request-Id",)
@@ -204,6 +205,9 @@ class Edge:
         if not token:
             raise Unauthorized(_WHO)
         ctx = self._authenticate(token)
+        types = self._api.service_types or (self._api.name,)
+        if not ctx.reaches(types, request.method, request.path):
+            raise Unauthorized(_WHO)
         return ctx.serving(request.request_id, self._api.policy)
 
     def _method(self, request: _Request, resource: "_Resource") -> str:

@@ -9,48 +9,43 @@ import msgspec
 
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Forbidden, NotFound, Unauthorized
-from cumulo.services.identity import tokens
-from cumulo.services.identity.refusals import lacking, unknown_caller
-from cumulo.services.identity.store.projects import Project, project_find, project_named
-from cumulo.services.identity.store.users import User, user_find, user_named
-from cumulo.services.identity.tokens import METHODS, UNSCOPED, Grant, Scope, Token
+from cumulo.services.identity import passcodes, password_policy, receipts, tokens, trusts
+from cumulo.services.identity.delegations import Delegation
+from cumulo.services.identity.receipts import Receipt
+from cumulo.services.identity.refusals import absent, lacking, unknown_caller
+from cumulo.services.identity.scoping import (
+    UserRef,
+    Wish,
+    check_named,
+    default_scope,
+    enabled_user,
+    scope_of,
+)
+from cumulo.services.identity.standing import Scope
+from cumulo.services.identity.store.application_credentials import (
+    ApplicationCredential,
+    application_credential_find,
+    application_credential_named,
+)
+from cumulo.services.identity.store.trusts import trust_find
+from cumulo.services.identity.store.users import User, user_find
+from cumulo.services.identity.tokens import Grant, Token
 from cumulo.services.identity.tools import Tools
 
-
-class DomainRef(msgspec.Struct, frozen=True):
-    """A domain by id or by name."""
-
-    id: str | None = None
-    name: str | None = None
+# The methods that a client may name.
+METHODS = ("password", "token", "application_credential", "totp")
 
 
-class UserRef(msgspec.Struct, frozen=True):
-    """A user by id, or by name and domain, with its password."""
+class CredentialRef(msgspec.Struct, frozen=True):
+    """An application credential by id, or by name and user, with its secret."""
 
     id: str | None = None
     name: str | None = None
-    domain: DomainRef | None = None
-    password: str | None = None
+    secret: str | None = None
+    user: UserRef | None = None
 
     def __repr__(self) -> str:
-        return f"UserRef({self.id or self.name})"
-
-
-class ProjectRef(msgspec.Struct, frozen=True):
-    """A project by id, or by name and domain."""
-
-    id: str | None = None
-    name: str | None = None
-    domain: DomainRef | None = None
-
-
-class Wish(msgspec.Struct, frozen=True):
-    """The scope asked for; exactly one of these, or none at all."""
-
-    project: ProjectRef | None = None
-    domain: DomainRef | None = None
-    is_system: bool = False
-    is_unscoped: bool = False
+        return f"CredentialRef({self.id or self.name})"
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -59,68 +54,59 @@ class Proof(msgspec.Struct, frozen=True):
     methods: list[str]
     user: UserRef | None = None
     token_id: str | None = None
+    application_credential: CredentialRef | None = None
+    holder: UserRef | None = None  # of a passcode
+    receipt_id: str | None = None
 
 
 class _Proved(msgspec.Struct, frozen=True):
     user_id: str
     methods: frozenset[str]
     source: Token | None = None
+    credential: ApplicationCredential | None = None
 
 
-def authenticate(db: Database, tools: Tools, proof: Proof, wish: Wish | None) -> tuple[str, Token]:
-    """Return a new token for whoever proves to be someone; writes nothing."""
+def authenticate(
+    db: Database, tools: Tools, proof: Proof, wish: Wish | None
+) -> tuple[str, Token] | Receipt:
+    """Return a new token for whoever proves to be someone, or a receipt where that is not enough.
+
+    Writes nothing, except that a trust of counted uses was used.
+    """
+    _check_methods(proof)
+    if "application_credential" in proof.methods and wish is not None:
+        raise Unauthorized("Application credentials cannot request a scope.")
     proved = _proved(db, tools, proof)
-    return db.read(_issue, tools, proved, wish)
+    rules = receipts.rules_of(db.read(_user, proved.user_id), METHODS)
+    if not receipts.is_enough(rules, proved.methods):
+        if proved.source is not None:
+            raise unknown_caller()  # or else one could outlive the token that one began with
+        receipt = db.read(_receipt, tools, proved)
+        return msgspec.structs.replace(receipt, required=rules)
+    token_id, token = db.read(_issue, tools, proved, wish)
+    if token.by and token.by.trust and token.by.trust.remaining_uses is not None:
+        db.write(trusts.consume, token.by.trust)
+    return token_id, token
 
 
 def password_is_right(db: Database, tools: Tools, ref: UserRef) -> User | None:
     """Return the user whose password this is; slow and equally so when there is none."""
-    user = db.read(_enabled_user, ref)
+    settings = tools.settings
+    user = db.read(enabled_user, ref)
+    if user and password_policy.is_inactive(settings, user):
+        user = None
+    is_open = user is not None and not password_policy.is_locked(settings, user)
+    known = user if is_open else None
     right = tools.passwords.is_right(
-        user.id if user else "", user.password_hash if user else None, ref.password or ""
+        known.id if known else "", known.password_hash if known else None, ref.password or ""
     )
-    return user if right else None
-
-
-def _proved(db: Database, tools: Tools, proof: Proof) -> _Proved:
-    unsupported = [method for method in proof.methods if method not in METHODS]
-    if unsupported:
-        raise Unauthorized(
-            "Attempted to authenticate with an unsupported method.",
-            identity={"methods": list(METHODS)},
-        )
-    user_ids: set[str] = set()
-    methods = frozenset(proof.methods)
-    source = None
-    if "password" in methods:
-        user = password_is_right(db, tools, _password(proof))
-        if user is None:
-            raise unknown_caller()
-        user_ids.add(user.id)
-    if "token" in methods:
-        source = _source(tools, proof)
-        user_ids.add(source.user.id)
-        methods |= set(source.methods)
-    if len(user_ids) != 1:
-        raise unknown_caller()
-    return _Proved(user_ids.pop(), methods, source)
-
-
-def _password(proof: Proof) -> UserRef:
-    ref = proof.user
-    if ref is None:
-        raise lacking("password", "identity")
-    if not ref.id and not ref.name:
-        raise lacking("id or name", "user")
-    if not ref.id and ref.domain is None:
-        raise lacking("domain", "user")
-    return ref
-
-
-def _source(tools: Tools, proof: Proof) -> Token:
-    if proof.token_id is None:
-        raise lacking("token", "identity")
-    return found_token(tools, proof.token_id)
+    if not right or known is None:
+        if settings.lockout_failure_attempts:
+            db.write(password_policy.note_failure, settings, known.id if known else "")
+        return None
+    if password_policy.has_news(settings, known):
+        db.write(password_policy.note_success, settings, known)
+    return known
 
 
 def found_token(tools: Tools, token_id: str, *, allowance_s: int = 0) -> Token:
@@ -131,12 +117,108 @@ def found_token(tools: Tools, token_id: str, *, allowance_s: int = 0) -> Token:
         raise NotFound("Failed to validate token") from error
 
 
+def _check_methods(proof: Proof) -> None:
+    if any(method not in METHODS for method in proof.methods):
+        raise Unauthorized(
+            "Attempted to authenticate with an unsupported method.",
+            identity={"methods": list(METHODS)},
+        )
+
+
+def _proved(db: Database, tools: Tools, proof: Proof) -> _Proved:
+    user_ids: set[str] = set()
+    methods = frozenset(proof.methods)
+    source = credential = None
+    if "password" in methods:
+        user_ids.add(_by_password(db, tools, check_named(proof.user, "password")))
+    if "totp" in methods:
+        user_ids.add(_by_passcode(db, tools, check_named(proof.holder, "totp")))
+    if "application_credential" in methods:
+        credential = _by_secret(db, tools, proof.application_credential)
+        user_ids.add(credential.user_id)
+    if "token" in methods:
+        source = _source(tools, proof)
+        user_ids.add(source.user.id)
+        methods |= set(source.methods)
+    if len(user_ids) != 1:
+        raise unknown_caller()
+    user_id = user_ids.pop()
+    if proof.receipt_id is not None:
+        methods |= db.read(receipts.read, tools.keyring, proof.receipt_id, user_id)
+    return _Proved(user_id, methods, source, credential)
+
+
+def _by_password(db: Database, tools: Tools, ref: UserRef) -> str:
+    user = password_is_right(db, tools, ref)
+    if user is None:
+        raise unknown_caller()
+    password_policy.check_fresh(user)
+    return user.id
+
+
+def _by_passcode(db: Database, tools: Tools, ref: UserRef) -> str:
+    settings = tools.settings
+    user = db.read(enabled_user, ref)
+    is_open = user is not None and not password_policy.is_locked(settings, user)
+    user_id = user.id if user and is_open else ""
+    windows = settings.included_previous_windows
+    if db.read(passcodes.is_right, tools.vault, user_id, ref.passcode or "", windows=windows):
+        return user_id
+    if settings.lockout_failure_attempts:
+        db.write(password_policy.note_failure, settings, user_id)
+    raise unknown_caller()
+
+
+def _by_secret(db: Database, tools: Tools, ref: CredentialRef | None) -> ApplicationCredential:
+    if ref is None:
+        raise lacking("application_credential", "identity")
+    if not ref.id and not ref.name:
+        raise lacking("id or name", "application_credential")
+    if ref.secret is None:
+        raise lacking("secret", "application_credential")
+    if not ref.id:
+        check_named(ref.user, "user")
+    found = db.read(_credential, ref)
+    right = tools.passwords.is_right(
+        found.id if found else "", found.secret_hash if found else None, ref.secret
+    )
+    if not right or found is None:
+        raise unknown_caller()
+    return found
+
+
+def _credential(tx: Tx, ref: CredentialRef) -> ApplicationCredential | None:
+    if ref.id:
+        found = application_credential_find(tx, ref.id)
+        holder = enabled_user(tx, UserRef(id=found.user_id)) if found else None
+    else:
+        holder = enabled_user(tx, ref.user or UserRef())
+        found = application_credential_named(tx, ref.name or "", holder.id) if holder else None
+    return found if holder else None
+
+
+def _source(tools: Tools, proof: Proof) -> Token:
+    if proof.token_id is None:
+        raise lacking("token", "identity")
+    return found_token(tools, proof.token_id)
+
+
+def _user(tx: Tx, user_id: str) -> User:
+    user = user_find(tx, user_id)
+    if user is None:
+        raise unknown_caller()
+    return user
+
+
+def _receipt(tx: Tx, tools: Tools, proved: _Proved) -> Receipt:
+    user = _user(tx, proved.user_id)
+    return receipts.issue(tx, tools.keyring, tools.settings, user, proved.methods)
+
+
 def _issue(tx: Tx, tools: Tools, proved: _Proved, wish: Wish | None) -> tuple[str, Token]:
     source = proved.source
-    user = user_find(tx, proved.user_id)
-    if user is None or not _obeys_rules(user, proved.methods):
-        raise unknown_caller()
-    scope = _default_scope(tx, user) if wish is None else _scope(tx, wish)
+    user = _user(tx, proved.user_id)
+    scope, delegation = _wanted(tx, user, proved, wish)
     if source and source.scope.kind == "system" and scope.kind in ("project", "domain"):
         raise Forbidden(
             "You are not authorized to perform the requested action: Using a system-scoped token "
@@ -149,71 +231,44 @@ def _issue(tx: Tx, tools: Tools, proved: _Proved, wish: Wish | None) -> tuple[st
         scope=scope,
         expires_at=expires_at,
         parent_audit_id=source.audit_ids[-1] if source else None,
+        delegation=delegation,
     )
-    return tokens.issue(tx, tools.keyring, tools.settings, grant)
+    try:
+        return tokens.issue(tx, tools.keyring, tools.settings, grant)
+    except Unauthorized as error:
+        if delegation and delegation.kind == "trust":
+            raise Forbidden("Trustee has no delegated roles.") from error
+        raise
 
 
-def _obeys_rules(user: User, methods: frozenset[str]) -> bool:
-    """Say whether one of the user's own rules for several methods is met, if it has any."""
-    rules = user.options.get("multi_factor_auth_rules")
-    if not isinstance(rules, list) or user.options.get("multi_factor_auth_enabled") is False:
-        return True
-    usable = [known for rule in rules if (known := set(rule) & set(METHODS))]
-    # Rules that nobody could meet lock nobody out.
-    return not usable or any(known <= methods for known in usable)
+def _wanted(
+    tx: Tx, user: User, proved: _Proved, wish: Wish | None
+) -> tuple[Scope, Delegation | None]:
+    """Return what the token is to be good for, and by what delegation."""
+    by = proved.source.by if proved.source else None
+    if by and by.trust:
+        raise Forbidden(
+            "Using trust-scoped token to create another token. Create a new trust-scoped token "
+            "instead."
+        )
+    credential = by.application_credential if by else proved.credential
+    if credential is not None:
+        scope = Scope("project", credential.project_id)
+        if wish is not None and (wish.trust_id or scope_of(tx, wish) != scope):
+            raise Forbidden(
+                "A token of an application credential is for that credential's project only."
+            )
+        return scope, Delegation("application_credential", credential.id)
+    if wish is not None and wish.trust_id is not None:
+        return _by_trust(tx, user, wish.trust_id)
+    return (default_scope(tx, user) if wish is None else scope_of(tx, wish)), None
 
 
-def _scope(tx: Tx, wish: Wish) -> Scope:
-    if wish.is_system:
-        return Scope("system")
-    if wish.domain is not None:
-        return Scope("domain", _domain(tx, wish.domain).id)
-    if wish.project is not None:
-        return Scope("project", _project(tx, wish.project).id)
-    return UNSCOPED
-
-
-def _default_scope(tx: Tx, user: User) -> Scope:
-    """Return the user's own project if it can be had, else no scope."""
-    project = project_find(tx, user.default_project_id) if user.default_project_id else None
-    if project is None or project.is_domain or not project.enabled:
-        return UNSCOPED
-    domain = project_find(tx, project.domain_id or "")
-    scope = Scope("project", project.id)
-    if domain is None or not domain.enabled or not tokens.roles_on(tx, user.id, scope):
-        return UNSCOPED
-    return scope
-
-
-def _enabled_user(tx: Tx, ref: UserRef) -> User | None:
-    if ref.name:
-        domain = _find_domain(tx, ref.domain or DomainRef())
-        user = user_named(tx, ref.name, domain.id) if domain else None
-    else:
-        user = user_find(tx, ref.id or "")
-        domain = project_find(tx, user.domain_id) if user else None
-    return user if user and domain and user.enabled and domain.enabled else None
-
-
-def _find_domain(tx: Tx, ref: DomainRef) -> Project | None:
-    domain = project_named(tx, ref.name, None) if ref.name else project_find(tx, ref.id or "")
-    return domain if domain and domain.is_domain else None
-
-
-def _domain(tx: Tx, ref: DomainRef) -> Project:
-    domain = _find_domain(tx, ref)
-    if domain is None or not domain.enabled:
-        raise unknown_caller()
-    return domain
-
-
-def _project(tx: Tx, ref: ProjectRef) -> Project:
-    if ref.name:
-        if ref.domain is None:
-            raise lacking("domain", "project")
-        project = project_named(tx, ref.name, _domain(tx, ref.domain).id)
-    else:
-        project = project_find(tx, ref.id or "")
-    if project is None:
-        raise unknown_caller()
-    return project
+def _by_trust(tx: Tx, user: User, trust_id: str) -> tuple[Scope, Delegation]:
+    trust = trust_find(tx, trust_id)
+    if trust is None or not trusts.is_usable(trust):
+        raise absent("trust", trust_id)
+    if trust.trustee_user_id != user.id:
+        raise Forbidden("User is not a trustee.")
+    scope = Scope("project", trust.project_id) if trust.project_id else Scope()
+    return scope, Delegation("trust", trust.id)

@@ -9,6 +9,7 @@ from cumulo.services.identity import groups, roles, users
 from cumulo.services.identity.journal import note
 from cumulo.services.identity.refusals import absent
 from cumulo.services.identity.store import assignments as store
+from cumulo.services.identity.store.application_credentials import application_credentials_forget
 from cumulo.services.identity.store.assignments import SYSTEM as SYSTEM
 from cumulo.services.identity.store.assignments import Assignment
 from cumulo.services.identity.store.generation import generation_advance
@@ -92,6 +93,9 @@ def revoke_grant(tx: Tx, ctx: Context, holding: Holding, role_id: str) -> None:
     generation_advance(tx)
     if not store.assignment_delete(tx, holding.of(role_id)):
         raise _no_grant(holding, role_id)
+    if holding.actor_kind == "user" and holding.target_kind == "project" and not holding.inherited:
+        # As in Keystone, they do not come back with the role.
+        application_credentials_forget(tx, user_id=holding.actor_id, project_id=holding.target_id)
     note(tx, ctx, "revoke", before=holding.of(role_id))
 
 

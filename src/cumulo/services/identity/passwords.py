@@ -49,6 +49,10 @@ class Passwords:
         self._note(mark)
         return True
 
+    def matches(self, password_hash: str, password: str) -> bool:
+        """Say whether a password is the one that was hashed; slow, and recognises nothing."""
+        return bcrypt.checkpw(self._cut(password), password_hash.encode())
+
     def remember(self, user_id: str, password_hash: str, password: str) -> None:
         """Recognise a password that was set a moment ago."""
         self._note(self._mark(user_id, password_hash, password))

@@ -53,6 +53,12 @@ _CREATE_CREDENTIAL = "(rule:admin_required) or user_id:%(target.credential.user_
 _EC2_CREATE_CREDENTIAL = (
     "(rule:admin_required) or (role:member and user_id:%(target.credential.user_id)s)"
 )
+_GET_TRUST = (
+    "(rule:admin_required) or (role:reader and system_scope:all or "
+    "user_id:%(target.trust.trustor_user_id)s or user_id:%(target.trust.trustee_user_id)s)"
+)
+_ADMIN_READER_OR_OWNER = "(rule:admin_required) or (role:reader and system_scope:all) or rule:owner"
+_READER_OR_SELF = "(role:reader and system_scope:all) or user_id:%(target.user.id)s"
 
 RULES: dict[str, str] = {
     "admin_required": "role:admin or is_admin:1",
@@ -209,6 +215,29 @@ RULES: dict[str, str] = {
     "identity:create_policy": _ADMIN,
     "identity:update_policy": _ADMIN,
     "identity:delete_policy": _ADMIN,
+    "identity:list_trusts": _READ,
+    "identity:list_trusts_for_trustor": (
+        "(rule:admin_required) or (role:reader and system_scope:all or "
+        "user_id:%(target.trust.trustor_user_id)s)"
+    ),
+    "identity:list_trusts_for_trustee": (
+        "(rule:admin_required) or (role:reader and system_scope:all or "
+        "user_id:%(target.trust.trustee_user_id)s)"
+    ),
+    "identity:create_trust": "user_id:%(target.trust.trustor_user_id)s",
+    "identity:get_trust": _GET_TRUST,
+    "identity:list_roles_for_trust": _GET_TRUST,
+    "identity:get_role_for_trust": _GET_TRUST,
+    "identity:delete_trust": ("rule:admin_required or user_id:%(target.trust.trustor_user_id)s"),
+    "identity:get_application_credential": _ADMIN_READER_OR_OWNER,
+    "identity:list_application_credentials": _ADMIN_READER_OR_OWNER,
+    "identity:create_application_credential": "user_id:%(user_id)s",
+    "identity:delete_application_credential": "rule:admin_or_owner",
+    "identity:get_access_rule": _READER_OR_SELF,
+    "identity:list_access_rules": _READER_OR_SELF,
+    "identity:delete_access_rule": (
+        "(role:admin and system_scope:all) or user_id:%(target.user.id)s"
+    ),
     "identity:get_auth_catalog": "",
     "identity:get_auth_projects": "",
     "identity:get_auth_domains": "",
@@ -267,6 +296,23 @@ RULE_SCOPES: dict[str, frozenset[str]] = dict.fromkeys(
         "identity:create_policy",
         "identity:update_policy",
         "identity:delete_policy",
+        "identity:list_trusts",
+        "identity:list_trusts_for_trustor",
+        "identity:list_trusts_for_trustee",
+        "identity:get_trust",
+        "identity:list_roles_for_trust",
+        "identity:get_role_for_trust",
+        "identity:delete_trust",
+        "identity:get_application_credential",
+        "identity:list_application_credentials",
+        "identity:delete_application_credential",
+        "identity:get_access_rule",
+        "identity:list_access_rules",
+        "identity:delete_access_rule",
     ],
     _NO_DOMAIN,
+)
+RULE_SCOPES |= dict.fromkeys(
+    ["identity:create_trust", "identity:create_application_credential"],
+    frozenset({"project", "none"}),
 )

@@ -15,6 +15,7 @@ from cumulo.services.identity.journal import note
 from cumulo.services.identity.refusals import absent, check_unchanged
 from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.identity.store import projects as store
+from cumulo.services.identity.store.application_credentials import application_credentials_forget
 from cumulo.services.identity.store.assignments import (
     assignment_list,
     assignments_forget_target,
@@ -27,6 +28,7 @@ from cumulo.services.identity.store.listing import Listing, Page
 from cumulo.services.identity.store.projects import Project as Project
 from cumulo.services.identity.store.tables import project as columns
 from cumulo.services.identity.store.users import default_project_forget
+from cumulo.services.identity.trusts import erase_trusts_for_project
 
 # What a token says about its project or decides whether it holds.
 _TOKENS_SAY = {"name", "enabled"}
@@ -151,6 +153,8 @@ def erase_project(tx: Tx, ctx: Context, project: Project) -> None:
     generation_advance(tx)
     assignments_forget_target(tx, project.id)
     credentials_forget_project(tx, project.id)
+    application_credentials_forget(tx, project_id=project.id)
+    erase_trusts_for_project(tx, ctx, project.id)
     default_project_forget(tx, project.id)
     store.project_delete(tx, project.id)
     note(tx, ctx, "delete", before=project)

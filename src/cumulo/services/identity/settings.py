@@ -15,4 +15,20 @@ class IdentitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_password_length: Annotated[int, msgspec.Meta(ge=1)] = 4096
     # How long a password that was just right is recognised without paying for bcrypt again.
     remember_password: Annotated[int, msgspec.Meta(ge=0)] = 300
+    # Demands on passwords, as in Keystone's [security_compliance]; none by default.
+    lockout_failure_attempts: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    lockout_duration: Annotated[int, msgspec.Meta(ge=1)] | None = 1800
+    password_expires_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    unique_last_password_count: Annotated[int, msgspec.Meta(ge=0, le=24)] = 0
+    minimum_password_age: Annotated[int, msgspec.Meta(ge=0)] = 0
+    password_regex: str | None = None
+    password_regex_description: str | None = None
+    change_password_upon_first_use: bool = False
+    disable_user_account_days_inactive: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    # Passcodes of how many half minutes before the present one count too.
+    included_previous_windows: Annotated[int, msgspec.Meta(ge=0, le=10)] = 1
+    # For how long the first of several proofs stands.
+    receipt_expiration: Annotated[int, msgspec.Meta(ge=1)] = 300
+    # How often a trust may be lent on.
+    max_redelegation_count: Annotated[int, msgspec.Meta(ge=0)] = 3
     max_project_tree_depth: Annotated[int, msgspec.Meta(ge=1)] = 5

@@ -6,48 +6,38 @@ token is used, so that a change acts on tokens that are already out.
 """
 
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
-import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.auth import Token as TokenFacts
+from cumulo.auth.access import AccessRule
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.ids import new_secret
-from cumulo.services.identity.implications import Implications
+from cumulo.services.identity.delegations import Delegation, Lent, lent
 from cumulo.services.identity.keys import Keyring
 from cumulo.services.identity.refusals import unknown_caller
 from cumulo.services.identity.settings import IdentitySettings
-from cumulo.services.identity.store.assignments import (
-    SYSTEM,
-    assignment_list,
-    is_inherited,
-    of_actors,
-    on_target,
-    reaching,
-)
+from cumulo.services.identity.standing import UNSCOPED, Scope, roles_of, target_of
+from cumulo.services.identity.store.assignments import SYSTEM, of_actors
 from cumulo.services.identity.store.generation import generation_advance, generation_get
 from cumulo.services.identity.store.groups import group_ids_of
-from cumulo.services.identity.store.projects import Project, project_find, project_parents
+from cumulo.services.identity.store.projects import Project, project_find
 from cumulo.services.identity.store.revocations import is_revoked, revocation_ensure
 from cumulo.services.identity.store.roles import Role
 from cumulo.services.identity.store.users import User, user_find
 
-METHODS = ("password", "token")
+# The order is that of bits in tokens: new ones go to the end.
+METHODS = ("password", "token", "application_credential", "totp", "ec2credential")
+DELEGATIONS: tuple[Literal["trust", "application_credential"], ...] = (
+    "trust",
+    "application_credential",
+)
 _FORMAT = 1
-
-
-class Scope(msgspec.Struct, frozen=True):
-    """What a token is good for."""
-
-    kind: Literal["unscoped", "project", "domain", "system"] = "unscoped"
-    id: str = ""
-
-
-UNSCOPED = Scope()
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -59,6 +49,7 @@ class Grant(msgspec.Struct, frozen=True):
     # From the token that this one is made of, which it must not outlive.
     expires_at: datetime | None = None
     parent_audit_id: str | None = None
+    delegation: Delegation | None = None
 
 
 class _Payload(msgspec.Struct, frozen=True, array_like=True):
@@ -73,6 +64,8 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True):
     expires_at: int
     audit_ids: list[bytes]
     generation: int
+    delegated_by: int = 0  # one more than the place in DELEGATIONS
+    delegation_id: bytes = b""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -90,6 +83,7 @@ class Token(msgspec.Struct, frozen=True):
     target_domain: Project | None = None
     roles: tuple[Role, ...] = ()
     group_ids: tuple[str, ...] = ()
+    by: Lent | None = None
 
     def is_expired(self, allowance_s: int = 0) -> bool:
         """Say whether its time is over, by more than `allowance_s`."""
@@ -113,12 +107,29 @@ class Token(msgspec.Struct, frozen=True):
             roles=frozenset(role.name.lower() for role in self.roles),
             role_ids=frozenset(role.id for role in self.roles),
             group_ids=frozenset(self.group_ids),
-            token=TokenFacts(
-                audit_ids=self.audit_ids,
-                methods=self.methods,
-                issued_at=self.issued_at,
-                expires_at=self.expires_at,
-            ),
+            access_rules=self._access_rules(),
+            token=self._facts(),
+        )
+
+    def _access_rules(self) -> tuple[AccessRule, ...] | None:
+        if self.by is None or not self.by.access_rules:
+            return None
+        return tuple(AccessRule(one.service, one.method, one.path) for one in self.by.access_rules)
+
+    def _facts(self) -> TokenFacts:
+        by = self.by
+        trust = by.trust if by else None
+        credential = by.application_credential if by else None
+        return TokenFacts(
+            audit_ids=self.audit_ids,
+            methods=self.methods,
+            issued_at=self.issued_at,
+            expires_at=self.expires_at,
+            trust_id=trust.id if trust else None,
+            trustor_id=trust.trustor_user_id if trust else None,
+            trustee_id=trust.trustee_user_id if trust else None,
+            application_credential_id=credential.id if credential else None,
+            is_restricted=by.is_restricted if by else False,
         )
 
 
@@ -126,6 +137,7 @@ def issue(tx: Tx, keyring: Keyring, settings: IdentitySettings, grant: Grant) ->
     """Make a token, unless the user has nothing to do with the scope; writes nothing."""
     issued_at = int(clock.timestamp())
     expires_at = grant.expires_at or clock.now() + timedelta(seconds=settings.expiration)
+    by = grant.delegation
     audit_ids = [new_secret(16)]
     if grant.parent_audit_id:
         audit_ids.append(_audit_bytes(grant.parent_audit_id))
@@ -139,8 +151,15 @@ def issue(tx: Tx, keyring: Keyring, settings: IdentitySettings, grant: Grant) ->
         expires_at=int(expires_at.timestamp()),
         audit_ids=audit_ids,
         generation=generation_get(tx),
+        delegated_by=DELEGATIONS.index(by.kind) + 1 if by else 0,
+        delegation_id=_packed(by.id) if by else b"",
     )
     token = _worth(tx, payload)
+    if token.by and token.by.expires_at and token.by.expires_at < token.expires_at:
+        # So that no later check has to look at the delegation's clock.
+        ends = int(token.by.expires_at.timestamp())
+        payload = msgspec.structs.replace(payload, expires_at=ends)
+        token = _worth(tx, payload)
     return keyring.seal(tx, msgspec.msgpack.encode(payload), issued_at), token
 
 
@@ -149,7 +168,11 @@ def read(tx: Tx, keyring: Keyring, token_id: str) -> Token:
     sealed = keyring.open(tx, token_id)
     if sealed is None:
         raise unknown_caller()
-    return _worth(tx, msgspec.msgpack.decode(sealed, type=_Payload))
+    try:
+        payload = msgspec.msgpack.decode(sealed, type=_Payload)
+    except (msgspec.DecodeError, msgspec.ValidationError):  # ours, but no token
+        raise unknown_caller() from None
+    return _worth(tx, payload)
 
 
 def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
@@ -163,50 +186,33 @@ def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
     )
 
 
-def roles_on(tx: Tx, user_id: str, scope: Scope) -> list[Role]:
-    """Return the roles that a user has on a scope, however it came to them."""
-    target = project_find(tx, scope.id) if scope.kind == "project" else None
-    return _roles(tx, of_actors(user_id, group_ids_of(tx, user_id)), scope, target)
-
-
-def _roles(
-    tx: Tx, mine: sa.ColumnElement[bool], scope: Scope, target: Project | None
-) -> list[Role]:
-    where = [mine]
-    if scope.kind == "project":
-        where.append(reaching(scope.id, _above(tx, target), target.domain_id if target else None))
-    else:
-        where += [on_target(scope.kind, scope.id or SYSTEM), is_inherited(False)]
-    held = {one.role_id for one in assignment_list(tx, *where)}
-    return Implications(tx).effective(held) if held else []
-
-
-def _above(tx: Tx, project: Project | None) -> list[str]:
-    """Return the projects above one; most stand directly under their domain."""
-    if project is None or project.parent_id == project.domain_id:
-        return []
-    return [parent.id for parent in project_parents(tx, project) if not parent.is_domain]
-
-
 def _worth(tx: Tx, payload: _Payload) -> Token:
     user = user_find(tx, _unpacked(payload.user_id))
-    user_domain = project_find(tx, user.domain_id) if user else None
     audit_ids = [_audit_text(one) for one in payload.audit_ids]
-    if user is None or user_domain is None or is_revoked(tx, audit_ids):
+    if user is None or is_revoked(tx, audit_ids):
         raise unknown_caller()
     scope = Scope(_KINDS[payload.scope_kind], _unpacked(payload.scope_id))
-    target, target_domain = _target(tx, scope)
-    for one in (user, user_domain, target, target_domain):
-        if one is not None and not (one.enabled and one.tokens_since <= payload.generation):
+    target, target_domain = target_of(tx, scope)
+    group_ids: list[str] = []
+    by = None
+    if payload.delegated_by:
+        kind = DELEGATIONS[payload.delegated_by - 1]
+        by = lent(tx, Delegation(kind, _unpacked(payload.delegation_id)), user)
+        if by.scope != scope:
             raise unknown_caller()
-    group_ids = group_ids_of(tx, user.id)
-    mine = of_actors(user.id, group_ids)
-    roles = _roles(tx, mine, scope, target) if scope.kind != "unscoped" else []
-    if scope.kind != "unscoped" and not roles:
+        roles = by.roles
+    else:
+        group_ids = group_ids_of(tx, user.id)
+        mine = of_actors(user.id, group_ids)
+        roles = () if scope == UNSCOPED else tuple(roles_of(tx, mine, scope, target))
+    domains = _standing(tx, by.answerable if by else (user,), payload.generation)
+    _check_standing([target, target_domain], payload.generation)
+    if scope != UNSCOPED and not roles:
         raise unknown_caller()
+    speaker = by.user if by else user
     return Token(
-        user=user,
-        user_domain=user_domain,
+        user=speaker,
+        user_domain=domains[speaker.domain_id],
         methods=tuple(name for bit, name in enumerate(METHODS) if payload.methods >> bit & 1),
         audit_ids=tuple(audit_ids),
         issued_at=datetime.fromtimestamp(payload.issued_at, UTC),
@@ -214,24 +220,29 @@ def _worth(tx: Tx, payload: _Payload) -> Token:
         scope=scope,
         target=target,
         target_domain=target_domain,
-        roles=tuple(roles),
+        roles=roles,
         group_ids=tuple(group_ids),
+        by=by,
     )
 
 
-def _target(tx: Tx, scope: Scope) -> tuple[Project | None, Project | None]:
-    """Return the project or domain of a scope and the domain around it; both must be there."""
-    if scope.kind not in ("project", "domain"):
-        return None, None
-    target = project_find(tx, scope.id)
-    if target is None or target.is_domain != (scope.kind == "domain"):
-        raise unknown_caller()
-    if target.domain_id is None:
-        return target, None
-    domain = project_find(tx, target.domain_id)
-    if domain is None:
-        raise unknown_caller()
-    return target, domain
+def _standing(tx: Tx, users: tuple[User, ...], generation: int) -> dict[str, Project]:
+    """Return the domains of users, who must all be enabled with them."""
+    domains = {}
+    for user in users:
+        domain = project_find(tx, user.domain_id)
+        if domain is None:
+            raise unknown_caller()
+        domains[domain.id] = domain
+    _check_standing([*users, *domains.values()], generation)
+    return domains
+
+
+def _check_standing(those: Sequence[User | Project | None], generation: int) -> None:
+    """Raise when one was disabled, or voided the tokens issued before, since `generation`."""
+    for one in those:
+        if one is not None and not (one.enabled and one.tokens_since <= generation):
+            raise unknown_caller()
 
 
 _KINDS: tuple[Literal["unscoped", "project", "domain", "system"], ...] = (

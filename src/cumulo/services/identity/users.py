@@ -5,17 +5,23 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
+from cumulo.services.identity import password_policy
 from cumulo.services.identity.changes import Changes, laid_over
 from cumulo.services.identity.journal import note
 from cumulo.services.identity.refusals import absent, check_unchanged, unknown_caller
+from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.identity.store import users as store
+from cumulo.services.identity.store.access_rules import access_rules_forget_user
+from cumulo.services.identity.store.application_credentials import application_credentials_forget
 from cumulo.services.identity.store.assignments import assignments_forget_actor
 from cumulo.services.identity.store.credentials import credentials_forget_user
 from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.listing import Listing, Page
+from cumulo.services.identity.store.passwords import hashes_forget
 from cumulo.services.identity.store.projects import project_find
 from cumulo.services.identity.store.tables import user as columns
 from cumulo.services.identity.store.users import User as User
+from cumulo.services.identity.trusts import erase_trusts_of_user
 
 _TOKENS_SAY = {"name", "enabled", "password_hash"}
 
@@ -57,7 +63,15 @@ def create_user(tx: Tx, ctx: Context, new: User) -> User:
     return new
 
 
-def update_user(tx: Tx, ctx: Context, user_id: str, changes: Changes) -> User:
+def with_password(settings: IdentitySettings, new: User, password_hash: str) -> User:
+    """Return a new user with the password that somebody else chose for it."""
+    chosen = password_policy.columns(settings, new.options, password_hash, own=False)
+    return msgspec.structs.replace(new, **chosen)
+
+
+def update_user(
+    tx: Tx, ctx: Context, settings: IdentitySettings, user_id: str, changes: Changes
+) -> User:
     """Change a user; disabling it or setting its password voids its tokens."""
     before = user_visible(tx, ctx, user_id, "identity:update_user")
     check_unchanged("user ID", changes.get("id"), before.id)
@@ -72,28 +86,31 @@ def update_user(tx: Tx, ctx: Context, user_id: str, changes: Changes) -> User:
         generation = generation_advance(tx)
         if values.get("enabled") is False or "password_hash" in values:
             values["tokens_since"] = generation
+    if "password_hash" in values:
+        new_hash = values["password_hash"]
+        options = values.get("options", before.options)
+        assert isinstance(new_hash, str | None), "hashed by the operation"
+        assert isinstance(options, dict), "laid over those that were"
+        values |= password_policy.columns(settings, options, new_hash, own=before.id == ctx.user_id)
+        password_policy.keep_hash(tx, settings, before)
+    if values.get("enabled") is True:
+        values |= {"failed_auth_count": 0, "failed_auth_at": None}
     after = store.user_change(tx, before, **values)
     note(tx, ctx, "update", before=before, after=after)
     return after
 
 
-def set_password(tx: Tx, ctx: Context, user: User, new_hash: str) -> None:
+def set_password(
+    tx: Tx, ctx: Context, settings: IdentitySettings, user: User, new_hash: str
+) -> None:
     """Replace the password that was just verified, unless somebody else did meanwhile."""
     since = generation_advance(tx)
+    columns = password_policy.columns(settings, user.options, new_hash, own=True)
+    password_policy.keep_hash(tx, settings, user)
     old_hash = user.password_hash or ""
-    if not store.password_change(tx, user.id, old_hash=old_hash, new_hash=new_hash, since=since):
+    if not store.password_change(tx, user.id, old_hash=old_hash, columns=columns, since=since):
         raise unknown_caller()
     note(tx, ctx, "update_password", after=user)
-
-
-def check_may_change_password(user: User) -> None:
-    """Raise when an operator locked the user's password."""
-    if user.options.get("lock_password") is True:
-        raise Invalid(
-            "You cannot change your password at this time due to password policy disallowing "
-            "password changes. Please contact your administrator to reset your password.",
-            field="password",
-        )
 
 
 def revoke_tokens(tx: Tx, ctx: Context, user_id: str) -> None:
@@ -113,6 +130,10 @@ def erase_user(tx: Tx, ctx: Context, user: User) -> None:
     generation_advance(tx)
     assignments_forget_actor(tx, "user", user.id)
     credentials_forget_user(tx, user.id)
+    application_credentials_forget(tx, user_id=user.id)
+    hashes_forget(tx, user.id)
+    access_rules_forget_user(tx, user.id)
+    erase_trusts_of_user(tx, ctx, user.id)
     store.user_delete(tx, user.id)
     note(tx, ctx, "delete", before=user)
 

@@ -1,6 +1,8 @@
 """Identity over HTTP: the Identity API v3."""
 
 from cumulo.services.identity.api import (
+    access_rules,
+    application_credentials,
     assignments,
     auth,
     catalog,
@@ -12,6 +14,7 @@ from cumulo.services.identity.api import (
     projects,
     roles,
     tokens,
+    trusts,
     users,
     versions,
 )
@@ -32,6 +35,9 @@ OPERATIONS = [
         catalog,
         credentials,
         policies,
+        trusts,
+        application_credentials,
+        access_rules,
     )
     for operation in module.routes.operations
 ]

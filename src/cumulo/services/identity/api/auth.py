@@ -3,12 +3,12 @@
 import msgspec
 
 from cumulo.kit.errors import Forbidden
-from cumulo.services.identity import catalog, domains, projects, tokens
+from cumulo.services.identity import catalog, domains, projects, standing
 from cumulo.services.identity.api.tokens import ServiceView, catalog_view
 from cumulo.services.identity.api.views import show_domain, show_project
 from cumulo.services.identity.api.wire import Call, collection, link
 from cumulo.services.identity.listings import Page
-from cumulo.services.identity.tokens import Scope
+from cumulo.services.identity.standing import Scope
 from cumulo.web import Routes
 
 routes = Routes()
@@ -45,7 +45,7 @@ def list_own_domains(call: Call) -> dict[str, object]:
 @routes.get("/v3/auth/system", policy="identity:get_auth_system")
 def list_own_systems(call: Call) -> SystemBody:
     """Say whether the caller can get a token for the whole system."""
-    roles = call.db.read(tokens.roles_on, call.ctx.user_id, Scope("system"))
+    roles = call.db.read(standing.roles_on, call.ctx.user_id, Scope("system"))
     return SystemBody([{"all": True}] if roles else [], link(call, "auth", "system"))
 
 

@@ -7,21 +7,24 @@ from msgspec import UNSET, UnsetType
 
 from cumulo.db import Tx
 from cumulo.kit.clock import iso_micro_z
+from cumulo.kit.errors import NotFound
 from cumulo.services.identity import catalog, tokens
 from cumulo.services.identity.api.wire import Call
 from cumulo.services.identity.authentication import (
-    DomainRef,
-    ProjectRef,
+    CredentialRef,
     Proof,
-    UserRef,
-    Wish,
     authenticate,
     found_token,
 )
 from cumulo.services.identity.catalog import CatalogEntry
+from cumulo.services.identity.delegations import Lent
+from cumulo.services.identity.domains import Project
 from cumulo.services.identity.journal import note
+from cumulo.services.identity.receipts import Receipt
 from cumulo.services.identity.refusals import lacking
+from cumulo.services.identity.scoping import DomainRef, ProjectRef, UserRef, Wish
 from cumulo.services.identity.tokens import Token
+from cumulo.services.identity.users import User
 from cumulo.web import LooseBool, Reply, Routes
 
 routes = Routes()
@@ -29,6 +32,12 @@ routes = Routes()
 
 class PasswordSpec(msgspec.Struct):
     """What the password method needs."""
+
+    user: UserRef | None = None
+
+
+class PasscodeSpec(msgspec.Struct):
+    """What the totp method needs."""
 
     user: UserRef | None = None
 
@@ -45,6 +54,14 @@ class IdentitySpec(msgspec.Struct):
     methods: list[str]
     password: PasswordSpec | None = None
     token: TokenSpec | None = None
+    application_credential: CredentialRef | None = None
+    totp: PasscodeSpec | None = None
+
+
+class TrustSpec(msgspec.Struct):
+    """A trust as a scope."""
+
+    id: str
 
 
 class ScopeSpec(msgspec.Struct):
@@ -54,6 +71,7 @@ class ScopeSpec(msgspec.Struct):
     domain: DomainRef | UnsetType = UNSET
     system: dict[str, LooseBool] | UnsetType = UNSET
     unscoped: object = UNSET
+    trust: TrustSpec | UnsetType = msgspec.field(name="OS-TRUST:trust", default=UNSET)
 
 
 class AuthSpec(msgspec.Struct):
@@ -126,6 +144,30 @@ class System(msgspec.Struct):
     all: bool = True
 
 
+class UserId(msgspec.Struct):
+    """A user, by id alone."""
+
+    id: str
+
+
+class TrustView(msgspec.Struct):
+    """A trust as a token shows it."""
+
+    id: str
+    trustor_user: UserId
+    trustee_user: UserId
+    impersonation: bool
+
+
+class CredentialView(msgspec.Struct):
+    """An application credential as a token shows it."""
+
+    id: str
+    name: str
+    restricted: bool
+    access_rules: list[dict[str, str]] | UnsetType = UNSET
+
+
 class TokenView(msgspec.Struct):
     """A token as clients see it."""
 
@@ -140,6 +182,24 @@ class TokenView(msgspec.Struct):
     system: System | UnsetType = UNSET
     roles: list[Named] | UnsetType = UNSET
     catalog: list[ServiceView] | UnsetType = UNSET
+    trust: TrustView | UnsetType = msgspec.field(name="OS-TRUST:trust", default=UNSET)
+    application_credential: CredentialView | UnsetType = UNSET
+
+
+class ReceiptView(msgspec.Struct):
+    """A receipt as clients see it."""
+
+    methods: list[str]
+    user: UserView
+    expires_at: str
+    issued_at: str
+
+
+class ReceiptBody(msgspec.Struct):
+    """A receipt in an answer, with the methods of which one set has to be complete."""
+
+    receipt: ReceiptView
+    required_auth_methods: list[list[str]]
 
 
 class TokenBody(msgspec.Struct):
@@ -158,8 +218,14 @@ def create_token(call: Call, body: AuthBody, query: TokenQuery) -> Reply:
         methods=identity.methods,
         user=identity.password.user if identity.password else None,
         token_id=identity.token.id if identity.token else None,
+        application_credential=identity.application_credential,
+        holder=identity.totp.user if identity.totp else None,
+        receipt_id=call.headers.get("openstack-auth-receipt"),
     )
-    token_id, token = authenticate(call.db, call.tools, proof, _wish(body.auth.scope))
+    found = authenticate(call.db, call.tools, proof, _wish(body.auth.scope))
+    if isinstance(found, Receipt):
+        return _receipt(found)
+    token_id, token = found
     return _answer(call, token_id, token, with_catalog=query.nocatalog is None)
 
 
@@ -194,6 +260,10 @@ def _subject(call: Call, rule: str, allow_expired: bool) -> tuple[str, Token]:
     token_id = call.headers.get("x-subject-token", "")
     allowance_s = call.tools.settings.allow_expired_window if allow_expired else 0
     token = found_token(call.tools, token_id, allowance_s=allowance_s)
+    knows_rules = call.headers.get("openstack-identity-access-rules", "") >= "1"
+    if token.by and token.by.access_rules and not knows_rules:
+        # Whoever asks would let the token do what its rules forbid.
+        raise NotFound("Failed to validate token")
     call.ctx.require(rule, **{"target.token.user_id": token.user.id})
     return token_id, token
 
@@ -205,7 +275,9 @@ def _wish(scope: ScopeSpec | str | UnsetType) -> Wish | None:
         scope = ScopeSpec(unscoped={}) if scope == "unscoped" else ScopeSpec()
     wanted = msgspec.structs.asdict(scope)
     if sum(value is not UNSET for value in wanted.values()) != 1:
-        raise lacking("system, project, domain or unscoped", "scope")
+        raise lacking("system, project, domain, OS-TRUST:trust or unscoped", "scope")
+    if scope.trust is not UNSET:
+        return Wish(trust_id=scope.trust.id)
     project = scope.project if scope.project is not UNSET else None
     domain = scope.domain if scope.domain is not UNSET else None
     for named, where in ((project, "project"), (domain, "domain")):
@@ -227,7 +299,7 @@ def _view(token: Token, entries: list[CatalogEntry] | None) -> TokenView:
     domain = token.user_domain
     view = TokenView(
         methods=list(token.methods),
-        user=UserView(Named(domain.id, domain.name), token.user.id, token.user.name),
+        user=_user_view(token.user, domain),
         audit_ids=list(token.audit_ids),
         expires_at=_when(token.expires_at),
         issued_at=_when(token.issued_at),
@@ -245,7 +317,42 @@ def _view(token: Token, entries: list[CatalogEntry] | None) -> TokenView:
         view.is_domain = target.is_domain
     if entries is not None:
         view.catalog = catalog_view(entries)
+    if token.by:
+        _add_delegation(view, token.by)
     return view
+
+
+def _add_delegation(view: TokenView, by: Lent) -> None:
+    trust, credential = by.trust, by.application_credential
+    if trust:
+        lender, borrower = UserId(trust.trustor_user_id), UserId(trust.trustee_user_id)
+        view.trust = TrustView(trust.id, lender, borrower, trust.impersonation)
+    if credential:
+        shown = CredentialView(credential.id, credential.name, not credential.unrestricted)
+        if by.access_rules:
+            shown.access_rules = [
+                {"id": r.id, "path": r.path, "method": r.method, "service": r.service}
+                for r in by.access_rules
+            ]
+        view.application_credential = shown
+
+
+def _user_view(user: User, domain: Project) -> UserView:
+    expires_at = user.password_expires_at
+    view = UserView(Named(domain.id, domain.name), user.id, user.name)
+    view.password_expires_at = _when(expires_at) if expires_at else None
+    return view
+
+
+def _receipt(receipt: Receipt) -> Reply:
+    shown = ReceiptView(
+        methods=list(receipt.methods),
+        user=_user_view(receipt.user, receipt.user_domain),
+        expires_at=_when(receipt.expires_at),
+        issued_at=_when(receipt.issued_at),
+    )
+    body = ReceiptBody(shown, receipt.required)
+    return Reply(body, status=401, headers={"Openstack-Auth-Receipt": receipt.id})
 
 
 def catalog_view(entries: list[CatalogEntry]) -> list[ServiceView]:

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.db import Tx
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.identity import domains, groups, projects, users
+from cumulo.services.identity import domains, groups, password_policy, projects, users
 from cumulo.services.identity.api.views import show_group, show_project, show_user
 from cumulo.services.identity.api.wire import (
     Attributes,
@@ -24,9 +24,10 @@ from cumulo.services.identity.api.wire import (
     options_set,
     split,
 )
-from cumulo.services.identity.authentication import UserRef, password_is_right
+from cumulo.services.identity.authentication import password_is_right
 from cumulo.services.identity.listings import Listing, Page
 from cumulo.services.identity.refusals import unknown_caller
+from cumulo.services.identity.scoping import UserRef
 from cumulo.services.identity.users import User
 from cumulo.web import LooseBool, Routes
 
@@ -125,10 +126,13 @@ def create_user(call: Call, body: UserBody) -> dict[str, object]:
         domain_id=domain_id,
         enabled=spec.enabled,
         default_project_id=spec.default_project_id,
-        password_hash=call.tools.passwords.hash(spec.password) if spec.password else None,
         options=options_set(spec.options),
         extra=extra,
     )
+    if spec.password:
+        password_policy.check_strength(call.tools.settings, spec.password)
+        hashed = call.tools.passwords.hash(spec.password)
+        new = users.with_password(call.tools.settings, new, hashed)
     return {"user": show_user(call, call.db.write(users.create_user, call.ctx, new))}
 
 
@@ -145,8 +149,10 @@ def update_user(call: Call, user_id: str, body: UserBody) -> dict[str, object]:
     call.db.read(users.user_visible, call.ctx, user_id, "identity:update_user")
     if "password" in changes:
         password = changes.pop("password")
+        if password:
+            password_policy.check_strength(call.tools.settings, str(password))
         changes["password_hash"] = call.tools.passwords.hash(str(password)) if password else None
-    user = call.db.write(users.update_user, call.ctx, user_id, changes)
+    user = call.db.write(users.update_user, call.ctx, call.tools.settings, user_id, changes)
     # Keystone repeats the attributes of the client's own under this key, here only.
     return {"user": {**show_user(call, user), "extra": user.extra}}
 
@@ -164,10 +170,14 @@ def change_password(call: Call, user_id: str, body: PasswordBody) -> None:
     user = password_is_right(call.db, call.tools, ref)
     if user is None:
         raise unknown_caller()
-    users.check_may_change_password(user)
-    new_hash = call.tools.passwords.hash(body.user.password)
+    settings, passwords = call.tools.settings, call.tools.passwords
+    password_policy.check_may_change(settings, user)
+    password_policy.check_strength(settings, body.user.password)
+    used = call.db.read(password_policy.used_hashes, settings, user)
+    password_policy.check_unused(settings, passwords, used, body.user.password)
+    new_hash = passwords.hash(body.user.password)
     who = dataclasses.replace(call.ctx, user_id=user.id)
-    call.db.write(users.set_password, who, user, new_hash)
+    call.db.write(users.set_password, who, settings, user, new_hash)
 
 
 @routes.get("/v3/users/{user_id}/groups", policy="identity:list_groups_for_user", on_target=True)

@@ -1,5 +1,6 @@
 """Resources as clients see them, for the operations that show more than one kind."""
 
+from cumulo.kit.clock import iso_micro_z
 from cumulo.services.identity.api.wire import Call, link
 from cumulo.services.identity.groups import Group
 from cumulo.services.identity.projects import Project
@@ -40,13 +41,14 @@ def show_project(call: Call, project: Project) -> dict[str, object]:
 
 def show_user(call: Call, user: User) -> dict[str, object]:
     """Return a user as clients see it."""
+    expires_at = user.password_expires_at
     view: dict[str, object] = {
         **user.extra,
         "id": user.id,
         "name": user.name,
         "domain_id": user.domain_id,
         "enabled": user.enabled,
-        "password_expires_at": None,
+        "password_expires_at": iso_micro_z(expires_at) if expires_at else None,
         "options": user.options,
         "links": link(call, "users", user.id),
     }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
@@ -110,6 +111,20 @@ def listing(call: Call, query: PageQuery, **equals: object) -> Listing:
 def _text_filters(query: PageQuery) -> set[str]:
     fields = msgspec.structs.fields(type(query))
     return {f.name for f in fields} - {"limit", "marker", "enabled", "is_domain"}
+
+
+def moment(text: str | None, field: str) -> datetime | None:
+    """Read a time; one without a zone is in UTC."""
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(
+            f"Invalid input for field '{field}': it must be a time such as 2030-01-31T23:59:59Z.",
+            field=field,
+        ) from error
 
 
 def flag(text: str | None, field: str) -> bool | None:

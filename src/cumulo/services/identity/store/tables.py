@@ -49,7 +49,20 @@ user = sa.Table(
     sa.Column("options", JsonObject, nullable=False),
     sa.Column("extra", JsonObject, nullable=False),
     sa.Column("tokens_since", sa.BigInteger, nullable=False),
+    sa.Column("password_created_at", UtcDateTime, nullable=True),
+    sa.Column("password_expires_at", UtcDateTime, nullable=True),
+    sa.Column("failed_auth_count", sa.Integer, nullable=False),
+    sa.Column("failed_auth_at", UtcDateTime, nullable=True),
+    sa.Column("last_active_at", UtcDateTime, nullable=True),
     sa.UniqueConstraint("domain_id", "name"),
+)
+
+password_history = sa.Table(
+    "identity_password_history",
+    metadata,
+    sa.Column("user_id", text_key(_ID), primary_key=True),
+    sa.Column("password_hash", text_key(255), primary_key=True),
+    sa.Column("kept_at", UtcDateTime, nullable=False),
 )
 
 group = sa.Table(
@@ -168,4 +181,52 @@ policy = sa.Table(
     sa.Column("type", text_key(255), nullable=False),
     sa.Column("blob", long_text(), nullable=False),
     sa.Column("extra", JsonObject, nullable=False),
+)
+
+trust = sa.Table(
+    "identity_trust",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("trustor_user_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("trustee_user_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("project_id", text_key(_ID), nullable=True, index=True),
+    sa.Column("impersonation", sa.Boolean, nullable=False),
+    sa.Column("role_ids", JsonStrings, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=True),
+    sa.Column("remaining_uses", sa.Integer, nullable=True),
+    sa.Column("redelegated_trust_id", text_key(_ID), nullable=True, index=True),
+    sa.Column("redelegation_count", sa.Integer, nullable=False),
+)
+
+application_credential = sa.Table(
+    "identity_application_credential",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("name", text_key(255), nullable=False),
+    sa.Column("user_id", text_key(_ID), nullable=False),
+    sa.Column("project_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("secret_hash", text_key(255), nullable=False),
+    sa.Column("description", long_text(), nullable=True),
+    sa.Column("expires_at", UtcDateTime, nullable=True),
+    sa.Column("unrestricted", sa.Boolean, nullable=False),
+    sa.Column("role_ids", JsonStrings, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+)
+
+access_rule = sa.Table(
+    "identity_access_rule",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("user_id", text_key(_ID), nullable=False),
+    sa.Column("service", text_key(64), nullable=False),
+    sa.Column("path", text_key(128), nullable=False),
+    sa.Column("method", text_key(16), nullable=False),
+    sa.UniqueConstraint("user_id", "service", "path", "method"),
+)
+
+credential_rule = sa.Table(
+    "identity_application_credential_rule",
+    metadata,
+    sa.Column("application_credential_id", text_key(_ID), primary_key=True),
+    sa.Column("access_rule_id", text_key(_ID), primary_key=True, index=True),
 )

@@ -1,5 +1,7 @@
 """Statements on users."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,6 +25,11 @@ class User(msgspec.Struct, frozen=True):
     options: dict[str, object] = {}
     extra: dict[str, object] = {}
     tokens_since: int = 0
+    password_created_at: datetime | None = None
+    password_expires_at: datetime | None = None
+    failed_auth_count: int = 0
+    failed_auth_at: datetime | None = None
+    last_active_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"User({self.id})"
@@ -64,10 +71,12 @@ def user_change(tx: Tx, before: User, **values: Any) -> User:
     return after
 
 
-def password_change(tx: Tx, user_id: str, *, old_hash: str, new_hash: str, since: int) -> bool:
+def password_change(
+    tx: Tx, user_id: str, *, old_hash: str, columns: Mapping[str, object], since: int
+) -> bool:
     """Replace a password, unless another was set since `old_hash` was read."""
     change = sa.update(user).where(user.c.id == user_id, user.c.password_hash == old_hash)
-    return bool(tx.execute(change.values(password_hash=new_hash, tokens_since=since)).rowcount)
+    return bool(tx.execute(change.values(**columns, tokens_since=since)).rowcount)
 
 
 def tokens_void(tx: Tx, user_ids: list[str], since: int) -> None:
