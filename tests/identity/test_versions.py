@@ -16,8 +16,8 @@ def test_anyone_finds_the_version(cloud: Cloud) -> None:
 
 
 def test_what_is_not_built_is_not_there(cloud: Cloud) -> None:
-    assert Client(cloud.edge, None).get("/v3/OS-TRUST/trusts").status == 404
-    assert cloud.login().get("/v3/limits").status == 404
+    assert Client(cloud.edge, None).get("/v3/OS-FEDERATION/mappings").status == 404
+    assert cloud.login().get("/v3/OS-FEDERATION/identity_providers").status == 404
 
 
 def test_answers_depend_on_the_token(cloud: Cloud) -> None:

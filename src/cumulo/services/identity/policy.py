@@ -210,6 +210,8 @@ RULES: dict[str, str] = {
     ),
     "identity:ec2_create_credential": _EC2_CREATE_CREDENTIAL,
     "identity:ec2_delete_credential": _EC2_CREATE_CREDENTIAL,
+    "identity:ec2tokens_validate": "rule:service_or_admin",
+    "identity:s3tokens_validate": "rule:service_or_admin",
     "identity:get_policy": _READ,
     "identity:list_policies": _READ,
     "identity:create_policy": _ADMIN,

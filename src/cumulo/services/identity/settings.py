@@ -27,6 +27,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disable_user_account_days_inactive: Annotated[int, msgspec.Meta(ge=1)] | None = None
     # Passcodes of how many half minutes before the present one count too.
     included_previous_windows: Annotated[int, msgspec.Meta(ge=0, le=10)] = 1
+    # For how many minutes a signature made with an access key is good.
+    auth_ttl: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 15
     # For how long the first of several proofs stands.
     receipt_expiration: Annotated[int, msgspec.Meta(ge=1)] = 300
     # How often a trust may be lent on.

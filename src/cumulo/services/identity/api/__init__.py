@@ -1,6 +1,7 @@
 """Identity over HTTP: the Identity API v3."""
 
 from cumulo.services.identity.api import (
+    access_keys,
     access_rules,
     application_credentials,
     assignments,
@@ -38,6 +39,7 @@ OPERATIONS = [
         trusts,
         application_credentials,
         access_rules,
+        access_keys,
     )
     for operation in module.routes.operations
 ]

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from cumulo.kit.ids import new_hex_id
 from cumulo.services.identity import credentials
+from cumulo.services.identity.access_keys import read_key
 from cumulo.services.identity.api.wire import (
     Attributes,
     Call,
@@ -140,7 +141,7 @@ def update_credential(call: Call, credential_id: str, body: BlobBody) -> dict[st
 def delete_credential(call: Call, credential_id: str) -> None:
     """Delete a credential."""
     rule = "identity:delete_credential"
-    call.db.write(credentials.delete_secret, call.ctx, credential_id, rule)
+    call.db.write(credentials.delete_secret, call.ctx, call.tools.vault, credential_id, rule)
 
 
 @routes.get(
@@ -205,7 +206,7 @@ def _show(call: Call, secret: Secret) -> dict[str, object]:
 
 
 def _access_key(call: Call, secret: Secret) -> AccessKeyView:
-    key = credentials.access_key(secret)
+    key = read_key(secret.blob)
     return AccessKeyView(
         user_id=secret.user_id,
         tenant_id=secret.project_id,

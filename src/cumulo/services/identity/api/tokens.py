@@ -226,14 +226,14 @@ def create_token(call: Call, body: AuthBody, query: TokenQuery) -> Reply:
     if isinstance(found, Receipt):
         return _receipt(found)
     token_id, token = found
-    return _answer(call, token_id, token, with_catalog=query.nocatalog is None)
+    return answer(call, token_id, token, with_catalog=query.nocatalog is None)
 
 
 @routes.get("/v3/auth/tokens", policy="identity:validate_token", on_target=True)
 def show_token(call: Call, query: TokenQuery) -> Reply:
     """Show what a token is worth."""
     token_id, token = _subject(call, "identity:validate_token", query.allow_expired)
-    return _answer(call, token_id, token, with_catalog=query.nocatalog is None)
+    return answer(call, token_id, token, with_catalog=query.nocatalog is None)
 
 
 @routes.head("/v3/auth/tokens", policy="identity:check_token", on_target=True)
@@ -286,13 +286,16 @@ def _wish(scope: ScopeSpec | str | UnsetType) -> Wish | None:
     return Wish(project, domain, scope.system is not UNSET, scope.unscoped is not UNSET)
 
 
-def _answer(call: Call, token_id: str, token: Token, *, with_catalog: bool) -> Reply:
+def answer(
+    call: Call, token_id: str, token: Token, *, with_catalog: bool, status: int | None = None
+) -> Reply:
+    """Return a token as clients see it."""
     entries = None
     if with_catalog and token.scope.kind != "unscoped":
         project_id = token.target.id if token.target and token.scope.kind == "project" else None
         entries = call.db.read(catalog.catalog, user_id=token.user.id, project_id=project_id)
     body = TokenBody(_view(token, entries))
-    return Reply(body, headers={"X-Subject-Token": token_id})
+    return Reply(body, status=status, headers={"X-Subject-Token": token_id})
 
 
 def _view(token: Token, entries: list[CatalogEntry] | None) -> TokenView:
