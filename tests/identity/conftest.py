@@ -1,6 +1,6 @@
 """A cloud with identity alone, as it is after its first start."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -85,7 +85,17 @@ def made(client: Client, noun: str, facts: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def cloud(db: Database) -> Cloud:
-    tools = public.new_tools(db, SETTINGS)
+    return _cloud(db, SETTINGS)
+
+
+@pytest.fixture
+def new_cloud(db: Database) -> Callable[[public.IdentitySettings], Cloud]:
+    """The same cloud as another process sees it, with settings of its own."""
+    return lambda settings: _cloud(db, settings)
+
+
+def _cloud(db: Database, settings: public.IdentitySettings) -> Cloud:
+    tools = public.new_tools(db, settings)
     public.bootstrap(db, tools, public.Bootstrap("secret", "demo-secret", SERVICES))
     policy = Policy(public.RULES, scopes=public.EVERY_SCOPE, rule_scopes=public.RULE_SCOPES)
     api = Api(

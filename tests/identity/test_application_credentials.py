@@ -177,7 +177,8 @@ def test_it_makes_no_more_of_itself(holder: Holder) -> None:
         "roles": [{"name": "member"}],
     }
     assert robot.post("/v3/OS-TRUST/trusts", {"trust": trust}).status == 403
-    for scope in ({"unscoped": {}}, {"domain": {"id": "default"}}):
+    wider: list[Any] = [{"unscoped": {}}, {"domain": {"id": "default"}}]
+    for scope in wider:
         assert holder.cloud.ask(by_token(robot.token, scope)).status == 403
     again = holder.cloud.ask(by_token(robot.token, on_project(holder.project))).json()["token"]
     assert [role["name"] for role in again["roles"]] == ["reader"]

@@ -113,9 +113,9 @@ def test_a_trust_that_cannot_be(lending: Lending) -> None:
     assert ann.post(TRUSTS, lending.facts(expires_at="bad.123Z")).status == 400
     assert ann.post(TRUSTS, lending.facts(expires_at="2000-01-01T00:00:00Z")).status == 400
     assert ann.post(TRUSTS, lending.facts(remaining_uses=0)).status == 400
-    more = {"remaining_uses": 1, "allow_redelegation": True}
+    more: dict[str, Any] = {"remaining_uses": 1, "allow_redelegation": True}
     assert ann.post(TRUSTS, lending.facts(**more)).status == 400
-    deep = {"redelegation_count": 4, "allow_redelegation": True}
+    deep: dict[str, Any] = {"redelegation_count": 4, "allow_redelegation": True}
     assert ann.post(TRUSTS, lending.facts(**deep)).status == 403
     assert lending.ask("no-such").status == 404
     assert lending.ask(lending.lend()["id"], "carol").status == 403
@@ -177,14 +177,15 @@ def test_a_trust_can_be_lent_on_but_never_grow(lending: Lending) -> None:
     first = lending.lend(allow_redelegation=True, expires_at="2090-01-01T00:00:00Z")
     assert first["redelegation_count"] == 3
     bob = lending.borrow(first["id"])
-    on = {"borrower": "carol", "allow_redelegation": True}
-    for more, status in (
+    on: dict[str, Any] = {"borrower": "carol", "allow_redelegation": True}
+    wider: list[tuple[dict[str, Any], int]] = [
         ({"roles": [{"name": "manager"}]}, 404),
         ({"expires_at": "2090-01-02T00:00:00Z"}, 403),
         ({"remaining_uses": 1, "allow_redelegation": False}, 403),
         ({"redelegation_count": 1}, 403),
         ({"project_id": lending.cloud.project(lending.admin, "admin")}, 403),
-    ):
+    ]
+    for more, status in wider:
         assert bob.post(TRUSTS, lending.facts(**{**on, **more})).status == status, more
     second = lending.lend(bob, **on)
     assert second["redelegated_trust_id"] == first["id"]
@@ -226,8 +227,7 @@ def test_a_borrowed_token_makes_nothing_that_outlives_it(lending: Lending) -> No
 
 
 def test_a_trust_without_a_project_lends_a_name_only(lending: Lending) -> None:
-    facts = {"project_id": None, "roles": []}
-    trust = lending.lend(**facts)
+    trust = lending.lend(project_id=None, roles=[])
     assert trust["project_id"] is None
     token = lending.ask(trust["id"]).json()["token"]
     assert token["user"]["id"] == lending.ids["ann"]

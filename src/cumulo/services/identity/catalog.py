@@ -9,13 +9,16 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Forbidden, Invalid
 from cumulo.services.identity.changes import Changes
+from cumulo.services.identity.endpoint_groups import filter_of
 from cumulo.services.identity.journal import note
 from cumulo.services.identity.refusals import absent, check_unchanged, lacking
 from cumulo.services.identity.store import catalog as store
 from cumulo.services.identity.store.catalog import Endpoint as Endpoint
 from cumulo.services.identity.store.catalog import Region as Region
 from cumulo.services.identity.store.catalog import Service as Service
+from cumulo.services.identity.store.endpoint_groups import shown_forget
 from cumulo.services.identity.store.generation import generation_advance
+from cumulo.services.identity.store.limits import limits_forget
 from cumulo.services.identity.store.listing import Listing, Page
 
 # What an endpoint's URL may leave open.  Nothing else is ever substituted: URLs come from people.
@@ -31,14 +34,20 @@ class CatalogEntry(msgspec.Struct, frozen=True):
 
 
 def catalog(tx: Tx, *, user_id: str, project_id: str | None) -> list[CatalogEntry]:
-    """Return what is switched on; URLs that need a project are left out where there is none."""
+    """Return what is switched on, as far as the project shows it.
+
+    URLs that need a project are left out where there is none.
+    """
     services = store.service_page(tx, Listing(equals={"enabled": True})).members
     endpoints = store.endpoint_page(tx, Listing(equals={"enabled": True})).members
     known = {"user_id": user_id}
     if project_id:
         known |= {"project_id": project_id, "tenant_id": project_id}
     by_service: dict[str, list[Endpoint]] = {}
+    wanted = filter_of(tx, project_id) if project_id else None
     for endpoint in endpoints:
+        if wanted is not None and not wanted(endpoint):
+            continue
         url = _filled(endpoint.url, known)
         if url is not None:
             reached = msgspec.structs.replace(endpoint, url=url)
@@ -144,6 +153,9 @@ def delete_service(tx: Tx, ctx: Context, service_id: str) -> None:
     """Delete a service and its endpoints."""
     service = service_get(tx, service_id)
     generation_advance(tx)
+    mine = store.endpoint_page(tx, Listing(equals={"service_id": service.id})).members
+    shown_forget(tx, endpoint_ids=tuple(one.id for one in mine))
+    limits_forget(tx, service_id=service.id)
     store.service_delete(tx, service.id)
     note(tx, ctx, "delete", before=service)
 
@@ -189,6 +201,7 @@ def delete_endpoint(tx: Tx, ctx: Context, endpoint_id: str) -> None:
     """Delete an endpoint."""
     endpoint = endpoint_get(tx, endpoint_id)
     generation_advance(tx)
+    shown_forget(tx, endpoint_ids=(endpoint.id,))
     store.endpoint_delete(tx, endpoint.id)
     note(tx, ctx, "delete", before=endpoint)
 

@@ -7,6 +7,7 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.services.identity.store.application_credentials import ApplicationCredential
+from cumulo.services.identity.store.consumers import Consumer
 from cumulo.services.identity.store.credentials import Credential
 from cumulo.services.identity.store.users import User
 from cumulo.work.events import record
@@ -41,6 +42,8 @@ def _told(resource: msgspec.Struct | None) -> msgspec.Struct | None:
         return msgspec.structs.replace(resource, password_hash=None)
     if isinstance(resource, Credential):
         return msgspec.structs.replace(resource, sealed_blob="")
+    if isinstance(resource, Consumer):
+        return msgspec.structs.replace(resource, sealed_secret="")
     if isinstance(resource, ApplicationCredential):
         return msgspec.structs.replace(resource, secret_hash="")
     return resource

@@ -22,8 +22,11 @@ from cumulo.services.identity.store.assignments import (
     of_actors,
 )
 from cumulo.services.identity.store.credentials import credentials_forget_project
+from cumulo.services.identity.store.domain_configs import config_unset
+from cumulo.services.identity.store.endpoint_groups import shown_forget
 from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.groups import group_ids_of
+from cumulo.services.identity.store.limits import limits_forget
 from cumulo.services.identity.store.listing import Listing, Page
 from cumulo.services.identity.store.projects import Project as Project
 from cumulo.services.identity.store.tables import project as columns
@@ -155,6 +158,9 @@ def erase_project(tx: Tx, ctx: Context, project: Project) -> None:
     credentials_forget_project(tx, project.id)
     application_credentials_forget(tx, project_id=project.id)
     erase_trusts_for_project(tx, ctx, project.id)
+    shown_forget(tx, project_id=project.id)
+    limits_forget(tx, holder=project.id)
+    config_unset(tx, project.id)
     default_project_forget(tx, project.id)
     store.project_delete(tx, project.id)
     note(tx, ctx, "delete", before=project)
@@ -260,6 +266,10 @@ def _check_place(tx: Tx, settings: IdentitySettings, new: Project) -> None:
                 f"cannot create a project in a branch containing a disabled project: {above.id}",
                 field="parent_id",
             )
+    if settings.enforcement_model == "strict_two_level" and not parent.is_domain:
+        raise Forbidden(
+            f"Limits are strict on two levels: a project below {parent.id} would be on a third."
+        )
     if len(branch) > settings.max_project_tree_depth:
         raise Forbidden(f"Max hierarchy depth reached for {parent.id} branch.")
 

@@ -1,6 +1,6 @@
 """What an operator may choose about identity."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth_ttl: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 15
     # For how long the first of several proofs stands.
     receipt_expiration: Annotated[int, msgspec.Meta(ge=1)] = 300
+    # How limits of projects and of those above them go together.
+    enforcement_model: Literal["flat", "strict_two_level"] = "flat"
     # How often a trust may be lent on.
     max_redelegation_count: Annotated[int, msgspec.Meta(ge=0)] = 3
     max_project_tree_depth: Annotated[int, msgspec.Meta(ge=1)] = 5

@@ -7,10 +7,14 @@ from cumulo.services.identity.api import (
     assignments,
     auth,
     catalog,
+    consumers,
     credentials,
+    domain_configs,
     domains,
+    endpoint_groups,
     grants,
     groups,
+    limits,
     policies,
     projects,
     roles,
@@ -40,6 +44,10 @@ OPERATIONS = [
         application_credentials,
         access_rules,
         access_keys,
+        endpoint_groups,
+        domain_configs,
+        limits,
+        consumers,
     )
     for operation in module.routes.operations
 ]

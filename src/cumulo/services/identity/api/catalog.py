@@ -9,6 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
 from cumulo.kit.ids import new_hex_id
 from cumulo.services.identity import catalog
+from cumulo.services.identity.api.views import show_endpoint
 from cumulo.services.identity.api.wire import (
     Attributes,
     Call,
@@ -206,7 +207,7 @@ def delete_service(call: Call, service_id: str) -> None:
 def list_endpoints(call: Call, query: EndpointQuery) -> dict[str, object]:
     """List endpoints."""
     page = call.db.read(catalog.endpoint_list, listing(call, query))
-    return collection(call, "endpoints", page, lambda one: _endpoint(call, one))
+    return collection(call, "endpoints", page, lambda one: show_endpoint(call, one))
 
 
 @routes.post("/v3/endpoints", policy="identity:create_endpoint", status=201)
@@ -223,13 +224,13 @@ def create_endpoint(call: Call, body: EndpointBody) -> dict[str, object]:
         extra=extra,
     )
     old_name = spec.region_id is None and spec.region is not None
-    return {"endpoint": _endpoint(call, call.db.write(_create_endpoint, call, new, old_name))}
+    return {"endpoint": show_endpoint(call, call.db.write(_create_endpoint, call, new, old_name))}
 
 
 @routes.get("/v3/endpoints/{endpoint_id}", policy="identity:get_endpoint")
 def get_endpoint(call: Call, endpoint_id: str) -> dict[str, object]:
     """Show an endpoint."""
-    return {"endpoint": _endpoint(call, call.db.read(catalog.endpoint_get, endpoint_id))}
+    return {"endpoint": show_endpoint(call, call.db.read(catalog.endpoint_get, endpoint_id))}
 
 
 @routes.patch("/v3/endpoints/{endpoint_id}", policy="identity:update_endpoint")
@@ -237,7 +238,7 @@ def update_endpoint(call: Call, endpoint_id: str, body: EndpointBody) -> dict[st
     """Change an endpoint."""
     changes = given(*split(EndpointPatch, body.endpoint))
     endpoint = call.db.write(_update_endpoint, call, endpoint_id, changes)
-    return {"endpoint": _endpoint(call, endpoint)}
+    return {"endpoint": show_endpoint(call, endpoint)}
 
 
 @routes.delete("/v3/endpoints/{endpoint_id}", policy="identity:delete_endpoint", status=204)
@@ -288,18 +289,4 @@ def _service(call: Call, service: Service) -> dict[str, object]:
         "name": service.name,
         "enabled": service.enabled,
         "links": link(call, "services", service.id),
-    }
-
-
-def _endpoint(call: Call, endpoint: Endpoint) -> dict[str, object]:
-    return {
-        **endpoint.extra,
-        "id": endpoint.id,
-        "interface": endpoint.interface,
-        "region_id": endpoint.region_id,
-        "region": endpoint.region_id,
-        "service_id": endpoint.service_id,
-        "url": endpoint.url,
-        "enabled": endpoint.enabled,
-        "links": link(call, "endpoints", endpoint.id),
     }

@@ -2,6 +2,7 @@
 
 from cumulo.kit.clock import iso_micro_z
 from cumulo.services.identity.api.wire import Call, link
+from cumulo.services.identity.catalog import Endpoint
 from cumulo.services.identity.groups import Group
 from cumulo.services.identity.projects import Project
 from cumulo.services.identity.roles import Role
@@ -79,4 +80,19 @@ def show_role(call: Call, role: Role) -> dict[str, object]:
         "description": role.description,
         "options": role.options,
         "links": link(call, "roles", role.id),
+    }
+
+
+def show_endpoint(call: Call, endpoint: Endpoint) -> dict[str, object]:
+    """Return an endpoint as clients see it."""
+    return {
+        **endpoint.extra,
+        "id": endpoint.id,
+        "interface": endpoint.interface,
+        "region_id": endpoint.region_id,
+        "region": endpoint.region_id,
+        "service_id": endpoint.service_id,
+        "url": endpoint.url,
+        "enabled": endpoint.enabled,
+        "links": link(call, "endpoints", endpoint.id),
     }

@@ -230,3 +230,71 @@ credential_rule = sa.Table(
     sa.Column("application_credential_id", text_key(_ID), primary_key=True),
     sa.Column("access_rule_id", text_key(_ID), primary_key=True, index=True),
 )
+
+endpoint_group = sa.Table(
+    "identity_endpoint_group",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("name", text_key(255), nullable=False),
+    sa.Column("description", long_text(), nullable=True),
+    sa.Column("filters", JsonObject, nullable=False),
+)
+
+project_endpoint = sa.Table(
+    "identity_project_endpoint",
+    metadata,
+    sa.Column("project_id", text_key(_ID), primary_key=True),
+    sa.Column("endpoint_id", text_key(_ID), primary_key=True, index=True),
+)
+
+project_endpoint_group = sa.Table(
+    "identity_project_endpoint_group",
+    metadata,
+    sa.Column("project_id", text_key(_ID), primary_key=True),
+    sa.Column("endpoint_group_id", text_key(_ID), primary_key=True, index=True),
+)
+
+domain_config = sa.Table(
+    "identity_domain_config",
+    metadata,
+    sa.Column("domain_id", text_key(_ID), primary_key=True),
+    sa.Column("section", text_key(64), primary_key=True),
+    sa.Column("option", text_key(64), primary_key=True),
+    sa.Column("held", JsonObject, nullable=False),
+)
+
+registered_limit = sa.Table(
+    "identity_registered_limit",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("service_id", text_key(_ID), nullable=False),
+    sa.Column("region_id", text_key(255), nullable=False),
+    sa.Column("resource_name", text_key(255), nullable=False),
+    sa.Column("default_limit", sa.Integer, nullable=False),
+    sa.Column("description", long_text(), nullable=True),
+    sa.UniqueConstraint("service_id", "region_id", "resource_name"),
+)
+
+limit = sa.Table(
+    "identity_limit",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("registered_limit_id", text_key(_ID), nullable=False),
+    sa.Column("project_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("domain_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("service_id", text_key(_ID), nullable=False),
+    sa.Column("region_id", text_key(255), nullable=True),
+    sa.Column("resource_name", text_key(255), nullable=False),
+    sa.Column("resource_limit", sa.Integer, nullable=False),
+    sa.Column("description", long_text(), nullable=True),
+    sa.UniqueConstraint("registered_limit_id", "project_id", "domain_id"),
+)
+
+consumer = sa.Table(
+    "identity_consumer",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("description", long_text(), nullable=True),
+    sa.Column("sealed_secret", long_text(), nullable=False),
+    sa.Column("extra", JsonObject, nullable=False),
+)
