@@ -1,5 +1,16 @@
-"""Whatever is sent to any operation, the answer is a clear refusal or a success, never a 500."""
+"""Whatever is sent to any operation: a success, or a refusal that says why and changes nothing.
 
+Every operation is asked with ids of what is there and with a body that is right but for one
+thing.  Each request finds the same cloud: what one has changed is put back before the next.
+FUZZ_EXAMPLES asks for more of them, each time others.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,78 +21,246 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cumulo.web import Operation, Upload
-from tests.client import Client
+from tests.client import Answer
 from tests.cloud import Emulated
-from tests.fuzz.strategies import NASTY_TEXT, anything, of_kind
+from tests.fuzz.seeds import SEEDS
+from tests.fuzz.strategies import (
+    DELETED,
+    NASTY,
+    NASTY_BODIES,
+    NASTY_HEADERS,
+    NASTY_MEDIA,
+    NASTY_TEXT,
+    changed,
+    places,
+    right,
+)
+from tests.fuzz.things import PROJECT, Things, token
 
 SERVICES = ("identity", "image", "placement", "compute", "network")
-TOKENS = ("ann:p1:member", "root:p0:admin", "eve:p2:reader", "sys:system:admin", "bob:-:member")
+OTHERS = (f"ann:{PROJECT}:member", f"eve:{PROJECT}:reader", "mallory:p2:member", "bob:-:member")
+ASKED_FOR = os.environ.get("FUZZ_EXAMPLES")
+EXAMPLES = int(ASKED_FOR or 3)
+# What may be written though the request is refused: that an upload came, which is seen as soon as
+# it begins; how often a password was wrong.
+TRACES = {"upload_image", "stage_image", "create_token", "change_password"}
+PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
+
+
+class Kept:
+    """A cloud's database as it was, to be compared and to be put back."""
+
+    def __init__(self, cloud: Emulated) -> None:
+        self._path = str(cloud.db.engine.url.database)
+        self._watcher = sqlite3.connect(self._path, isolation_level=None)
+        self._watcher.execute("pragma synchronous=off")
+        self._copy = sqlite3.connect(":memory:")
+        self._watcher.backup(self._copy)
+        self._before = _digest(self._copy)
+        self._version = self._seen()
+
+    def is_changed(self) -> bool:
+        """Say whether anything has been written that is not as it was."""
+        if self._seen() == self._version:
+            return False
+        return _digest(self._watcher) != self._before
+
+    def put_back(self) -> None:
+        if self._seen() != self._version:
+            self._copy.backup(self._watcher)
+            self._version = self._seen()
+
+    def close(self) -> None:
+        self._watcher.close()
+        self._copy.close()
+
+    def _seen(self) -> int:
+        return int(self._watcher.execute("pragma data_version").fetchone()[0])
+
+
+def _digest(database: sqlite3.Connection) -> str:
+    found = hashlib.sha256()
+    for line in database.iterdump():
+        # How much is used may be a row of nothing, where there was none.
+        if not (line.startswith('INSERT INTO "quota_usage"') and line.endswith(",0);")):
+            found.update(line.encode())
+    return found.hexdigest()
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulated, Things, Kept]]:
     state: Path = tmp_path_factory.mktemp("fuzz")
-    emulated = Emulated(state)
-    yield emulated
-    emulated.close()
+    cloud = Emulated(state)
+    there = Things(cloud)
+    kept = Kept(cloud)
+    yield cloud, there, kept
+    kept.close()
+    cloud.close()
 
 
-def requests(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
-    names = [
-        part.strip("{}").partition(":")[0] for part in operation.path.split("/") if "{" in part
-    ]
-    body: st.SearchStrategy[Any] = st.none() | anything
+@st.composite
+def requests(draw: Any, operation: Operation, ids: dict[str, str], owner: str) -> dict[str, Any]:
+    """Draw a request with real ids and a right body, wrong in one way."""
+    path = {name: ids.get(name, "red") for name in PARAMETER.findall(operation.path)}
+    query = draw(_query(operation, ids)) if operation.query is not None else {}
+    sent = {"token": owner, "headers": {}, "raw": None, "wrong": [], "path": path, "query": query}
+    body: Any = None
     if operation.body is not None and operation.body is not Upload:
-        body = of_kind(operation.body) | anything
-    if operation.action is not None:
-        body = st.fixed_dictionaries({operation.action: body}) | anything
-    query = st.dictionaries(st.sampled_from(["limit", "marker", "x"]), st.sampled_from(NASTY_TEXT))
-    if operation.query is not None:
-        fields = [f.encode_name for f in msgspec.structs.fields(operation.query)]
-        query |= st.dictionaries(st.sampled_from(fields or ["x"]), st.sampled_from(NASTY_TEXT))
-    return st.fixed_dictionaries(
-        {
-            "path": st.fixed_dictionaries({name: st.sampled_from(NASTY_TEXT) for name in names}),
-            "query": query,
-            "body": body,
-            "token": st.sampled_from(TOKENS),
-            "newest": st.booleans(),
-        }
-    )
+        seeds = SEEDS.get(operation.name)
+        body = draw(st.sampled_from(seeds(ids)) if seeds else right(operation.body, ids))
+    sent["body"] = body if operation.action is None else {operation.action: body}
+    how = draw(st.sampled_from([_right, _place, _place, _place, _key, _raw, _query_wrong, _around]))
+    how(draw, operation, sent)
+    return sent
 
 
+def _right(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Leave all as it is."""
+
+
+def _place(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Put something else into one place of the body."""
+    body = sent["body"]
+    if body is None:
+        return
+    where = draw(st.sampled_from(sorted(places(body), key=str)))
+    to = draw(st.sampled_from([DELETED, *NASTY]))
+    sent["right"], sent["body"] = body, changed(body, where, to)
+    names = [part for part in where if isinstance(part, str)]
+    if names and names != [operation.action]:
+        sent["wrong"] = [names[-1], *(to if isinstance(to, dict) else [str(to)])]
+
+
+def _key(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Add a field that nobody knows."""
+    if isinstance(sent["body"], dict):
+        key = draw(st.sampled_from(["x", "", "a" * 300, "__class__"]))
+        sent["body"] = {**sent["body"], key: 1}
+
+
+def _raw(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Send what cannot be read."""
+    sent["raw"] = draw(st.sampled_from(NASTY_BODIES))
+
+
+def _query_wrong(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Ask with a query that makes no sense."""
+    names = [*(field.encode_name for field in _fields(operation)), "limit", "marker", "x"]
+    sent["query"][draw(st.sampled_from(names))] = draw(st.sampled_from(NASTY_TEXT))
+
+
+def _around(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
+    """Have something wrong around the body."""
+    part = draw(st.sampled_from(["path", "token", "media", "headers"]))
+    if part == "path" and sent["path"]:
+        sent["path"][draw(st.sampled_from(sorted(sent["path"])))] = draw(
+            st.sampled_from(NASTY_TEXT)
+        )
+    elif part == "token":
+        sent["token"] = draw(st.sampled_from(OTHERS))
+    elif part == "media":
+        sent["headers"] = {"content-type": draw(st.sampled_from(NASTY_MEDIA))}
+    else:
+        sent["headers"] = draw(st.sampled_from(NASTY_HEADERS))
+
+
+def _fields(operation: Operation) -> Any:
+    return msgspec.structs.fields(operation.query) if operation.query else ()
+
+
+def _query(operation: Operation, ids: dict[str, str]) -> Any:
+    """Return a strategy of queries of one filter, with what could be there."""
+    texts = st.sampled_from(["1", "fuzz", "true", "2026-01-01T00:00:00", *sorted(ids.values())[:5]])
+    names = st.sampled_from([field.encode_name for field in _fields(operation)] or ["x"])
+    return st.dictionaries(names, texts, max_size=1)
+
+
+@pytest.mark.timeout(3600 if ASKED_FOR else 60)
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_request_is_a_bug(cloud: Emulated, service: str) -> None:
+def test_requests_are_answered_or_refused_with_a_reason(
+    things: tuple[Emulated, Things, Kept], service: str
+) -> None:
+    cloud, there, kept = things
     api = next(api for api in cloud.cloud.apis if api.name == service)
-    client = cloud.client(service)
     for operation in api.operations:
-        newest = f"{api.history.service_type} {api.history.latest}" if api.history else None
-        _fuzz(client, operation, newest)
+        _fuzz(cloud, there.ids[service], kept, service, operation)
 
 
-def _fuzz(client: Client, operation: Operation, newest: str | None) -> None:
+def _fuzz(
+    cloud: Emulated, ids: dict[str, str], kept: Kept, service: str, operation: Operation
+) -> None:
     @settings(
-        max_examples=12,
+        max_examples=EXAMPLES,
         deadline=None,
-        derandomize=True,
+        derandomize=not ASKED_FOR,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(requests(operation))
+    @given(requests(operation, ids, token(service)))
     def once(sent: dict[str, Any]) -> None:
-        path = operation.path
-        for name, value in sent["path"].items():
-            whole = next(p for p in path.split("/") if p.strip("{}").partition(":")[0] == name)
-            path = path.replace(whole, quote(value[:200], safe="") or "x")
-        asked = client.as_(sent["token"]).at(newest if sent["newest"] else None)
-        media = operation.media[0] if operation.media else "application/json"
-        query = {name: value[:2000] for name, value in sent["query"].items()}
-        answer = asked.request(
-            operation.method,
-            f"{path}?{urlencode(query)}",
-            body=msgspec.json.encode(sent["body"]),
-            headers={"content-type": media},
-        )
-        assert answer.status < 500, (operation.method, path, sent, answer.text)
+        kept.put_back()
+        answer = _ask(cloud, service, operation, sent)
+        told = (operation.method, operation.path, operation.action, sent, answer.text[:2000])
+        assert answer.status < 500 or answer.status == 501, told
+        if answer.status >= 400:
+            check_shape(service, operation, answer, told)
+            changed_much = operation.name not in TRACES and kept.is_changed()
+            assert not changed_much, ("refused, and yet something changed", *told)
+        if answer.status == 400 and sent["wrong"] and not names_any(answer.text, sent["wrong"]):
+            whole = _ask(cloud, service, operation, {**sent, "body": sent["right"]})
+            assert whole.status == 400, ("does not say which field", *told)
 
     once()
+
+
+def _ask(cloud: Emulated, service: str, operation: Operation, sent: dict[str, Any]) -> Answer:
+    path = PARAMETER.sub(
+        lambda found: quote(sent["path"][found[1]][:300], safe="") or "x", operation.path
+    )
+    query = {name: value[:2000] for name, value in sent["query"].items()}
+    body = sent["raw"]
+    if body is None:
+        body = b"" if sent["body"] is None else _json(sent["body"])
+    version = operation.until or _latest(cloud, service)
+    client = cloud.client(service, sent["token"]).at(version and f"{service} {version}")
+    media = operation.media[-1] if operation.media else "application/json"
+    headers = {"content-type": media, "accept": "application/json", **sent["headers"]}
+    return client.request(
+        operation.method, f"{path}?{urlencode(query)}", body=body, headers=headers
+    )
+
+
+def _latest(cloud: Emulated, service: str) -> Any:
+    api = next(api for api in cloud.cloud.apis if api.name == service)
+    return api.history.latest if api.history else None
+
+
+def _json(body: Any) -> bytes:
+    return json.dumps(body).encode()  # not msgspec: numbers of any size are the point
+
+
+def names_any(text: str, names: list[str]) -> bool:
+    """Say whether a message names the field that is wrong, as it is spelled there or in words."""
+    plain = text.lower().replace("_", " ")
+    return any(name and name.lower().replace("_", " ") in plain for name in names)
+
+
+def check_shape(service: str, operation: Operation, answer: Answer, told: Any) -> None:
+    """Find the code and the words where this service's clients look for them."""
+    if operation.method == "HEAD":
+        return
+    told = (*told, answer.headers)
+    assert answer.headers["content-type"].startswith("application/json"), told
+    fault = answer.json()
+    code, words = CODE_AND_WORDS[service](fault)
+    assert str(code).startswith(str(answer.status) if service != "network" else code), told
+    assert words, told
+
+
+CODE_AND_WORDS: dict[str, Callable[[Any], tuple[Any, str]]] = {
+    "identity": lambda fault: (fault["error"]["code"], fault["error"]["message"]),
+    "image": lambda fault: (fault["code"], fault["message"]),
+    "placement": lambda fault: (fault["errors"][0]["status"], fault["errors"][0]["detail"]),
+    "compute": lambda fault: next((one["code"], one["message"]) for one in fault.values()),
+    "network": lambda fault: (fault["NeutronError"]["type"], fault["NeutronError"]["message"]),
+}

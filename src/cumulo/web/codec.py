@@ -27,6 +27,10 @@ _FALSE = {"0", "f", "false", "off", "n", "no"}
 def parse(data: bytes) -> Any:
     """Read JSON of any shape."""
     _check_no_nul(data)
+    return _read(data)
+
+
+def _read(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -50,7 +54,23 @@ def decode(data: bytes, kind: type[B], version: Version) -> B:
 def _check_no_nul(data: bytes) -> None:
     """Refuse the one character that PostgreSQL cannot store, wherever it stands."""
     if rb"\u0000" in data and _NUL.search(data):
-        raise Invalid("The request body must not contain NUL characters.")
+        where = ".".join(_way_to_nul(_read(data)))
+        raise Invalid(
+            f"Invalid input for field/attribute {where or 'body'}. "
+            "The request body must not contain NUL characters.",
+            field=where,
+        )
+
+
+def _way_to_nul(value: Any) -> list[str]:
+    """Return the names on the way to the first text with a NUL; none for a text itself."""
+    inside = value.items() if isinstance(value, dict) else ()
+    for name, inner in enumerate(value) if isinstance(value, list) else inside:
+        if "\0" in str(name) or (isinstance(inner, str) and "\0" in inner):
+            return [str(name).replace("\0", "")]
+        if way := _way_to_nul(inner):
+            return [str(name), *way]
+    return []
 
 
 def convert(value: Any, kind: type[B], version: Version) -> B:

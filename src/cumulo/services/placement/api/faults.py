@@ -44,7 +44,7 @@ def _spell(problem: Problem) -> tuple[bytes, str]:
         message = f"Malformed JSON:{message.removeprefix(_MALFORMED)}"
     reason = problem.data.get("reason")
     if problem.status == 400 and isinstance(reason, str):
-        message = _worded(message, reason)
+        message = f"{_worded(message, reason)}{_place(str(problem.data.get('field') or ''))}"
     return LISTED.spell(dataclasses.replace(problem, message=message))
 
 
@@ -60,6 +60,13 @@ def _worded(message: str, reason: str) -> str:
             text = match.expand(words.replace("{value}", "\x00")).replace("\x00", value)
             return f"{start}: {text.replace('{{}}', '{}')}"
     return f"{start}: {value} {reason}"
+
+
+def _place(field: str) -> str:
+    """Say where in the body the value stands."""
+    parts = re.findall(r"[^.\[\]]+", field)
+    place = "".join(f"[{part}]" if part.isdigit() else f"['{part}']" for part in parts)
+    return f" On instance{place}" if place else ""
 
 
 FAMILY = Family(_spell, LISTED.status)
