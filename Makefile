@@ -21,7 +21,8 @@ check: setup
 	$(VENV)/pytest -n $(JOBS) -m "not real"
 
 # Everything, with real guests and networks where the machine allows; tells what was left out.
-test: setup
+test:
+	@tools/setup.sh test
 	$(VENV)/pytest -n $(JOBS) -m "not real" -rs
 	$(VENV)/pytest -m real -rs
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv with all that Cumulo needs; as root, install the distribution's packages too.
 #
+# With the word test it brings the servers that tests run on too.
 # May be run again at any time: what is done is not done again.  Packages come from the sources
 # that apt and pip are configured for; a slow one is asked again.
 set -eu
@@ -11,6 +12,8 @@ host_packages="openvswitch-switch ovn-central ovn-host libvirt-daemon libvirt-da
 libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils genisoimage iproute2 iputils-ping lz4 zstd \
 openssh-client"
 build_packages="libvirt-dev pkg-config gcc libc6-dev"
+test_packages=
+[ "${1:-}" != test ] || test_packages="mariadb-server-core mariadb-client-core postgresql"
 # Whatever these start by themselves would be in nobody's service here.
 units="openvswitch-switch ovs-vswitchd ovsdb-server ovn-central ovn-host ovn-controller \
 libvirtd libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests virtlogd.socket \
@@ -43,7 +46,7 @@ find_python() {
 }
 
 missing_packages() {
-    for package in $host_packages $build_packages $(python_packages); do
+    for package in $host_packages $build_packages $test_packages $(python_packages); do
         dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' ||
             echo "$package"
     done
