@@ -52,7 +52,8 @@ class Bench:
         """Wait until the guest has told that often that it is ready."""
 
         def has_booted() -> bool:
-            return self.node.console_log(guest_id).count(READY) >= times
+            whole_lines = self.node.console_log(guest_id).split(b"\n")[:-1]
+            return sum(READY in line for line in whole_lines) >= times
 
         eventually(has_booted, self.patience_s)
 
