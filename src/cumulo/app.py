@@ -47,6 +47,13 @@ from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.services.network.policy import RULES as NETWORK_RULES
 from cumulo.services.network.reconcile import RECONCILERS as NETWORK_RECONCILERS
+from cumulo.services.objectstore.api import FAMILY as OBJECTSTORE_FAMILY
+from cumulo.services.objectstore.api import OPERATIONS as OBJECTSTORE
+from cumulo.services.objectstore.api import new_trans_id
+from cumulo.services.objectstore.assembly import assembled
+from cumulo.services.objectstore.policy import RULES as OBJECTSTORE_RULES
+from cumulo.services.objectstore.reconcile import RECONCILERS as OBJECTSTORE_RECONCILERS
+from cumulo.services.objectstore.tools import Tools as ObjectStoreTools
 from cumulo.services.placement.api import FAMILY as PLACEMENT_FAMILY
 from cumulo.services.placement.api import OPERATIONS as PLACEMENT
 from cumulo.services.placement.policy import RULES as PLACEMENT_RULES
@@ -111,6 +118,9 @@ class Cloud:
             images=self.images,
         )
 
+        self.objectstore = ObjectStoreTools(
+            assembled(state / "objects", settings.objectstore), settings.objectstore
+        )
         self.metadata = MetadataTools(
             secret=passwords.metadata.encode(),
             instance_metadata=self._instance_metadata,
@@ -174,6 +184,7 @@ class Cloud:
             (_IDENTITY_RECONCILERS, self),
             (IMAGE_RECONCILERS, self.image),
             (NETWORK_RECONCILERS, self.network),
+            (OBJECTSTORE_RECONCILERS, self.objectstore),
             (compute.RECONCILERS, self.compute),
             (housekeeping.RECONCILERS, self),
         ]
@@ -205,6 +216,7 @@ _RULES: dict[str, dict[str, str]] = {
     "compute": COMPUTE_RULES,
     "image": IMAGE_RULES,
     "network": NETWORK_RULES,
+    "objectstore": OBJECTSTORE_RULES,
     "placement": PLACEMENT_RULES,
 }
 
@@ -219,6 +231,12 @@ def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
         ("compute", "nova", f"{base}:{http.compute_port}/v2.1", "OpenStack Compute"),
         ("network", "neutron", f"{base}:{http.network_port}", "OpenStack Networking"),
         ("placement", "placement", f"{base}:{http.placement_port}", "OpenStack Placement"),
+        (
+            "object-store",
+            "swift",
+            f"{base}:{http.objectstore_port}/v1/AUTH_$(project_id)s",
+            "OpenStack Object Storage",
+        ),
     ]
 
 
@@ -249,7 +267,21 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
+        _objectstore(api, cloud),
     ]
+
+
+def _objectstore(api: Callable[..., Api], cloud: Cloud) -> Api:
+    return api(
+        "objectstore",
+        OBJECTSTORE,
+        OBJECTSTORE_FAMILY,
+        tools=cloud.objectstore,
+        slash_counts=True,
+        route_first=True,
+        request_id_headers=("X-Trans-Id", "X-Openstack-Request-Id"),
+        new_request_id=new_trans_id,
+    )
 
 
 def attach(settings: Settings, node_socket: Path, ovn: Path) -> Outside:
@@ -270,6 +302,7 @@ def ports(settings: Settings) -> list[tuple[str, int]]:
         ("metadata", http.metadata_port),
         ("network", http.network_port),
         ("placement", http.placement_port),
+        ("objectstore", http.objectstore_port),
     ]
 
 

@@ -16,6 +16,7 @@ from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.image.limits import ImageLimits as ImageSettings
 from cumulo.services.network.settings import NetworkSettings
+from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -31,6 +32,7 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     placement_port: Port = 8778
     image_port: Port = 9292
     network_port: Port = 9696
+    objectstore_port: Port = 8080
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
     # Of APIs that take large bodies, each of which holds one.
     streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: IdentitySettings = IdentitySettings()
     image: ImageSettings = ImageSettings()
     compute: ComputeSettings = ComputeSettings()
+    objectstore: ObjectStoreSettings = ObjectStoreSettings()
     network: NetworkSettings = NetworkSettings(
         tenant_network_types=("geneve",), network_vlan_ranges=("physnet1:1000:2000",)
     )

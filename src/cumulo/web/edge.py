@@ -47,6 +47,7 @@ class Api:
     history: History | None = None
     tools: Any = None
     request_id_headers: tuple[str, ...] = ("X-Openstack-Request-Id",)
+    new_request_id: Callable[[], str] = lambda: f"req-{new_id()}"
     auth_url: str = ""  # where whoever has no token may get one
     vary: str = ""  # on which request headers the answers depend, versions aside
     # A path may carry the project before the rest, as in /v2.1/{project_id}/servers.
@@ -109,7 +110,7 @@ class Edge:
             environ,
             environ["REQUEST_METHOD"],
             _path(environ, slash_counts=self._api.slash_counts),
-            f"req-{new_id()}",
+            self._api.new_request_id(),
             _Headers(environ),
         )
         try:
@@ -138,6 +139,8 @@ class Edge:
         ctx = self._caller(request) if candidates[0].policy is not None else None
         if ctx and project and project != ctx.project_id and not ctx.is_admin:
             raise Invalid("Malformed request URL: its project id is not that of the token.")
+        if ctx is None and candidates[0].guests:
+            ctx = self._guest(request)
         operation, value = self._chosen(request, candidates)
         request.operation = operation
         ctx = ctx or anonymous(request.request_id, self._api.policy)
@@ -158,6 +161,7 @@ class Edge:
             url=_url(request.environ),
             path=request.path,
             filters=_query(request.environ),
+            remote=request.environ.get("REMOTE_ADDR", ""),
         )
         if operation.query is not None:
             query = codec.decode_query(call.filters, operation.query, request.version)
@@ -209,6 +213,13 @@ class Edge:
         if not ctx.reaches(types, request.method, request.path):
             raise Unauthorized(_WHO)
         return ctx.serving(request.request_id, self._api.policy)
+
+    def _guest(self, request: _Request) -> Context | None:
+        """Return who asks if a good token says so; one that is bad makes a stranger."""
+        try:
+            return self._caller(request)
+        except Unauthorized:
+            return None
 
     def _method(self, request: _Request, resource: "_Resource") -> str:
         follows = self._api.head_follows_get and request.method == "HEAD"

@@ -26,6 +26,7 @@ class Call(Generic[T]):
     url: str  # scheme://host:port as the client wrote it
     path: str
     filters: Mapping[str, list[str]]  # the query as it came
+    remote: str = ""  # the address that the request came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Operation:
     path: str
     run: Callable[..., Answer]
     policy: str | None  # None: needs no token; empty: any token will do
+    guests: bool  # without a policy: a good token is read all the same, and the domain decides
     on_target: bool  # the domain asks the rule about the stored object; the edge cannot
     status: int
     since: Version | None
@@ -99,6 +101,7 @@ class Routes:
         action: str | None = None,
         media: tuple[str, ...] = (),
         on_target: bool = False,
+        guests: bool = False,
     ) -> Callable[[F], F]:
         """Declare the decorated function an operation; the function itself is unchanged."""
 
@@ -110,6 +113,7 @@ class Routes:
                 path=path,
                 run=function,
                 policy=policy,
+                guests=guests,
                 on_target=on_target,
                 status=status,
                 since=first,

@@ -1,0 +1,175 @@
+"""Many devices as one store: replicas placed by rings, quorums, and stand-ins for what is away.
+
+A request's own thread talks to the devices; only what waits for disks (the end of a write) is
+spread over a pool, so that three replicas take the time of one.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cumulo.kit import log
+from cumulo.kit.errors import Unavailable
+from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Head, Index
+from cumulo.services.objectstore.ring import Ring
+from cumulo.services.objectstore.stamps import Stamps
+
+T = TypeVar("T")
+LOG = log.get("objectstore")
+KINDS = ("account", "container")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one thing lies."""
+
+    kind: str
+    name: str
+    part: int
+    key: str
+    primaries: Sequence[Device]
+    others: Sequence[Device]
+
+    @property
+    def quorum(self) -> int:
+        """Return how many replicas make a write good."""
+        return max(1, (len(self.primaries) + 1) // 2)
+
+
+@dataclass
+class Cluster:
+    """The rings, the devices by their ids, and what is to be mended."""
+
+    rings: Mapping[str, Ring]
+    devices: Mapping[int, Device]
+    salt: str
+    stamps: Stamps = field(default_factory=Stamps)
+    repairs: set[tuple[str, str]] = field(default_factory=set)  # kind and name
+    stale: set[str] = field(default_factory=set)  # devices that missed a write
+    changed: set[tuple[str, str]] = field(default_factory=set)  # containers with news
+    pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(32, thread_name_prefix="replicas")
+    )
+    _locks: list[threading.Lock] = field(
+        default_factory=lambda: [threading.Lock() for _ in range(256)]
+    )
+
+    def place(self, kind: str, *names: str) -> Place:
+        """Return where an account, a container or an object lies."""
+        name = "/" + "/".join(names)
+        text = f"{self.salt}{name}"
+        key = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return self.place_of_key(kind, name, key)
+
+    def place_of_key(self, kind: str, name: str, key: str) -> Place:
+        """Return where something lies whose hash is known."""
+        ring = self.rings[kind]
+        part = ring.part_of(key)
+        primaries = [self.devices[one.id] for one in ring.primaries(part)]
+        others = [self.devices[one.id] for one in ring.handoffs(part)]
+        return Place(kind, name, part, key, primaries, others)
+
+    def lock(self, place: Place) -> threading.Lock:
+        """Return the lock under which a thing of this name is decided upon."""
+        return self._locks[int(place.key[-2:], 16)]
+
+    def index(self, place: Place) -> "Indexes":
+        """Return all replicas of an account's or container's index."""
+        return Indexes(self, place)
+
+    def account(self, account: str) -> "Indexes":
+        """Return an account's index."""
+        return Indexes(self, self.place("account", account))
+
+    def container(self, account: str, container: str) -> "Indexes":
+        """Return a container's index."""
+        return Indexes(self, self.place("container", account, container))
+
+    def everywhere(
+        self, place: Place, devices: Sequence[Device], act: Callable[[Device], T]
+    ) -> dict[str, T]:
+        """Do the same on several devices at once; return what those that could, answered."""
+        if len(devices) == 1:
+            tasks: list[Callable[[], T]] = []
+        else:
+            futures = [self.pool.submit(act, one) for one in devices[1:]]
+            tasks = [one.result for one in futures]
+        found: dict[str, T] = {}
+        for device, task in zip(devices, [lambda: act(devices[0]), *tasks], strict=True):
+            try:
+                found[device.name] = task()
+            except DeviceFailed as error:
+                self.failed(place, device, error)
+        return found
+
+    def failed(self, place: Place, device: Device, error: DeviceFailed) -> None:
+        """Note that a device missed something, so that it is mended."""
+        LOG.warning("device failed", device=device.name, place=place.name, error=str(error))
+        self.repairs.add((place.kind, place.name))
+        self.stale.add(device.name)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self.pool.shutdown(wait=True)
+
+
+class Indexes:
+    """The replicas of one index: written together, read from the first that is good."""
+
+    def __init__(self, cluster: Cluster, place: Place) -> None:
+        self._cluster, self.place = cluster, place
+
+    def write(self, act: Callable[[Index], T]) -> list[T]:
+        """Do the same to every replica; stand-ins take the place of devices that are away."""
+        answers: list[T] = []
+        spare = iter(self.place.others)
+        for device in self.place.primaries:
+            taker: Device | None = device
+            while taker is not None:
+                try:
+                    answers.append(act(self._of(taker)))
+                except DeviceFailed as error:
+                    self._cluster.failed(self.place, taker, error)
+                    taker = next(spare, None)
+                else:
+                    break
+        if len(answers) < self.place.quorum:
+            raise Unavailable("Too few devices could be written to.")
+        return answers
+
+    def read(self, ask: Callable[[Index], T]) -> T:
+        """Ask the first replica that exists."""
+        last: DeviceFailed | None = None
+        answer: list[T] = []
+        for device in self._order():
+            try:
+                index = self._of(device)
+                answer.append(ask(index))
+                if index.head() is not None:
+                    return answer[-1]
+            except DeviceFailed as error:
+                last = error
+                self._cluster.failed(self.place, device, error)
+        if answer:
+            return answer[0]
+        raise Unavailable("No device could be read.") from last
+
+    def head(self) -> Head | None:
+        """Return what it sums up to, or None when it does not exist."""
+        return self.read(lambda index: index.head())
+
+    def _order(self) -> Iterator[Device]:
+        stale = self._cluster.stale
+        if not stale:
+            yield from self.place.primaries
+            if self._cluster.repairs:
+                yield from self.place.others
+            return
+        everybody = [*self.place.primaries, *self.place.others]
+        yield from sorted(everybody, key=lambda device: device.name in stale)
+
+    def _of(self, device: Device) -> Index:
+        return device.index(self.place.kind, self.place.part, self.place.key)

@@ -1,0 +1,1 @@
+"""Devices: what holds bytes and listings."""

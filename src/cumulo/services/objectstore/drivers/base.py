@@ -1,0 +1,231 @@
+"""What a device offers: object files by partition and key, and an index for each listing."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+
+BLOCK = 1 << 20  # bytes that have a checksum of their own
+
+
+class DeviceFailed(Exception):
+    """The device, or this one thing on it, cannot be used; another replica must serve."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept beside an object's bytes."""
+
+    name: str  # /account/container/object
+    stamp: str
+    size: int
+    etag: str
+    content_type: str
+    headers: dict[str, str] = {}  # what the client gave and is shown
+    system: dict[str, str] = {}  # what this service noted
+    blocks: bytes = b""  # a CRC-32 for each block, four bytes each
+    posted: str = ""  # when the headers were last replaced
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a device knows of an object: the stamps of its bytes, headers and deletion."""
+
+    data: str = ""
+    meta: str = ""
+    gone: str = ""
+
+    @property
+    def newest(self) -> tuple[str, str]:
+        """Return what decides which of two replicas is ahead."""
+        return max(self.data, self.gone), self.meta
+
+    @property
+    def is_there(self) -> bool:
+        """Say whether there are bytes that were not deleted since."""
+        return self.data > self.gone
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One name in an index: an object of a container, or a container of an account."""
+
+    name: str
+    stamp: str
+    modified: str = ""
+    size: int = 0
+    count: int = 0
+    content_type: str = ""
+    etag: str = ""
+    expires: int | None = None
+    facts: str = ""  # JSON that listings show besides
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a listing is wanted."""
+
+    limit: int = 10000
+    marker: str = ""
+    end_marker: str = ""
+    prefix: str = ""
+    delimiter: str = ""
+    path: str | None = None
+    reverse: bool = False
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """An index without its names."""
+
+    put_at: str
+    created_at: str
+    items: int
+    count: int
+    size: int
+    headers: dict[str, str]
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What happened to an index since a revision, for its replicas."""
+
+    put_at: str
+    created_at: str
+    deleted_at: str
+    headers: list[tuple[str, str, str]]  # name, value, stamp
+    rows: list[Row]
+    gone: list[tuple[str, str]]  # name, stamp
+    revision: int
+    name: str
+
+
+class Incoming(Protocol):
+    """A replica on its way in; nobody sees it before `keep`."""
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Add bytes."""
+
+    def keep(self, part: int, key: str, stored: Stored) -> None:
+        """Make it the object, safely on disk, in one stroke."""
+
+    def discard(self) -> None:
+        """Leave nothing behind; may be called at any time."""
+
+
+class Opened(Protocol):
+    """An object's bytes and what is known of them."""
+
+    stored: Stored
+
+    def block(self, number: int) -> bytes:
+        """Return a block of bytes; raise `DeviceFailed` unless its checksum is right."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Index(Protocol):
+    """The listing of a container or an account, on one device."""
+
+    def create(self, stamp: str, name: str, headers: dict[str, str]) -> bool:
+        """Make it, or set headers of what is there; say whether it was not there."""
+
+    def is_there(self) -> bool:
+        """Say whether this device ever had it; cheap."""
+
+    def head(self) -> Head | None:
+        """Return what it sums up to, or None when it does not exist."""
+
+    def change(self, stamp: str, headers: dict[str, str]) -> None:
+        """Set headers; empty ones are removed."""
+
+    def delete(self, stamp: str) -> bool:
+        """Delete it if it is empty; say whether it was."""
+
+    def put(self, row: Row) -> None:
+        """Set a name, unless what is there is newer."""
+
+    def remove(self, name: str, stamp: str) -> None:
+        """Remove a name, unless what is there is newer."""
+
+    def get(self, name: str) -> Row | None:
+        """Return one name."""
+
+    def page(self, asked: Asked) -> list[Row | str]:
+        """Return names in order; text stands for what a delimiter folded."""
+
+    def expired(self, now_s: int, limit: int) -> list[Row]:
+        """Return names whose time is over."""
+
+    def changes(self, since: int) -> Changes | None:
+        """Return what happened after a revision, or None when there never was anything."""
+
+    def merge(self, changes: Changes) -> None:
+        """Take over what is newer elsewhere."""
+
+    def forget(self, before: str) -> bool:
+        """Drop the traces of what went before a stamp; say whether the whole index may go."""
+
+    def peer_revision(self, peer: str) -> int:
+        """Return up to which revision of ours a peer has been told."""
+
+    def told(self, peer: str, revision: int) -> None:
+        """Remember up to which revision of ours a peer has been told."""
+
+
+class Device(Protocol):
+    """A place that may be lost as a whole."""
+
+    name: str
+
+    def is_there(self) -> bool:
+        """Say whether the device can be used."""
+
+    def begin(self) -> Incoming:
+        """Open a place for a replica's bytes."""
+
+    def state(self, part: int, key: str) -> State:
+        """Return what is known of an object; cheap."""
+
+    def open(self, part: int, key: str) -> Opened:
+        """Open an object; raise `DeviceFailed` when it is not there or not whole."""
+
+    def post(self, part: int, key: str, stamp: str, headers: dict[str, str]) -> None:
+        """Replace an object's headers."""
+
+    def bury(self, part: int, key: str, stamp: str) -> None:
+        """Delete an object, leaving a mark that is newer than what was there."""
+
+    def quarantine(self, part: int, key: str) -> None:
+        """Put an object that is not whole aside."""
+
+    def drop(self, part: int, key: str) -> None:
+        """Forget an object without a mark: others hold it."""
+
+    def parts(self) -> list[int]:
+        """Return the partitions of which anything is kept."""
+
+    def objects(self, part: int) -> Iterator[str]:
+        """Yield the key of all that is kept of a partition, marks included."""
+
+    def reclaim(self, part: int, key: str, before: str) -> None:
+        """Drop what no longer counts, and a deletion's mark that is older than a stamp."""
+
+    def drop_unfinished(self, before_s: float) -> None:
+        """Drop what writes left behind that ended, with their process, before a time."""
+
+    def index(self, kind: str, part: int, key: str) -> Index:
+        """Return an index, which need not exist; kind is account or container."""
+
+    def indexes(self, kind: str) -> Iterator[tuple[int, str]]:
+        """Yield partition and key of every index of a kind."""
+
+    def drop_index(self, kind: str, part: int, key: str) -> None:
+        """Remove an index: others hold it, or nobody needs it."""
+
+    def note(self, name: str, content: bytes) -> None:
+        """Keep a note of work to be done later."""
+
+    def notes(self, take: Callable[[bytes], bool]) -> int:
+        """Hand out notes, removing those taken; return how many were left."""
+
+    def usage(self) -> tuple[int, int]:
+        """Return bytes in all and bytes free."""
+
+    def quarantined(self) -> int:
+        """Return how many things were put aside."""

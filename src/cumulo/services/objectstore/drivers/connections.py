@@ -1,0 +1,115 @@
+"""Open SQLite files: a bounded number, each used by one thread at a time."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from cumulo.services.objectstore.drivers.base import DeviceFailed
+
+_SCHEMA = """
+CREATE TABLE fact (
+    name TEXT NOT NULL, id TEXT NOT NULL, put_at TEXT NOT NULL DEFAULT '',
+    created_at TEXT NOT NULL DEFAULT '', deleted_at TEXT NOT NULL DEFAULT '',
+    items INTEGER NOT NULL DEFAULT 0, count INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE header (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL, stamp TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE item (
+    name TEXT PRIMARY KEY, stamp TEXT NOT NULL, modified TEXT NOT NULL, size INTEGER NOT NULL,
+    count INTEGER NOT NULL, content_type TEXT NOT NULL, etag TEXT NOT NULL, expires INTEGER,
+    facts TEXT NOT NULL, revision INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX item_revision ON item (revision);
+CREATE INDEX item_expires ON item (expires) WHERE expires IS NOT NULL;
+CREATE TABLE gone (
+    name TEXT PRIMARY KEY, stamp TEXT NOT NULL, revision INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX gone_revision ON gone (revision);
+CREATE TABLE peer (id TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO fact (name, id) VALUES ('', lower(hex(randomblob(16))));
+"""
+
+
+class _Open:
+    def __init__(self, path: str) -> None:
+        self.lock, self.is_closed = threading.RLock(), False
+        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self.db.execute("PRAGMA journal_mode = WAL")
+        # A crash of the machine may cost the last rows of a listing, never the file; the
+        # objects themselves are on disk, and the updater puts their rows back.
+        self.db.execute("PRAGMA synchronous = NORMAL")
+        self.db.execute("PRAGMA cache_size = -512")
+
+
+class Connections:
+    """The files that were used last."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._lock, self._most = threading.Lock(), most
+
+    @contextlib.contextmanager
+    def use(self, path: str, *, make: bool = False) -> Iterator[sqlite3.Connection | None]:
+        """Hold a database; None when there is none and none is to be made."""
+        found = self._take(path, make=make)
+        while found is not None:
+            with found.lock:
+                if not found.is_closed:
+                    try:
+                        yield found.db
+                    except sqlite3.DatabaseError as error:
+                        self.drop(path)
+                        raise DeviceFailed(f"{path}: {error}") from error
+                    return
+            found = self._take(path, make=make)
+        yield None
+
+    def drop(self, path: str) -> None:
+        """Close a database."""
+        with self._lock:
+            found = self._open.pop(path, None)
+        if found:
+            _close(found)
+
+    def close(self) -> None:
+        """Close all."""
+        for path in list(self._open):
+            self.drop(path)
+
+    def _take(self, path: str, *, make: bool) -> _Open | None:
+        with self._lock:
+            found = self._open.get(path)
+            if found is not None and os.path.exists(path):
+                self._open.move_to_end(path)
+                return found
+            if not make and not os.path.exists(path):
+                return None
+            try:
+                self._open[path] = opened = _opened(path)
+            except (sqlite3.DatabaseError, OSError) as error:
+                raise DeviceFailed(f"{path}: {error}") from error
+            old = [self._open.popitem(last=False)[1] for _ in range(len(self._open) - self._most)]
+        for one in old:
+            _close(one)
+        return opened
+
+
+def _opened(path: str) -> _Open:
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        made = f"{path}.{os.getpid()}.new"
+        with contextlib.closing(sqlite3.connect(made)) as db:
+            db.executescript(_SCHEMA)
+        os.rename(made, path)
+    return _Open(path)
+
+
+def _close(one: _Open) -> None:
+    with one.lock:
+        one.is_closed = True
+        one.db.close()

@@ -1,0 +1,214 @@
+"""Bringing replicas to where they belong, and to the same state."""
+
+import contextlib
+
+import msgspec
+
+from cumulo.kit import log
+from cumulo.services.objectstore.cluster import KINDS, Cluster, Place
+from cumulo.services.objectstore.drivers.base import BLOCK, Device, DeviceFailed, Opened, Row, State
+from cumulo.services.objectstore.stamps import iso
+from cumulo.services.objectstore.updates import put_row, report_container
+
+LOG = log.get("objectstore")
+
+
+def mend_object(cluster: Cluster, place: Place) -> bool:
+    """Give every primary the newest of an object, then take it from stand-ins; say if all have."""
+    holders = [*place.primaries, *place.others]
+    known = {one: one.state(place.part, place.key) for one in holders}
+    newest = max(state.newest for state in known.values())
+    source = next(one for one, state in known.items() if state.newest == newest)
+    if not newest[0]:
+        return True
+    is_whole = True
+    for device in place.primaries:
+        if known[device].newest != newest:
+            is_whole &= _bring(cluster, place, (source, known[source]), device)
+    if is_whole:
+        for device in place.others:
+            if known[device] != State():
+                device.drop(place.part, place.key)
+    return is_whole
+
+
+def mend_index(cluster: Cluster, place: Place) -> bool:
+    """Give every primary the rows that any replica has; say whether all have them."""
+    holders = [
+        one
+        for one in [*place.primaries, *place.others]
+        if _has(one, place) or one in place.primaries
+    ]
+    is_whole = True
+    for source in holders:
+        for target in place.primaries:
+            if source is not target:
+                is_whole &= _tell(place, source, target)
+    if is_whole:
+        for device in place.others:
+            if _has(device, place):
+                device.drop_index(place.kind, place.part, place.key)
+    return is_whole
+
+
+def sweep_objects(cluster: Cluster) -> int:
+    """Mend every object there is; return how many could not be."""
+    left = 0
+    for part in sorted({part for device in cluster.devices.values() for part in device.parts()}):
+        keys: set[str] = set()
+        for device in cluster.devices.values():
+            keys.update(device.objects(part))
+        for key in keys:
+            left += not _mended(cluster, cluster.place_of_key("object", "", key))
+    return left
+
+
+def sweep_indexes(cluster: Cluster, before: str) -> int:
+    """Mend every index, dropping what is older than a stamp; return how many could not be."""
+    left = 0
+    for kind in KINDS:
+        keys = {key for device in cluster.devices.values() for _, key in device.indexes(kind)}
+        for key in keys:
+            place = cluster.place_of_key(kind, "", key)
+            is_whole = _mended(cluster, place)
+            left += not is_whole
+            if is_whole:
+                _forget(place, before)
+    return left
+
+
+def audit(cluster: Cluster, device: Device) -> int:
+    """Read all that a device holds, put aside what is not whole; return how much that was."""
+    bad = 0
+    for part in device.parts():
+        for key in device.objects(part):
+            if not device.state(part, key).is_there:
+                continue
+            try:
+                opened = device.open(part, key)
+                with contextlib.closing(opened):
+                    _read_all(opened)
+                    _check_row(cluster, opened)
+            except DeviceFailed as error:
+                bad += 1
+                device.quarantine(part, key)
+                LOG.warning("quarantined", device=device.name, key=key, error=str(error))
+                _mended(cluster, cluster.place_of_key("object", "", key))
+    return bad
+
+
+def containers_of(cluster: Cluster) -> list[tuple[str, str]]:
+    """Return account and name of every container."""
+    keys = {key for device in cluster.devices.values() for _, key in device.indexes("container")}
+    found: list[tuple[str, str]] = []
+    for key in keys:
+        index = cluster.index(cluster.place_of_key("container", "", key))
+        changes = index.read(lambda one: one.changes(1 << 62))
+        if changes is not None and changes.put_at > changes.deleted_at:
+            account, _, container = changes.name.partition("/")
+            found.append((account, container))
+    return found
+
+
+def report_all(cluster: Cluster) -> None:
+    """Tell every account what its containers sum up to."""
+    for account, container in containers_of(cluster):
+        report_container(cluster, account, container)
+
+
+def _mended(cluster: Cluster, place: Place) -> bool:
+    try:
+        mend = mend_object if place.kind == "object" else mend_index
+        return mend(cluster, place)
+    except DeviceFailed as error:
+        LOG.warning("not mended", key=place.key, error=str(error))
+        return False
+
+
+def _bring(cluster: Cluster, place: Place, source: tuple[Device, State], target: Device) -> bool:
+    device, state = source
+    try:
+        if not state.is_there:
+            target.bury(place.part, place.key, state.gone)
+            return True
+        with contextlib.closing(device.open(place.part, place.key)) as opened:
+            _copy(place, opened, target)
+    except DeviceFailed as error:
+        LOG.warning("not copied", key=place.key, to=target.name, error=str(error))
+        return False
+    return True
+
+
+def _copy(place: Place, opened: Opened, target: Device) -> None:
+    stored, incoming = opened.stored, target.begin()
+    try:
+        for number in range(-(-stored.size // BLOCK)):
+            incoming.write(opened.block(number))
+        incoming.keep(place.part, place.key, stored)
+    finally:
+        incoming.discard()
+    if stored.posted:
+        headers = {**stored.headers, "Content-Type": stored.content_type}
+        target.post(place.part, place.key, stored.posted, headers)
+
+
+def _has(device: Device, place: Place) -> bool:
+    return device.index(place.kind, place.part, place.key).is_there()
+
+
+def _tell(place: Place, source: Device, target: Device) -> bool:
+    """Tell a replica what another has and it was not told yet."""
+    try:
+        mine = source.index(place.kind, place.part, place.key)
+        other = target.index(place.kind, place.part, place.key)
+        since = mine.peer_revision(target.name) if other.changes(1 << 62) else -1
+        changes = mine.changes(since)
+        if changes is None:
+            return True
+        if changes.rows or changes.gone or since < 0 or _differs(changes, other.changes(1 << 62)):
+            other.merge(changes)
+        mine.told(target.name, changes.revision)
+    except DeviceFailed as error:
+        LOG.warning("not told", key=place.key, to=target.name, error=str(error))
+        return False
+    return True
+
+
+def _differs(mine: msgspec.Struct, other: msgspec.Struct | None) -> bool:
+    names = ("put_at", "deleted_at", "headers")
+    return other is None or any(getattr(mine, name) != getattr(other, name) for name in names)
+
+
+def _forget(place: Place, before: str) -> None:
+    for device in place.primaries:
+        with contextlib.suppress(DeviceFailed):
+            index = device.index(place.kind, place.part, place.key)
+            if index.changes(1 << 62) is not None and index.forget(before):
+                device.drop_index(place.kind, place.part, place.key)
+
+
+def _read_all(opened: Opened) -> None:
+    for number in range(-(-opened.stored.size // BLOCK)):
+        opened.block(number)
+
+
+def _check_row(cluster: Cluster, opened: Opened) -> None:
+    """Put an object into its listing that a crash of the machine took out of it."""
+    stored = opened.stored
+    account, container, name = stored.name[1:].split("/", 2)
+    index = cluster.container(account, container)
+    if index.head() is None or index.read(lambda one: one.get(name)) is not None:
+        return
+    size = int(stored.system.get("slo-size") or stored.system.get("version-size") or stored.size)
+    at = stored.headers.get("X-Delete-At")
+    row = Row(
+        name,
+        stored.stamp,
+        iso(stored.stamp),
+        size=size,
+        count=1,
+        content_type=stored.content_type,
+        etag=stored.system.get("version-etag", stored.etag),
+        expires=int(at) if at else None,
+    )
+    put_row(cluster, account, container, row)

@@ -1,0 +1,250 @@
+"""Objects: bytes under a name, taken in while they arrive, and safely on disk before they count."""
+
+import hashlib
+import mimetypes
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from cumulo.kit import clock
+from cumulo.services.objectstore import accounts, containers, metadata, replicas
+from cumulo.services.objectstore.containers import Container, container_visible
+from cumulo.services.objectstore.drivers.base import Row, Stored
+from cumulo.services.objectstore.refusals import Unprocessable, bad, missing, too_large, unmet
+from cumulo.services.objectstore.settings import MAX_OBJECT_NAME_LENGTH
+from cumulo.services.objectstore.stamps import iso
+from cumulo.services.objectstore.updates import put_row, remove_row
+from cumulo.services.objectstore.visits import Visit
+
+
+class Content(Protocol):
+    """Bytes that can be read from anywhere."""
+
+    def pieces(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield bytes of a range that is inside."""
+
+    def close(self) -> None:
+        """Let go of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as it was found, with its bytes within reach."""
+
+    account: str
+    container: str
+    name: str
+    stored: Stored
+    content: Content
+    size: int
+    etag: str
+    version_id: str = ""
+    location: str = ""  # where it really lies, when a link led there
+
+    @property
+    def path(self) -> str:
+        """Return container and name."""
+        return f"{self.container}/{self.name}"
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """An object to be stored."""
+
+    pieces: Iterable[bytes] = ()
+    length: int | None = None
+    etag: str = ""  # what the client says the bytes hash to
+    content_type: str = ""
+    headers: dict[str, str] = {}
+    system: dict[str, str] = {}
+    # What the listing shows, where that is not the file itself.
+    shown_size: int | None = None
+    shown_etag: str = ""
+    facts: str = ""
+
+
+def given(visit: Visit, name: str, pieces: Iterable[bytes], length: int | None) -> Given:
+    """Return what a request wants to store, checked."""
+    check_name(name)
+    metadata.check_sizes(visit.headers)
+    if length is not None and length > visit.settings.max_file_size:
+        raise too_large("Your request is too large.")
+    content_type = visit.headers.get("content-type") or guessed(name)
+    if visit.says("x-detect-content-type"):
+        content_type = guessed(name)
+    return Given(
+        pieces=pieces,
+        length=length,
+        etag=visit.headers.get("etag", "").strip('"').lower(),
+        content_type=content_type,
+        headers=metadata.of_object(visit.headers),
+    )
+
+
+def check_quotas(visit: Visit, container: Container, name: str, size: int) -> None:
+    """Refuse what neither container nor account has room for."""
+    known = visit.cluster.container(container.account, container.name).read(
+        lambda index: index.get(name)
+    )
+    count = 0 if known else 1
+    containers.check_quota(container, size, count)
+    accounts.check_quota(visit, container.account, size, count)
+
+
+def store(visit: Visit, account: str, container: str, name: str, one: Given) -> Stored:
+    """Take an object in, whoever asks; afterwards it is there whole, or nothing has happened."""
+    cluster = visit.cluster
+    place = cluster.place("object", account, container, name)
+    writing = replicas.Writing(cluster, place)
+    try:
+        size, etag = _receive(visit, writing, one)
+        if visit.headers.get("if-none-match", "").strip() != "*":
+            return _keep(visit, writing, (account, container, name), one, (size, etag))
+        with cluster.lock(place):
+            check_absent(visit, account, container, name)
+            return _keep(visit, writing, (account, container, name), one, (size, etag))
+    finally:
+        writing.discard()
+
+
+def check_absent(visit: Visit, account: str, container: str, name: str) -> None:
+    """Refuse to replace an object where the client said there must be none."""
+    condition = visit.headers.get("if-none-match")
+    if condition is None:
+        return
+    if condition.strip() != "*":
+        raise bad("If-None-Match only supports *")
+    if find(visit, account, container, name) is not None:
+        raise unmet()
+
+
+def find(visit: Visit, account: str, container: str, name: str) -> replicas.Reading | None:
+    """Open an object that has not expired, whoever asks."""
+    reading = replicas.opened(
+        visit.cluster, visit.cluster.place("object", account, container, name)
+    )
+    if reading is None:
+        return None
+    if is_expired(reading.stored):
+        reading.close()
+        return None
+    return reading
+
+
+def is_expired(stored: Stored) -> bool:
+    """Say whether an object's time is over."""
+    at = stored.headers.get("X-Delete-At")
+    return at is not None and int(at) <= clock.timestamp()
+
+
+def update(visit: Visit, account: str, container: str, name: str) -> Stored:
+    """Replace an object's headers by those given."""
+    container_visible(visit, account, container, writes=True)
+    reading = find(visit, account, container, name)
+    if reading is None:
+        raise missing()
+    reading.close()
+    metadata.check_sizes(visit.headers)
+    headers = metadata.of_object(visit.headers)
+    return replace_headers(visit, (account, container, name), reading.stored, headers)
+
+
+def replace_headers(
+    visit: Visit, address: tuple[str, str, str], stored: Stored, headers: dict[str, str]
+) -> Stored:
+    """Replace an object's headers, whoever asks."""
+    cluster, stamp = visit.cluster, visit.cluster.stamps.next()
+    content_type = visit.headers.get("content-type") or stored.content_type
+    kept = {**headers, "Content-Type": content_type}
+    replicas.post(cluster, cluster.place("object", *address), stamp, kept)
+    account, container, name = address
+    row = cluster.container(account, container).read(lambda index: index.get(name))
+    if row is not None:
+        changed = msgspec.structs.replace(
+            row,
+            stamp=stamp,
+            modified=iso(stamp),
+            content_type=content_type,
+            expires=_expires(headers),
+        )
+        put_row(cluster, account, container, changed)
+    return msgspec.structs.replace(stored, headers=headers, content_type=content_type, posted=stamp)
+
+
+def remove(visit: Visit, account: str, container: str, name: str) -> None:
+    """Delete an object, whoever asks; its row goes even if its bytes are gone already."""
+    cluster, stamp = visit.cluster, visit.cluster.stamps.next()
+    replicas.bury(cluster, cluster.place("object", account, container, name), stamp)
+    remove_row(cluster, account, container, name, stamp)
+
+
+def check_name(name: str) -> None:
+    """Refuse names that are too long."""
+    length = len(name.encode())
+    if length > MAX_OBJECT_NAME_LENGTH:
+        raise bad(f"Object name length of {length} longer than {MAX_OBJECT_NAME_LENGTH}")
+    if "\ufffd" in name:
+        raise unmet("Invalid UTF8 or contains NULL")
+
+
+def guessed(name: str) -> str:
+    """Return the content type that a name suggests."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _receive(visit: Visit, writing: replicas.Writing, one: Given) -> tuple[int, str]:
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    for piece in one.pieces:
+        size += len(piece)
+        if size > visit.settings.max_file_size:
+            raise too_large("Your request is too large.")
+        digest.update(piece)
+        writing.write(piece)
+    if one.length is not None and size != one.length:
+        raise bad(f"The body has {size} bytes where {one.length} were announced.")
+    etag = digest.hexdigest()
+    if one.etag and one.etag != etag:
+        raise Unprocessable("")
+    return size, etag
+
+
+def _keep(
+    visit: Visit,
+    writing: replicas.Writing,
+    address: tuple[str, str, str],
+    one: Given,
+    measured: tuple[int, str],
+) -> Stored:
+    account, container, name = address
+    size, etag = measured
+    stamp = visit.cluster.stamps.next()
+    stored = writing.keep(
+        Stored(
+            name="",
+            stamp=stamp,
+            size=size,
+            etag=etag,
+            content_type=one.content_type,
+            headers=one.headers,
+            system=one.system,
+        )
+    )
+    row = Row(
+        name,
+        stamp,
+        iso(stamp),
+        size=size if one.shown_size is None else one.shown_size,
+        count=1,
+        content_type=one.content_type,
+        etag=one.shown_etag or etag,
+        expires=_expires(one.headers),
+        facts=one.facts,
+    )
+    put_row(visit.cluster, account, container, row)
+    return stored
+
+
+def _expires(headers: dict[str, str]) -> int | None:
+    at = headers.get("X-Delete-At")
+    return int(at) if at else None

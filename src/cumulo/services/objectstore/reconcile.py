@@ -1,0 +1,88 @@
+"""Keeping replicas whole, listings true, and what has expired away."""
+
+from cumulo.auth.context import system
+from cumulo.kit import clock
+from cumulo.services.objectstore import mending, objects, updates
+from cumulo.services.objectstore.drivers.base import Row
+from cumulo.services.objectstore.stamps import spelled
+from cumulo.services.objectstore.tools import Tools
+from cumulo.services.objectstore.visits import Visit
+from cumulo.work import Reconciler
+
+_AT_ONCE = 1000
+_LONGEST_WRITE_S = 86400.0
+
+
+def repair(tools: Tools) -> None:
+    """Mend what requests found wanting."""
+    cluster = tools.cluster
+    for kind, name in list(cluster.repairs):
+        cluster.repairs.discard((kind, name))
+        place = cluster.place(kind, *name[1:].split("/", 2))
+        is_whole = (
+            mending.mend_object(cluster, place)
+            if kind == "object"
+            else mending.mend_index(cluster, place)
+        )
+        if not is_whole:
+            cluster.repairs.add((kind, name))
+
+
+def replicate(tools: Tools) -> None:
+    """Compare all replicas of everything, and bring what is missing."""
+    cluster = tools.cluster
+    stale = set(cluster.stale)
+    before = spelled(max(0.0, clock.timestamp() - tools.settings.reclaim_age_s))
+    left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster)
+    if not left:
+        cluster.stale -= {name for name in stale if _is_there(tools, name)}
+    for device in cluster.devices.values():
+        device.drop_unfinished(clock.timestamp() - _LONGEST_WRITE_S)
+        for part in device.parts():
+            for key in device.objects(part):
+                device.reclaim(part, key, before)
+
+
+def audit(tools: Tools) -> None:
+    """Read everything again, and put aside what is no longer what was written."""
+    for device in tools.cluster.devices.values():
+        mending.audit(tools.cluster, device)
+
+
+def update(tools: Tools) -> None:
+    """Write rows that had to wait, and tell accounts what their containers sum up to."""
+    cluster = tools.cluster
+    for device in cluster.devices.values():
+        device.notes(lambda content: updates.deliver(cluster, content))
+    for account in {account for account, _ in list(cluster.changed)}:
+        updates.report(cluster, account)
+
+
+def recount(tools: Tools) -> None:
+    """Tell accounts about all containers, also those that changed before a restart."""
+    mending.report_all(tools.cluster)
+
+
+def expire(tools: Tools) -> None:
+    """Delete objects whose time is over."""
+    visit, now = Visit(tools, system(), "DELETE", {}, {}), int(clock.timestamp())
+    for account, container in mending.containers_of(tools.cluster):
+        index = tools.cluster.container(account, container)
+        rows: list[Row] = index.read(lambda one: one.expired(now, _AT_ONCE))
+        for row in rows:
+            if objects.find(visit, account, container, row.name) is None:
+                objects.remove(visit, account, container, row.name)
+
+
+def _is_there(tools: Tools, name: str) -> bool:
+    return any(one.is_there() for one in tools.cluster.devices.values() if one.name == name)
+
+
+RECONCILERS = [
+    Reconciler(repair, every_s=5.0, name="objectstore.repair"),
+    Reconciler(update, every_s=5.0, name="objectstore.update"),
+    Reconciler(expire, every_s=30.0, name="objectstore.expire"),
+    Reconciler(recount, every_s=600.0, name="objectstore.recount"),
+    Reconciler(replicate, every_s=300.0, name="objectstore.replicate"),
+    Reconciler(audit, every_s=3600.0, name="objectstore.audit"),
+]

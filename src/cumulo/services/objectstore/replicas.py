@@ -1,0 +1,216 @@
+"""One object's replicas: written to a quorum, read from whichever is whole."""
+
+import zlib
+from collections.abc import Iterator
+
+import msgspec
+
+from cumulo.kit.errors import Unavailable
+from cumulo.services.objectstore.cluster import Cluster, Place
+from cumulo.services.objectstore.drivers.base import (
+    BLOCK,
+    Device,
+    DeviceFailed,
+    Incoming,
+    Opened,
+    State,
+    Stored,
+)
+
+
+class Writing:
+    """An object on its way to all its replicas at once."""
+
+    def __init__(self, cluster: Cluster, place: Place) -> None:
+        self._cluster, self._place = cluster, place
+        self._replicas: list[tuple[Device, Incoming]] = []
+        self._checks: list[bytes] = []
+        self._check = self._filled = 0
+        spare = iter(place.others)
+        for device in place.primaries:
+            taker: Device | None = device
+            while taker is not None and not self._begin(taker):
+                taker = next(spare, None)
+        self._require(len(self._replicas))
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes."""
+        rest = memoryview(piece)
+        while rest:
+            part = rest[: BLOCK - self._filled]
+            self._check = zlib.crc32(part, self._check)
+            self._filled += len(part)
+            rest = rest[len(part) :]
+            if self._filled == BLOCK:
+                self._end_block()
+        for device, incoming in list(self._replicas):
+            try:
+                incoming.write(piece)
+            except DeviceFailed as error:
+                self._lose(device, incoming, error)
+        self._require(len(self._replicas))
+
+    def keep(self, stored: Stored) -> Stored:
+        """Make it the object on enough devices, and have it on disk there."""
+        if self._filled:
+            self._end_block()
+        stored = msgspec.structs.replace(
+            stored, name=self._place.name, blocks=b"".join(self._checks)
+        )
+        by_name = {device.name: incoming for device, incoming in self._replicas}
+
+        def keep(device: Device) -> None:
+            by_name[device.name].keep(self._place.part, self._place.key, stored)
+
+        devices = [device for device, _ in self._replicas]
+        kept = self._cluster.everywhere(self._place, devices, keep)
+        self.discard()
+        self._require(len(kept))
+        return stored
+
+    def discard(self) -> None:
+        """Leave nothing of what was not kept."""
+        for _, incoming in self._replicas:
+            incoming.discard()
+        self._replicas = []
+
+    def _begin(self, device: Device) -> bool:
+        try:
+            self._replicas.append((device, device.begin()))
+        except DeviceFailed as error:
+            self._cluster.failed(self._place, device, error)
+            return False
+        return True
+
+    def _lose(self, device: Device, incoming: Incoming, error: DeviceFailed) -> None:
+        self._replicas.remove((device, incoming))
+        incoming.discard()
+        self._cluster.failed(self._place, device, error)
+
+    def _end_block(self) -> None:
+        self._checks.append(self._check.to_bytes(4, "big"))
+        self._check = self._filled = 0
+
+    def _require(self, count: int) -> None:
+        if count < self._place.quorum:
+            raise Unavailable("Too few devices could be written to.")
+
+
+class Reading:
+    """An object as its newest replica has it; bytes come from any replica that is whole."""
+
+    def __init__(self, cluster: Cluster, place: Place, devices: list[Device]) -> None:
+        self._cluster, self._place, self._devices = cluster, place, devices
+        self._opened: Opened | None = None
+        self._next()
+        assert self._opened is not None, "_next raises otherwise"
+        self.stored: Stored = self._opened.stored
+
+    def pieces(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield bytes, each block checked before it goes out."""
+        return _Pieces(self, start, min(length, self.stored.size - start))
+
+    def block(self, number: int) -> bytes:
+        """Return a block, from another replica where this one is not whole."""
+        while True:
+            assert self._opened is not None, "reading ended"
+            try:
+                return self._opened.block(number)
+            except DeviceFailed as error:
+                self._opened.close()
+                device = self._devices.pop(0)
+                device.quarantine(self._place.part, self._place.key)
+                self._cluster.failed(self._place, device, error)
+                self._next(self.stored.stamp)
+
+    def close(self) -> None:
+        """Let go of the bytes."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def _next(self, stamp: str = "") -> None:
+        while self._devices:
+            device = self._devices[0]
+            try:
+                self._opened = device.open(self._place.part, self._place.key)
+            except DeviceFailed as error:
+                self._cluster.failed(self._place, device, error)
+            else:
+                if not stamp or self._opened.stored.stamp == stamp:
+                    return
+                self._opened.close()
+            self._devices.pop(0)
+        raise Unavailable("No replica of this object can be read.")
+
+
+class _Pieces:
+    """Bytes of a range, one block's worth at a time."""
+
+    def __init__(self, reading: Reading, start: int, length: int) -> None:
+        self._reading, self._at, self._left = reading, start, length
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._left <= 0:
+            raise StopIteration
+        number, skip = divmod(self._at, BLOCK)
+        piece = self._reading.block(number)
+        if skip or len(piece) - skip > self._left:
+            piece = piece[skip : skip + self._left]
+        self._at += len(piece)
+        self._left -= len(piece)
+        return piece
+
+
+def states(cluster: Cluster, place: Place) -> dict[Device, State]:
+    """Return what each device knows of an object; stand-ins are asked unless all agree."""
+    found = {device: device.state(place.part, place.key) for device in place.primaries}
+    first = next(iter(found.values()))
+    if not first.data or any(state != first for state in found.values()):
+        found |= {device: device.state(place.part, place.key) for device in place.others}
+    return found
+
+
+def opened(cluster: Cluster, place: Place) -> Reading | None:
+    """Open an object's newest version, or return None when there is none."""
+    known = states(cluster, place)
+    newest = max(state.newest for state in known.values())
+    holders = [one for one, state in known.items() if state.newest == newest and state.is_there]
+    if not holders:
+        return None
+    if any(known[device].newest != newest for device in place.primaries):
+        cluster.repairs.add((place.kind, place.name))
+    try:
+        return Reading(cluster, place, list(holders))
+    except Unavailable:
+        # Every newest replica was found broken and put aside; what is left may still be whole.
+        if any(device.state(place.part, place.key).is_there for device in known):
+            return opened(cluster, place)
+        raise
+
+
+def post(cluster: Cluster, place: Place, stamp: str, headers: dict[str, str]) -> None:
+    """Replace an object's headers on every device that has it."""
+    holders = [one for one, state in states(cluster, place).items() if state.is_there]
+    done = cluster.everywhere(
+        place, holders, lambda one: one.post(place.part, place.key, stamp, headers)
+    )
+    if len(done) < min(place.quorum, len(holders)):
+        raise Unavailable("Too few devices could be written to.")
+
+
+def bury(cluster: Cluster, place: Place, stamp: str) -> None:
+    """Delete an object on a quorum; what a device missed it is told later."""
+    everybody = list(place.primaries)
+    everybody += [one for one in place.others if one.state(place.part, place.key).data]
+    done = cluster.everywhere(place, everybody, lambda one: one.bury(place.part, place.key, stamp))
+    for spare in place.others:
+        if len(done) >= place.quorum:
+            return
+        done |= cluster.everywhere(
+            place, [spare], lambda one: one.bury(place.part, place.key, stamp)
+        )
+    if len(done) < place.quorum:
+        raise Unavailable("Too few devices could be written to.")

@@ -1,0 +1,39 @@
+"""What an operator may set of object storage; names as in Swift's files where it has them."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Defaults are one machine's; limits are Swift's."""
+
+    devices: Annotated[int, Meta(ge=1, le=128)] = 4  # directories, when no ring is given
+    replicas: Annotated[int, Meta(ge=1, le=16)] = 3
+    part_power: Annotated[int, Meta(ge=1, le=20)] = 8
+    min_part_hours: Annotated[int, Meta(ge=0, le=720)] = 1
+    operator_roles: tuple[str, ...] = ("admin", "member")
+    project_reader_roles: tuple[str, ...] = ("reader",)
+    reseller_admin_role: str = "ResellerAdmin"
+    max_file_size: Annotated[int, Meta(ge=1)] = 5368709122
+    max_manifest_segments: Annotated[int, Meta(ge=1)] = 1000
+    max_deletes_per_request: Annotated[int, Meta(ge=1)] = 10000
+    max_containers_per_extraction: Annotated[int, Meta(ge=1)] = 10000
+    reclaim_age_s: Annotated[int, Meta(ge=60)] = 604800
+    cors_allow_origin: tuple[str, ...] = ()
+
+
+MAX_META_NAME_LENGTH = 128
+MAX_META_VALUE_LENGTH = 256
+MAX_META_COUNT = 90
+MAX_META_OVERALL_SIZE = 4096
+MAX_HEADER_SIZE = 8192
+MAX_OBJECT_NAME_LENGTH = 1024
+MAX_CONTAINER_NAME_LENGTH = 256
+MAX_ACCOUNT_NAME_LENGTH = 256
+LISTING_LIMIT = 10000
+MIN_SEGMENT_SIZE = 1
+MAX_MANIFEST_SIZE = 8 << 20
+SYMLOOP_MAX = 2
+POLICY = "Policy-0"
