@@ -1,5 +1,7 @@
 """Containers and accounts: listings in three forms, metadata, quotas, who may do what."""
 
+from typing import Any
+
 import pytest
 
 from tests.objectstore.service import ANN, RESELLER, Service, User
@@ -165,7 +167,7 @@ def test_lists_have_one_spelling(ann: User) -> None:
 def test_cross_origin(ann: User, anybody: User) -> None:
     ann.put("box", x_container_read=".r:*")
     ann.filled("box/o")
-    ask = {"origin": "http://page", "access_control_request_method": "GET"}
+    ask: dict[str, Any] = {"origin": "http://page", "access_control_request_method": "GET"}
     assert anybody.ask("OPTIONS", "box/o", **ask).status == 401
     ann.post("box", x_container_meta_access_control_allow_origin="http://page")
     answer = anybody.ask("OPTIONS", "box/o", **ask)

@@ -147,13 +147,15 @@ class Indexes:
         for device in self._order():
             try:
                 index = self._of(device)
+                is_there = index.head() is not None
                 answer.append(ask(index))
-                if index.head() is not None:
+                if is_there:
                     return answer[-1]
             except DeviceFailed as error:
                 last = error
                 self._cluster.failed(self.place, device, error)
-        if answer:
+        # Where too many are away, nobody knows that there is nothing.
+        if len(answer) >= self.place.quorum:
             return answer[0]
         raise Unavailable("No device could be read.") from last
 

@@ -7,6 +7,7 @@ import msgspec
 from cumulo.kit import log
 from cumulo.services.objectstore.cluster import KINDS, Cluster, Place
 from cumulo.services.objectstore.drivers.base import BLOCK, Device, DeviceFailed, Opened, Row, State
+from cumulo.services.objectstore.replicas import asked
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.updates import put_row, report_container
 
@@ -16,18 +17,18 @@ LOG = log.get("objectstore")
 def mend_object(cluster: Cluster, place: Place) -> bool:
     """Give every primary the newest of an object, then take it from stand-ins; say if all have."""
     holders = [*place.primaries, *place.others]
-    known = {one: one.state(place.part, place.key) for one in holders}
-    newest = max(state.newest for state in known.values())
-    source = next(one for one, state in known.items() if state.newest == newest)
+    known = asked(cluster, place, holders)
+    newest = max((state.newest for state in known.values()), default=("", ""))
+    is_whole = all(device in known for device in place.primaries)
     if not newest[0]:
-        return True
-    is_whole = True
+        return is_whole
+    source = next(one for one, state in known.items() if state.newest == newest)
     for device in place.primaries:
-        if known[device].newest != newest:
+        if device in known and known[device].newest != newest:
             is_whole &= _bring(cluster, place, (source, known[source]), device)
     if is_whole:
         for device in place.others:
-            if known[device] != State():
+            if known.get(device, State()) != State():
                 device.drop(place.part, place.key)
     return is_whole
 
@@ -82,9 +83,9 @@ def audit(cluster: Cluster, device: Device) -> int:
     bad = 0
     for part in device.parts():
         for key in device.objects(part):
-            if not device.state(part, key).is_there:
-                continue
             try:
+                if not device.state(part, key).is_there:
+                    continue
                 opened = device.open(part, key)
                 with contextlib.closing(opened):
                     _read_all(opened)

@@ -1,7 +1,7 @@
 """One object's replicas: written to a quorum, read from whichever is whole."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -166,27 +166,42 @@ class _Pieces:
 
 def states(cluster: Cluster, place: Place) -> dict[Device, State]:
     """Return what each device knows of an object; stand-ins are asked unless all agree."""
-    found = {device: device.state(place.part, place.key) for device in place.primaries}
-    first = next(iter(found.values()))
-    if not first.data or any(state != first for state in found.values()):
-        found |= {device: device.state(place.part, place.key) for device in place.others}
+    found = asked(cluster, place, place.primaries)
+    first = next(iter(found.values()), State())
+    is_agreed = len(found) == len(place.primaries) and set(found.values()) == {first}
+    if not first.data or not is_agreed:
+        found |= asked(cluster, place, place.others)
+    return found
+
+
+def asked(cluster: Cluster, place: Place, devices: Sequence[Device]) -> dict[Device, State]:
+    """Return what those devices know of an object that can tell."""
+    found: dict[Device, State] = {}
+    for device in devices:
+        try:
+            found[device] = device.state(place.part, place.key)
+        except DeviceFailed as error:
+            cluster.failed(place, device, error)
     return found
 
 
 def opened(cluster: Cluster, place: Place) -> Reading | None:
     """Open an object's newest version, or return None when there is none."""
     known = states(cluster, place)
-    newest = max(state.newest for state in known.values())
+    newest = max((state.newest for state in known.values()), default=("", ""))
     holders = [one for one, state in known.items() if state.newest == newest and state.is_there]
     if not holders:
+        # Where too many are away, nobody knows that there is nothing.
+        if not newest[0] and len(known) < place.quorum:
+            raise Unavailable("Too few devices can be read.")
         return None
-    if any(known[device].newest != newest for device in place.primaries):
+    if any(device not in known or known[device].newest != newest for device in place.primaries):
         cluster.repairs.add((place.kind, place.name))
     try:
         return Reading(cluster, place, list(holders))
     except Unavailable:
         # Every newest replica was found broken and put aside; what is left may still be whole.
-        if any(device.state(place.part, place.key).is_there for device in known):
+        if any(state.is_there for state in asked(cluster, place, list(known)).values()):
             return opened(cluster, place)
         raise
 
@@ -204,7 +219,8 @@ def post(cluster: Cluster, place: Place, stamp: str, headers: dict[str, str]) ->
 def bury(cluster: Cluster, place: Place, stamp: str) -> None:
     """Delete an object on a quorum; what a device missed it is told later."""
     everybody = list(place.primaries)
-    everybody += [one for one in place.others if one.state(place.part, place.key).data]
+    held = asked(cluster, place, place.others)
+    everybody += [one for one, state in held.items() if state.data]
     done = cluster.everywhere(place, everybody, lambda one: one.bury(place.part, place.key, stamp))
     for spare in place.others:
         if len(done) >= place.quorum:

@@ -180,7 +180,7 @@ class Device(Protocol):
         """Open a place for a replica's bytes."""
 
     def state(self, part: int, key: str) -> State:
-        """Return what is known of an object; cheap."""
+        """Return what is known of an object; cheap.  Raises `DeviceFailed` when it is away."""
 
     def open(self, part: int, key: str) -> Opened:
         """Open an object; raise `DeviceFailed` when it is not there or not whole."""

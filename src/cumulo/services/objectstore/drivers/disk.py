@@ -53,8 +53,11 @@ class DiskDevice:
         return IncomingFile(self)
 
     def state(self, part: int, key: str) -> State:
-        """Return what is known of an object."""
-        return _state(self._names(part, key))
+        """Return what is known of an object; a device that is away knows nothing for sure."""
+        names = self._names(part, key)
+        if not names and not self.is_there():
+            raise DeviceFailed(f"{self.name} is not there")
+        return _state(names)
 
     def open(self, part: int, key: str) -> "OpenedFile":
         """Open an object; what is not whole is put aside."""

@@ -43,6 +43,8 @@ class SqliteIndex:
     def head(self) -> Head | None:
         """Return what it sums up to."""
         with self._connections.use(self.path) as db:
+            if db is None:
+                self._check_device()
             found = db.execute(_EXISTS).fetchone() if db else None
             if found is None or db is None:
                 return None
@@ -156,10 +158,13 @@ class SqliteIndex:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO peer VALUES (?, ?)", (peer, revision))
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _check_device(self) -> None:
         if not os.path.isdir(f"{self._root}/incoming"):
             raise DeviceFailed(f"{self._root} is not there")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self._check_device()
         with self._connections.use(self.path, make=True) as db:
             assert db is not None, "it was to be made"
             db.execute("BEGIN IMMEDIATE")
