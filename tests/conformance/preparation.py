@@ -56,6 +56,7 @@ def prepare(cloud: CommandCloud) -> dict[str, str]:
     auth = clouds["clouds"]["cumulo"]["auth"]
     admin = Administrator(auth["auth_url"], auth)
     network = _public_network(admin)
+    admin.post("identity", "/roles", {"role": {"name": "ResellerAdmin"}})
     extensions = admin.get("network", "/v2.0/extensions")["extensions"]
     return {
         "auth_url": auth["auth_url"],

@@ -13,7 +13,15 @@ from cumulo.app import ports
 from cumulo.settings import load
 from cumulo.walks.client import Client, environment
 
-_HTTP_PORTS = ("identity", "compute", "metadata", "placement", "image", "network")
+_HTTP_PORTS = (
+    "identity",
+    "compute",
+    "metadata",
+    "placement",
+    "image",
+    "network",
+    "objectstore",
+)
 # The client's own main, once for each command: starting Python anew each time takes seconds.
 _MAIN = """
 import contextlib, io, json, sys
