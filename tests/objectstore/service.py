@@ -19,7 +19,7 @@ from tests.client import Answer, Client, authenticate
 
 ANN = "ann:p1:member"
 BEN = "ben:p2:member"
-RESELLER = "root:p9:ResellerAdmin"
+RESELLER = "root:p9:reselleradmin"
 MIB = 1 << 20
 
 

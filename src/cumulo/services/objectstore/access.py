@@ -18,19 +18,17 @@ def account_of(project_id: str) -> str:
 
 def is_owner(visit: Visit, account: str) -> bool:
     """Say whether the caller runs this account, and so sees its keys and lists."""
-    roles = visit.ctx.roles
-    if visit.settings.reseller_admin_role in roles:
+    if _has(visit, visit.settings.reseller_admin_role):
         return True
     mine = visit.ctx.project_id is not None and account == account_of(visit.ctx.project_id)
-    return mine and any(role in roles for role in visit.settings.operator_roles)
+    return mine and _has(visit, *visit.settings.operator_roles)
 
 
 def may_read_all(visit: Visit, account: str) -> bool:
     """Say whether the caller may read everything in this account."""
-    roles = visit.settings.project_reader_roles
     mine = visit.ctx.project_id is not None and account == account_of(visit.ctx.project_id)
     readers = mine or visit.ctx.system_scope is not None
-    return readers and any(role in visit.ctx.roles for role in roles)
+    return readers and _has(visit, *visit.settings.project_reader_roles)
 
 
 def require(
@@ -55,7 +53,7 @@ def require_owner(visit: Visit, account: str) -> None:
 
 def require_reseller(visit: Visit) -> None:
     """Refuse all but who runs every account."""
-    if visit.settings.reseller_admin_role not in visit.ctx.roles:
+    if not _has(visit, visit.settings.reseller_admin_role):
         raise denied(is_known=bool(visit.ctx.user_id))
 
 
@@ -91,6 +89,11 @@ def _referrer(header: str, entry: str, host: str) -> str:
     if not host or host == ".":
         raise bad(f"No host/domain value after referrer designation in ACL: {entry!r}")
     return f".r:{'-' if negated else ''}{host}"
+
+
+def _has(visit: Visit, *roles: str) -> bool:
+    """Say whether the caller has one of the roles, whose case does not count."""
+    return any(role.lower() in visit.ctx.roles for role in roles)
 
 
 def _listed_in(visit: Visit, account: str, acl: str, *, lists: bool) -> bool:
