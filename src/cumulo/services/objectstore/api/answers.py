@@ -1,7 +1,7 @@
 """What all answers of object storage share: headers, listings, errors in Swift's words."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
@@ -180,7 +180,7 @@ def listing(
 ) -> Reply:
     """Return a listing; `kind` is what the thing listed is, account or container."""
     if form == JSON:
-        one = _container if kind == "account" else _object
+        one: Callable[[Row], object] = _container if kind == "account" else _object
         body = msgspec.json.encode([_folded(r) if isinstance(r, str) else one(r) for r in rows])
     elif form == TEXT:
         names = [row if isinstance(row, str) else row.name for row in rows]
@@ -205,30 +205,38 @@ def _container(row: Row) -> dict[str, object]:
     }
 
 
-def _object(row: Row) -> dict[str, object]:
-    shown: dict[str, object] = {
-        "name": row.name,
-        "hash": row.etag,
-        "bytes": row.size,
-        "content_type": row.content_type,
-        "last_modified": row.modified,
-    }
-    if row.facts:
-        shown |= msgspec.json.decode(row.facts, type=dict[str, object])
-        if "is_latest" not in shown:
-            shown.pop("version_id", None)
+class _Object(msgspec.Struct, gc=False):
+    """An object in a listing; a struct, since a listing holds ten thousand."""
+
+    name: str
+    hash: str
+    bytes: int
+    content_type: str
+    last_modified: str
+
+
+def _object(row: Row) -> _Object | dict[str, object]:
+    one = _Object(row.name, row.etag, row.size, row.content_type, row.modified)
+    return one if not row.facts else _object_with_facts(one, row.facts)
+
+
+def _object_with_facts(one: _Object, facts: str) -> dict[str, object]:
+    shown = msgspec.structs.asdict(one) | msgspec.json.decode(facts, type=dict[str, object])
+    if "is_latest" not in shown:
+        shown.pop("version_id", None)
     return shown
 
 
 def _xml(rows: Sequence[Row | str], kind: str, name: str) -> bytes:
     member = "container" if kind == "account" else "object"
-    show = _container if kind == "account" else _object
+    show: Callable[[Row], object] = _container if kind == "account" else _object
     lines = ['<?xml version="1.0" encoding="UTF-8"?>\n', f"<{kind} name={quoteattr(name)}>"]
     for row in rows:
         if isinstance(row, str):
             lines.append(f"<subdir name={quoteattr(row)}><name>{_text(row)}</name></subdir>")
             continue
-        fields = "".join(f"<{k}>{_text(str(v))}</{k}>" for k, v in show(row).items())
+        shown = msgspec.to_builtins(show(row))
+        fields = "".join(f"<{k}>{_text(str(v))}</{k}>" for k, v in shown.items())
         lines.append(f"<{member}>{fields}</{member}>")
     return "".join([*lines, f"</{kind}>"]).encode()
 

@@ -44,7 +44,7 @@ class State(msgspec.Struct, frozen=True):
         return self.data > self.gone
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True):
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One name in an index: an object of a container, or a container of an account."""
 
     name: str

@@ -15,7 +15,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -170,17 +170,21 @@ class DiskDevice:
         """Return an object's directory."""
         return f"{self.root}/objects/{part}/{key}"
 
-    def settle(self, temporary: str, part: int, key: str, name: str) -> None:
+    def settle(
+        self, temporary: str, part: int, key: str, name: str, made: Sequence[str] = ()
+    ) -> None:
         """Give a file that is whole its name, safely, and remove what it supersedes."""
         place = self.place(part, key)
+        changed = list(made)
         for _ in range(3):
-            self._make(part, key)
+            changed += self.make(part, key)
             with contextlib.suppress(FileNotFoundError):  # removed as empty this moment
                 os.rename(temporary, f"{place}/{name}")
                 break
         else:
             raise DeviceFailed(f"{self.name} cannot be written")
-        _sync_directory(place)
+        for directory in (place, *changed):
+            _sync_directory(directory)
         self._drop_files(part, key, superseded(self._names(part, key)))
 
     def _drop_files(self, part: int, key: str, names: list[str]) -> None:
@@ -188,17 +192,18 @@ class DiskDevice:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.place(part, key)}/{name}")
 
-    def _make(self, part: int, key: str) -> None:
-        """Make an object's directory, and have it on disk."""
-        parent = f"{self.root}/objects"
+    def make(self, part: int, key: str) -> list[str]:
+        """Make an object's directory; return which directories must reach the disk for it."""
+        parent, changed = f"{self.root}/objects", list[str]()
         for one in (str(part), key):
             try:
                 os.mkdir(f"{parent}/{one}")
             except FileExistsError:
                 pass
             else:
-                _sync_directory(parent)
+                changed.append(parent)
             parent = f"{parent}/{one}"
+        return changed
 
     def _names(self, part: int, key: str) -> list[str]:
         try:
@@ -254,9 +259,11 @@ class IncomingFile:
         self.write(known + _TRAILER.pack(_MAGIC, len(known), zlib.crc32(known)))
         self._flush()
         try:
+            # Directories first: the journal then takes them along with the file, in one go.
+            made = self._device.make(part, key)
             os.fsync(self._file)
             self._close()
-            self._device.settle(self._path, part, key, f"{stored.stamp}.data")
+            self._device.settle(self._path, part, key, f"{stored.stamp}.data", made)
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
 
