@@ -49,6 +49,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("os-flavor-rxtx", "FlavorRxtx", "Flavors have an rxtx factor."),
     ("os-flavor-swap", "FlavorSwap", "Flavors have swap space."),
     ("os-floating-ip-dns", "FloatingIpDns", "Removed."),
+    ("os-floating-ip-pools", "FloatingIpPools", "Pools of floating IPs can be listed."),
     ("os-floating-ips-bulk", "FloatingIpsBulk", "Removed."),
     ("os-fping", "Fping", "Removed."),
     ("os-hosts", "Hosts", "Hosts can be listed."),

@@ -123,6 +123,11 @@ def addresses_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[Address]]:
     return found
 
 
+def floating_ip_pools(tx: Tx, ctx: Context) -> list[str]:
+    """Return the names (else the ids) of the external networks the caller may know of."""
+    return [each.name or each.id for each in network.external_networks_visible(tx, ctx)]
+
+
 def security_groups_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the names of servers' security groups."""
     return network.security_groups_of_servers(tx, server_ids)

@@ -44,6 +44,7 @@ _NOUNS = {
     "os-flavor-manage:create": _ADMIN,
     "os-flavor-manage:delete": _ADMIN,
     "os-flavor-manage:update": _ADMIN,
+    "os-floating-ip-pools": _ANYONE,
     "os-hosts:list": _ADMIN,
     "os-hosts:reboot": _ADMIN,
     "os-hosts:show": _ADMIN,

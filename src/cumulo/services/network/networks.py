@@ -89,6 +89,12 @@ def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
     return found
 
 
+def external_networks_visible(tx: Tx, ctx: Context) -> list[Network]:
+    """Return the networks floating IPs come from that the caller may know of, oldest first."""
+    external = tables.network.c.external.is_(True)
+    return store.networks_where(tx, sharing.networks_seen(viewer(ctx)), external)
+
+
 def network_get(tx: Tx, network_id: str) -> Network:
     """Return a network, whoever owns it."""
     found = store.network_find(tx, network_id)

@@ -6,6 +6,7 @@ belong into a workflow's step or a reconciler.
 
 from cumulo.services.network import (
     in_force,
+    networks,
     server_groups,
     server_networks,
     server_ports,
@@ -19,6 +20,9 @@ from cumulo.services.network.tools import Tools as Tools
 Nic = server_networks.Nic
 RequestedNic = server_networks.RequestedNic
 check_nics = server_networks.check_nics
+
+# Where its floating IPs may come from.
+external_networks_visible = networks.external_networks_visible
 
 # Its ports, from the request to its end.
 Plug = server_ports.Plug
