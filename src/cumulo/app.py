@@ -116,6 +116,7 @@ class Cloud:
             project_exists=identity.project_exists,
             network=self.network,
             images=self.images,
+            image=self.image,
         )
 
         self.objectstore = ObjectStoreTools(

@@ -13,6 +13,8 @@ from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.versions import HISTORY
+from cumulo.services.image.drivers.fake import FakeStore
+from cumulo.services.image.public import ImageLimits, ImageTools
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.public import Tools as NetworkTools
 from cumulo.web import faults
@@ -77,6 +79,7 @@ def tools(db: Database, hosts: Hosts) -> Tools:
         settings=ComputeSettings(),
         network=NetworkTools(db, FakeDriver()),
         images=Path("/nonexistent"),
+        image=ImageTools(db, FakeStore(), ImageLimits()),
         host="control",
         project_exists=_exists,
     )

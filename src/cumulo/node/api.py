@@ -6,7 +6,7 @@ apart: `Unavailable` (ask again later) and `HostError` (asking again will not he
 plain structs; fields are only ever added, with defaults.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -39,6 +39,8 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     address: str = "127.0.0.1"
     boot_id: str = ""  # changes when the machine restarts
     uptime: str = ""
+    # `ensure_guest` of a guest that another such host has, or had, brings its disks and memory.
+    shares_guests: bool = False
 
 
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,51 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     config_drive: dict[str, str] | None = None  # path on the drive -> text; None: no drive
     config_drive_bytes: dict[str, bytes] = {}  # more of it that is not text, as user data may be
     properties: dict[str, str] = {}  # image properties and flavor extra specs that matter to a host
+    rescue: ImageSource | None = None  # to boot from instead, with the root disk behind it
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A guest's root disk as it was at one moment, in one file that needs no other."""
+
+    disk_format: Literal["raw", "qcow2"]
+    size: int  # bytes in the file
+
+
+class DiskFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What went to and from a disk since the guest was started."""
+
+    name: str
+    read_bytes: int = 0
+    read_requests: int = 0
+    write_bytes: int = 0
+    write_requests: int = 0
+    errors: int = 0
+
+
+class NicFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What went through an interface, as the guest sees it."""
+
+    mac: str
+    rx_octets: int = 0
+    rx_packets: int = 0
+    rx_errors: int = 0
+    rx_drop: int = 0
+    tx_octets: int = 0
+    tx_packets: int = 0
+    tx_errors: int = 0
+    tx_drop: int = 0
+
+
+class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
+    """How a running guest does."""
+
+    driver: str  # libvirt, fake
+    hypervisor: str  # qemu, kvm, fake
+    cpu_ns: list[int] = []  # by processor
+    memory_mib: int = 0
+    memory_used_mib: int = 0
+    disks: list[DiskFigures] = []
+    nics: list[NicFigures] = []
 
 
 class GuestState(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +168,43 @@ class Node(Protocol):
 
     def remove_guest(self, guest_id: str) -> None:
         """Stop the guest and remove all that was made for it."""
+
+    def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
+        """Let the guest have exactly these interfaces, also while it runs.
+
+        HostError when a running guest has not let go of one after `timeout_s` seconds.
+        """
+
+    def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
+        """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.
+
+        Disks only grow.  A guest that must change for it is stopped, by pulling the plug after
+        `timeout_s` seconds, and left stopped; one that is so already is left alone.
+        """
+
+    def keep_disks(self, guest_id: str) -> None:
+        """Keep a copy of a stopped guest's disks and of what it is, or find one kept."""
+
+    def restore_disks(self, spec: GuestSpec) -> None:
+        """Stop the guest and let it be what was kept, whose `spec` this is; it is left stopped.
+
+        With nothing kept the guest is left alone.
+        """
+
+    def drop_disks(self, guest_id: str) -> None:
+        """Remove the copy that was kept, or find none."""
+
+    def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
+        """Copy the root disk as it is at one moment, or find it copied; the guest goes on."""
+
+    def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
+        """Return a piece of the copy; nothing behind its end."""
+
+    def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
+        """Remove the copy, or find it gone."""
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Tell how the guest does."""
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest this cloud made here, by id."""

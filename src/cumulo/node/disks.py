@@ -31,6 +31,7 @@ _HEAD = MIB  # enough for every inspector to know its own
 _MAY_BE = {"raw": {"raw", "gpt", "iso", "gpt,iso"}, "qcow2": {"qcow2"}}
 _LIMITS = ["prlimit", f"--as={GIB}", "--cpu=30", "--"]
 _TIMEOUT_S = 120
+_COPY_TIMEOUT_S = 3600
 _ISO_PROGRAMS = ("genisoimage", "mkisofs", "xorrisofs")
 
 Owner = tuple[int, int]
@@ -108,6 +109,40 @@ def root_disk(files: GuestFiles, spec: GuestSpec, base: CachedImage, owner: Owne
         qemu_img("create", "-q", *options, "--", str(draft), str(size), owner=owner)
 
     return _ensure(files.directory / "root.qcow2", owner, fill)
+
+
+def rescue_disk(files: GuestFiles, base: CachedImage, owner: Owner) -> Path:
+    """Make a disk to rescue the guest from, or find it made."""
+
+    def fill(draft: Path) -> None:
+        options = ["-f", "qcow2", "-F", base.format, "-b", str(base.path)]
+        qemu_img("create", "-q", *options, "--", str(draft), owner=owner)
+
+    return _ensure(files.rescue_disk, owner, fill)
+
+
+def grow(files: GuestFiles, spec: GuestSpec, owner: Owner) -> None:
+    """Let disks that are there be as large as they should be; what is larger stays so."""
+    root = files.directory / "root.qcow2"
+    told = qemu_img("info", "-f", "qcow2", "--output=json", "--", str(root), owner=owner)
+    if msgspec.json.decode(told, type=_Info).virtual_size < spec.root_gib * GIB:
+        size = str(spec.root_gib * GIB)
+        qemu_img("resize", "-q", "-f", "qcow2", "--", str(root), size, owner=owner)
+    ephemeral, swap = files.directory / "ephemeral.raw", files.directory / "swap.raw"
+    if ephemeral.exists() and ephemeral.stat().st_size < spec.ephemeral_gib * GIB:
+        os.truncate(ephemeral, spec.ephemeral_gib * GIB)
+    # Nobody misses what was swapped out by a guest that is off.
+    if swap.exists() and swap.stat().st_size != spec.swap_mib * MIB:
+        swap.unlink()
+
+
+def copy_root(files: GuestFiles, path: Path, owner: Owner) -> None:
+    """Write the root disk of a guest that is off, with all it stands on, into one file."""
+    with drafted(path, owner) as draft:
+        names = (str(files.directory / "root.qcow2"), str(draft))
+        limits = ["prlimit", f"--as={2 * GIB}", "--"]
+        command = ["qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", "--", *names]
+        _run([*limits, *command], owner, timeout_s=_COPY_TIMEOUT_S)
 
 
 def ephemeral_disk(files: GuestFiles, spec: GuestSpec, owner: Owner) -> Path:
@@ -253,11 +288,11 @@ def _inside(name: str) -> PurePosixPath:
     return path
 
 
-def _run(command: list[str], owner: Owner | None) -> str:
+def _run(command: list[str], owner: Owner | None, timeout_s: float = _TIMEOUT_S) -> str:
     if os.geteuid() != 0:
         owner = None  # only root can become another user
     uid, gid = owner if owner is not None else (None, None)
-    program = next(word for word in command if word not in _LIMITS)
+    program = next(word for word in command if word != "prlimit" and not word.startswith("--"))
     try:
         done = subprocess.run(
             command,
@@ -265,7 +300,7 @@ def _run(command: list[str], owner: Owner | None) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
             cwd="/",
             env={"PATH": os.environ.get("PATH", "/usr/bin") + ":/usr/sbin:/sbin", "LC_ALL": "C"},
@@ -274,7 +309,7 @@ def _run(command: list[str], owner: Owner | None) -> str:
             extra_groups=None if owner is None else [],
         )
     except subprocess.TimeoutExpired as error:
-        raise HostError(f"{program} took more than {_TIMEOUT_S} s.") from error
+        raise HostError(f"{program} took more than {timeout_s:g} s.") from error
     except FileNotFoundError as error:
         raise HostError(f"{program} is missing on this host: install it.") from error
     if done.returncode != 0:

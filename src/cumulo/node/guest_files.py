@@ -36,7 +36,15 @@ class GuestFiles:
         self.console_log = self.directory / "console.log"
         self.console_socket = self.directory / "console.sock"
         self.vnc_socket = self.directory / "run" / "vnc.sock"
+        self.snapshots = self.directory / "snapshots"
+        self.rescue_disk = self.directory / "rescue.qcow2"
         self._record = self.directory / "guest.json"
+
+    def snapshot(self, snapshot_id: str) -> Path:
+        """Return where a copy of the root disk is."""
+        if not _is_id(snapshot_id):
+            raise Invalid(f"{snapshot_id!r} is not the id of a snapshot: give a UUID.")
+        return self.snapshots / f"{snapshot_id}.qcow2"
 
     def make(self, owner: tuple[int, int]) -> None:
         """Make the directory, or find it made."""

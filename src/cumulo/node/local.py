@@ -1,6 +1,17 @@
 """A host that is this very process's: a hypervisor and metadata listeners, put together."""
 
-from cumulo.node.api import GuestSpec, GuestState, HostFacts, MetadataPort, Power
+from collections.abc import Sequence
+
+from cumulo.node.api import (
+    Diagnostics,
+    GuestSpec,
+    GuestState,
+    HostFacts,
+    MetadataPort,
+    Nic,
+    Power,
+    Snapshot,
+)
 from cumulo.node.drivers.base import Hypervisor, MetadataListeners
 
 
@@ -30,6 +41,42 @@ class LocalNode:
     def remove_guest(self, guest_id: str) -> None:
         """Remove the guest and all that was made for it."""
         self._hypervisor.remove_guest(guest_id)
+
+    def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
+        """Let the guest have exactly these interfaces, also while it runs."""
+        self._hypervisor.ensure_nics(guest_id, nics, timeout_s)
+
+    def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
+        """Let the guest be of the size, and boot from what, `spec` says."""
+        self._hypervisor.ensure_shape(spec, timeout_s)
+
+    def keep_disks(self, guest_id: str) -> None:
+        """Keep a copy of a stopped guest's disks and of what it is."""
+        self._hypervisor.keep_disks(guest_id)
+
+    def restore_disks(self, spec: GuestSpec) -> None:
+        """Let the guest be what was kept."""
+        self._hypervisor.restore_disks(spec)
+
+    def drop_disks(self, guest_id: str) -> None:
+        """Remove the copy that was kept."""
+        self._hypervisor.drop_disks(guest_id)
+
+    def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
+        """Copy the root disk as it is at one moment."""
+        return self._hypervisor.ensure_snapshot(guest_id, snapshot_id)
+
+    def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
+        """Return a piece of the copy."""
+        return self._hypervisor.read_snapshot(guest_id, snapshot_id, offset, length)
+
+    def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
+        """Remove the copy."""
+        self._hypervisor.remove_snapshot(guest_id, snapshot_id)
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Tell how the guest does."""
+        return self._hypervisor.diagnostics(guest_id)
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here."""

@@ -5,6 +5,7 @@ import pytest
 
 from tests.client import Client
 from tests.cloud import Emulated
+from tests.compute.servers.mover import Mover, mover_in
 
 Boot: TypeAlias = Callable[..., dict[str, Any]]
 DISK = b"a disk that no firmware would start from" + bytes(4096)
@@ -62,3 +63,9 @@ def boot(emulated: Emulated, ann: Client, image: str, network: str) -> Boot:
         return shown
 
     return boot_one
+
+
+@pytest.fixture
+def one(emulated: Emulated, image: str, network: str) -> Mover:
+    """A server of p1."""
+    return mover_in(emulated, image, network)

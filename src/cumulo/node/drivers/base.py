@@ -5,9 +5,19 @@ here too.  Errors: `Unavailable` (ask again later), `HostError` (do not), `NotFo
 guest; only where a guest must exist).
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from cumulo.node.api import GuestSpec, GuestState, HostFacts, MetadataPort, Power
+from cumulo.node.api import (
+    Diagnostics,
+    GuestSpec,
+    GuestState,
+    HostFacts,
+    MetadataPort,
+    Nic,
+    Power,
+    Snapshot,
+)
 
 
 class Hypervisor(Protocol):
@@ -35,6 +45,43 @@ class Hypervisor(Protocol):
 
     def remove_guest(self, guest_id: str) -> None:
         """Stop the guest and remove all that was made for it, or find it gone."""
+
+    def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
+        """Let the guest have exactly these interfaces, also while it runs.
+
+        HostError when a running guest has not let go of one after `timeout_s` seconds.
+        """
+
+    def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
+        """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.
+
+        Disks only grow.  A guest that must change for it is stopped, by pulling the plug after
+        `timeout_s` seconds, and left stopped; one that is so already is left alone.
+        """
+
+    def keep_disks(self, guest_id: str) -> None:
+        """Keep a copy of a stopped guest's disks and of what it is, or find one kept."""
+
+    def restore_disks(self, spec: GuestSpec) -> None:
+        """Stop the guest and let it be what was kept, whose `spec` this is; it is left stopped.
+
+        With nothing kept the guest is left alone.
+        """
+
+    def drop_disks(self, guest_id: str) -> None:
+        """Remove the copy that was kept, or find none."""
+
+    def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
+        """Copy the root disk as it is at one moment, or find it copied; the guest goes on."""
+
+    def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
+        """Return a piece of the copy; nothing behind its end."""
+
+    def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
+        """Remove the copy, or find it gone."""
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Tell how the guest does."""
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here, half-made ones too; called often, so it must be cheap."""

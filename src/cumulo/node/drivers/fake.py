@@ -5,6 +5,7 @@ With a directory it keeps its guests over a restart of the process, as a real ho
 
 import re
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,8 +14,21 @@ import msgspec
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.node import consoles
-from cumulo.node.api import GuestSpec, GuestState, HostError, HostFacts, MetadataPort, Power
+from cumulo.node.api import (
+    Diagnostics,
+    DiskFigures,
+    GuestSpec,
+    GuestState,
+    HostError,
+    HostFacts,
+    MetadataPort,
+    Nic,
+    NicFigures,
+    Power,
+    Snapshot,
+)
 from cumulo.node.drivers.script import Script
+from cumulo.node.shapes import shape_of
 
 _LOG_LIMIT = 256 * 1024
 _TEXT_OF = {
@@ -31,6 +45,8 @@ class _Guest(msgspec.Struct, kw_only=True):
     power: Power = "running"
     boot_token: str = ""
     console: str = ""
+    kept: GuestSpec | None = None
+    snapshots: list[str] = []
 
 
 class _Listeners(msgspec.Struct):
@@ -66,6 +82,7 @@ class FakeNode:
                 self._facts,
                 memory_used_mib=512 + sum(spec.memory_mib for spec in specs),
                 disk_free_gib=self._facts.disk_gib - taken_gib,
+                shares_guests=True,
                 uptime=f" {clock.now():%H:%M:%S} up 1 day, 0 users, load average: 0.00, 0.00, 0.00",
             )
 
@@ -98,6 +115,85 @@ class FakeNode:
             self._guests.pop(guest_id, None)
             if self._directory is not None:
                 _file(self._directory, guest_id).unlink(missing_ok=True)
+
+    def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
+        """Let the guest have exactly these interfaces."""
+        with self.script.around("ensure_nics", guest_id), self._lock:
+            guest = self._find(guest_id)
+            guest.spec = msgspec.structs.replace(guest.spec, nics=list(nics))
+            self._save(guest)
+
+    def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
+        """Let the guest be of the size, and boot from what, `spec` says."""
+        with self.script.around("ensure_shape", spec.id), self._lock:
+            guest = self._find(spec.id)
+            if shape_of(guest.spec) != shape_of(spec):
+                guest.spec = msgspec.structs.replace(guest.spec, **shape_of(spec))
+                self._stopped(guest)
+
+    def keep_disks(self, guest_id: str) -> None:
+        """Remember what a stopped guest is."""
+        with self.script.around("keep_disks", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if guest.kept is None:
+                guest.kept = guest.spec
+                self._save(guest)
+
+    def restore_disks(self, spec: GuestSpec) -> None:
+        """Let the guest be what was kept."""
+        with self.script.around("restore_disks", spec.id), self._lock:
+            guest = self._find(spec.id)
+            if guest.kept is not None:
+                kept = shape_of(guest.kept)
+                guest.spec = msgspec.structs.replace(guest.spec, **kept)
+                guest.kept = None
+                self._stopped(guest)
+
+    def drop_disks(self, guest_id: str) -> None:
+        """Forget what was kept."""
+        with self.script.around("drop_disks", guest_id), self._lock:
+            guest = self._find(guest_id)
+            guest.kept = None
+            self._save(guest)
+
+    def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
+        """Pretend to copy the disk."""
+        with self.script.around("ensure_snapshot", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if snapshot_id not in guest.snapshots:
+                guest.snapshots.append(snapshot_id)
+                self._save(guest)
+            return Snapshot(disk_format="qcow2", size=len(_qcow2(guest.spec)))
+
+    def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
+        """Return a piece of a disk without contents."""
+        with self.script.around("read_snapshot", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if snapshot_id not in guest.snapshots:
+                raise NotFound(f"Guest {guest_id} has no snapshot {snapshot_id}.")
+            return _qcow2(guest.spec)[offset : offset + length]
+
+    def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
+        """Forget the copy."""
+        with self.script.around("remove_snapshot", guest_id), self._lock:
+            guest = self._guests.get(guest_id)
+            if guest is not None and snapshot_id in guest.snapshots:
+                guest.snapshots.remove(snapshot_id)
+                self._save(guest)
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Tell of a guest that does nothing."""
+        with self.script.around("diagnostics", guest_id), self._lock:
+            spec = self._find(guest_id).spec
+            return Diagnostics(
+                driver="fake",
+                hypervisor="fake",
+                cpu_ns=[17300000000] * spec.vcpus,
+                memory_mib=spec.memory_mib,
+                memory_used_mib=spec.memory_mib // 2,
+                disks=[DiskFigures(name="vda", read_bytes=262144, read_requests=112)],
+                nics=[NicFigures(mac=nic.mac) for nic in spec.nics],
+            )
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here."""
@@ -141,6 +237,21 @@ class FakeNode:
     def power_off(self, guest_id: str) -> None:
         """Let someone inside the guest switch it off."""
         self._happens(guest_id, "stopped")
+
+    def snapshots(self, guest_id: str) -> list[str]:
+        """Return the copies that lie about, for tests to look at."""
+        with self._lock:
+            return list(self._find(guest_id).snapshots)
+
+    def is_kept(self, guest_id: str) -> bool:
+        """Say whether the guest's disks are kept, for tests to look at."""
+        with self._lock:
+            return self._find(guest_id).kept is not None
+
+    def _stopped(self, guest: _Guest) -> None:
+        if guest.power != "stopped":
+            guest = _moved(guest, "stopped")
+        self._save(guest)
 
     def _happens(self, guest_id: str, power: Power) -> None:
         with self._lock:
@@ -223,6 +334,12 @@ def _booted(guest: _Guest) -> _Guest:
     )
     guest.console = (guest.console + text)[-_LOG_LIMIT:]
     return guest
+
+
+def _qcow2(spec: GuestSpec) -> bytes:
+    """Return the head of a disk as large as the guest's, with nothing on it."""
+    size = spec.root_gib * 2**30 or spec.image.virtual_size
+    return (b"QFI\xfb" + (3).to_bytes(4) + bytes(16) + size.to_bytes(8)).ljust(1 << 16, b"\0")
 
 
 def _hostname(spec: GuestSpec) -> str:

@@ -8,20 +8,37 @@ before and finds what is left of it.
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import libvirt
 import msgspec
 
 from cumulo.kit.errors import CloudError, NotFound
-from cumulo.node import consoles, disks, machine
-from cumulo.node.api import GuestSpec, GuestState, HostError, HostFacts, Power
-from cumulo.node.drivers import libvirt_domain, libvirt_power
+from cumulo.node import consoles, disks, kept_disks, machine
+from cumulo.node.api import (
+    Diagnostics,
+    GuestSpec,
+    GuestState,
+    HostError,
+    HostFacts,
+    Nic,
+    Power,
+    Snapshot,
+)
+from cumulo.node.drivers import (
+    libvirt_domain,
+    libvirt_figures,
+    libvirt_nics,
+    libvirt_power,
+    libvirt_snapshots,
+)
 from cumulo.node.drivers.libvirt_connection import Connection
 from cumulo.node.guest_files import GuestFiles, Record, known_guests
 from cumulo.node.libvirtd import Libvirtd, guest_user
+from cumulo.node.shapes import shape_of
 
 _SOFT_REBOOT_S = 60.0
 _UNUSED_IMAGE_S = 86400.0
@@ -110,6 +127,9 @@ class LibvirtHypervisor:
             if record is not None and record.is_made and domain is not None:
                 return
             files.make(self._owner)
+            # Disks that are there stand on the image they were made from.
+            image = record.spec.image if record is not None else spec.image
+            spec = msgspec.structs.replace(spec, image=image)
             record = _record_of(spec)
             files.remember(record)
             if domain is None or not domain.isActive():
@@ -130,10 +150,7 @@ class LibvirtHypervisor:
         """
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            files = GuestFiles(self._root, guest_id)
-            record = files.record()
-            if record is None:
-                raise HostError(f"Guest {guest_id} was never made to its end: remove it.")
+            files, record = self._remembered(guest_id)
             if record.boot_token == token:
                 return
             if record.rebooting != token:
@@ -165,6 +182,94 @@ class LibvirtHypervisor:
             files.remove()
             self._tokens.pop(guest_id, None)
 
+    def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
+        """Let the guest have exactly these interfaces, also while it runs."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            files, record = self._remembered(guest_id)
+            every = {nic.port_id: nic for nic in [*record.spec.nics, *nics]}
+            # Until it is done, all of them are to go when the guest goes.
+            files.remember(_with(record, nics=list(every.values())))
+            wanted = libvirt_domain.interfaces_xml(
+                record.spec, nics, tap_offloads=self.settings.tap_offloads
+            )
+            libvirt_nics.ensure(domain, wanted, timeout_s)
+            for port_id in every.keys() - wanted.keys():
+                self._unplug(libvirt_domain.tap_name(port_id))
+            files.remember(_with(record, nics=list(nics)))
+
+    def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
+        """Let the guest be of the size, and boot from what, `spec` says."""
+        with self._locks.held(spec.id), self._connection.use() as connection:
+            domain = self._domain(connection, spec.id)
+            files, record = self._remembered(spec.id)
+            if shape_of(record.spec) == shape_of(spec):
+                return
+            libvirt_power.bring(domain, "stopped", timeout_s)
+            shaped = _with(record, **shape_of(spec))
+            disks.grow(files, shaped.spec, self._owner)
+            files.rescue_disk.unlink(missing_ok=True)
+            self._define(connection, files, _with_drive(shaped.spec, spec))
+            files.remember(shaped)
+
+    def keep_disks(self, guest_id: str) -> None:
+        """Keep a copy of a stopped guest's disks and of what it is."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            if domain.isActive():
+                raise HostError(f"Guest {guest_id} runs: stop it before its disks are kept.")
+            kept_disks.keep(GuestFiles(self._root, guest_id))
+
+    def restore_disks(self, spec: GuestSpec) -> None:
+        """Let the guest be what was kept."""
+        with self._locks.held(spec.id), self._connection.use() as connection:
+            domain = self._domain(connection, spec.id)
+            files = GuestFiles(self._root, spec.id)
+            if not kept_disks.are_kept(files):
+                return
+            libvirt_power.bring(domain, "stopped", 0.0)
+            kept = _with(self._remembered(spec.id)[1], **shape_of(spec))
+            self._define(connection, files, _with_drive(kept.spec, spec))
+            kept_disks.restore(files)
+            self._tokens.pop(spec.id, None)
+
+    def drop_disks(self, guest_id: str) -> None:
+        """Remove the copy that was kept."""
+        with self._locks.held(guest_id):
+            kept_disks.drop(GuestFiles(self._root, guest_id))
+
+    def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
+        """Copy the root disk as it is at one moment."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            files = GuestFiles(self._root, guest_id)
+            path = files.snapshot(snapshot_id)
+            libvirt_snapshots.ensure(domain, files, path, self._owner)
+            return Snapshot(disk_format="qcow2", size=path.stat().st_size)
+
+    def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
+        """Return a piece of the copy."""
+        try:
+            with GuestFiles(self._root, guest_id).snapshot(snapshot_id).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError as error:
+            raise NotFound(f"Guest {guest_id} has no snapshot {snapshot_id}.") from error
+
+    def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
+        """Remove the copy."""
+        with self._locks.held(guest_id):
+            path = GuestFiles(self._root, guest_id).snapshot(snapshot_id)
+            path.unlink(missing_ok=True)
+            path.with_name(path.name + ".new").unlink(missing_ok=True)
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Tell how the guest does."""
+        with self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            record = self._remembered(guest_id)[1]
+            return libvirt_figures.of(domain, record, self._libvirtd.virt_type)
+
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here; keep their console logs short while at it."""
         with self._connection.use() as connection:
@@ -191,7 +296,8 @@ class LibvirtHypervisor:
         for guest_id in known_guests(self._root):
             record = GuestFiles(self._root, guest_id).record()
             if record is not None:
-                used |= {record.spec.image.sha256, record.spec.image.image_id}
+                stood_on = [record.spec.image, *filter(None, [record.spec.rescue])]
+                used |= {key for one in stood_on for key in (one.sha256, one.image_id)}
         self._images.remove_unused(used, _UNUSED_IMAGE_S)
 
     def _define(
@@ -199,9 +305,14 @@ class LibvirtHypervisor:
     ) -> "libvirt.virDomain":
         if not self._images.has(spec.image):
             self._make_room()
+        made = _disks_of(spec, files, self._images.ensure(spec.image), self._owner)
+        if spec.rescue is not None:
+            base = self._images.ensure(spec.rescue)
+            path = disks.rescue_disk(files, base, self._owner)
+            made = _behind(_qcow2_over(path, base), made)
         layout = libvirt_domain.Layout(
             virt_type=self._libvirtd.virt_type,
-            disks=_disks_of(spec, files, self._images.ensure(spec.image), self._owner),
+            disks=made,
             console_log=files.console_log,
             console_socket=files.console_socket,
             vnc_socket=files.vnc_socket,
@@ -209,6 +320,14 @@ class LibvirtHypervisor:
         )
         consoles.start(files.console_log, self._owner)
         return connection.defineXML(libvirt_domain.domain_xml(spec, layout))
+
+    def _remembered(self, guest_id: str) -> tuple[GuestFiles, Record]:
+        """Return what is remembered of a guest that was made to its end, and where."""
+        files = GuestFiles(self._root, guest_id)
+        record = files.record()
+        if record is None:
+            raise HostError(f"Guest {guest_id} was never made to its end: remove it.")
+        return files, record
 
     def _domain(self, connection: "libvirt.virConnect", guest_id: str) -> "libvirt.virDomain":
         domain = self._find(connection, guest_id)
@@ -263,6 +382,16 @@ def _record_of(spec: GuestSpec) -> Record:
     return Record(spec=msgspec.structs.replace(spec, config_drive=None, config_drive_bytes={}))
 
 
+def _with(record: Record, **changes: Any) -> Record:
+    return msgspec.structs.replace(record, spec=msgspec.structs.replace(record.spec, **changes))
+
+
+def _with_drive(spec: GuestSpec, told: GuestSpec) -> GuestSpec:
+    """Return what is remembered of a guest with the config drive that only its caller knows."""
+    drive = {"config_drive": told.config_drive, "config_drive_bytes": told.config_drive_bytes}
+    return msgspec.structs.replace(spec, **drive)
+
+
 def _no_guest(guest_id: str) -> NotFound:
     return NotFound(f"This host has no guest {guest_id}.", guest_id=guest_id)
 
@@ -271,15 +400,7 @@ def _disks_of(
     spec: GuestSpec, files: GuestFiles, base: disks.CachedImage, owner: disks.Owner
 ) -> list[libvirt_domain.Disk]:
     """Make what disks the guest is to have."""
-    made = [
-        libvirt_domain.Disk(
-            path=disks.root_disk(files, spec, base, owner),
-            format="qcow2",
-            backing=base.path,
-            backing_format=base.format,
-            is_boot_disk=True,
-        )
-    ]
+    made = [_qcow2_over(disks.root_disk(files, spec, base, owner), base)]
     if spec.ephemeral_gib:
         path = disks.ephemeral_disk(files, spec, owner)
         made.append(libvirt_domain.Disk(path=path, format="raw"))
@@ -290,3 +411,21 @@ def _disks_of(
         path = disks.config_drive(files, contents | spec.config_drive_bytes, owner)
         made.append(libvirt_domain.Disk(path=path, format="raw", is_cdrom=True))
     return made
+
+
+def _qcow2_over(path: Path, base: disks.CachedImage) -> libvirt_domain.Disk:
+    """Return a disk to boot from that stands on an image."""
+    return libvirt_domain.Disk(
+        path=path,
+        format="qcow2",
+        backing=base.path,
+        backing_format=base.format,
+        is_boot_disk=True,
+    )
+
+
+def _behind(
+    rescue: libvirt_domain.Disk, others: Sequence[libvirt_domain.Disk]
+) -> list[libvirt_domain.Disk]:
+    """Put the disk to rescue from first; the others are there to be mended."""
+    return [rescue, *(msgspec.structs.replace(one, is_boot_disk=False) for one in others)]

@@ -78,6 +78,17 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     return ElementTree.tostring(domain, encoding="unicode")
 
 
+def interfaces_xml(spec: GuestSpec, nics: Sequence[Nic], *, tap_offloads: bool) -> dict[str, str]:
+    """Return the definitions of interfaces of a guest, by their ports."""
+    model = _chosen(spec, "hw_vif_model", _VIF_MODELS)
+    found = {}
+    for nic in nics:
+        devices = Element("devices")
+        _interface(devices, nic, model, tap_offloads)
+        found[nic.port_id] = ElementTree.tostring(devices[0], encoding="unicode")
+    return found
+
+
 def _metadata(domain: Element, spec: GuestSpec) -> None:
     """Tell operators at virsh whose guest it is."""
     ElementTree.register_namespace("cumulo", NAMESPACE)

@@ -3,6 +3,7 @@
 import msgspec
 
 from cumulo.db import Tx
+from cumulo.kit.errors import Invalid
 from cumulo.services.compute import services
 from cumulo.services.compute.services import Health, ServiceState
 from cumulo.services.compute.store import aggregates as aggregate_rows
@@ -41,3 +42,11 @@ def hosts_in_zone(tx: Tx, zone: str, default: str = "nova") -> list[str]:
     rows = service_rows.service_list(tx, binary=services.COMPUTE)
     zones = aggregate_rows.zones_of_hosts(tx)
     return sorted(row.host for row in rows if zones.get(row.host, default) == zone)
+
+
+def check_zone(tx: Tx, name: str, health: Health) -> None:
+    """Refuse a zone that takes no servers."""
+    if not any(zone.name == name and zone.is_available for zone in list_zones(tx, health)):
+        raise Invalid(
+            f"The requested availability zone is not available: {name}.", field="availability_zone"
+        )

@@ -1,12 +1,14 @@
 """What a server tells its guest: from rows to metadata documents and config drives."""
 
 import base64
+from collections.abc import Sequence
 
 from cumulo.db import Tx
 from cumulo.services.compute import config_drives, networking
-from cumulo.services.compute.instance_metadata import InstanceMetadata, Key
+from cumulo.services.compute.instance_metadata import Device, InstanceMetadata, Key
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import aggregates as aggregate_rows
+from cumulo.services.compute.store import nic_tags
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 
@@ -57,6 +59,15 @@ def _metadata(
         ports=ports,
         subnets=networking.subnets_of(tx, ports),
         block_devices={"ami": "vda", "root": "/dev/vda"},
+        devices=_devices(tx, server, ports),
         password=server.guest_password or "",
         admin_pass=admin_pass,
     )
+
+
+def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> list[Device]:
+    """Return the interfaces that the server's owner tagged."""
+    tags = nic_tags.tags_of(tx, server.id)
+    return [
+        Device(type="nic", mac=port.mac, tags=[tags[port.id]]) for port in ports if port.id in tags
+    ]

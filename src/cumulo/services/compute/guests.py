@@ -1,7 +1,9 @@
 """From a server's row to what its host must make."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cumulo.db import Tx
 from cumulo.node.api import GuestSpec, ImageSource, Power
@@ -31,7 +33,11 @@ _SETTLED = ["active", "paused", "suspended", "stopped"]
 
 def spec_of(tx: Tx, server_id: str, tools: Tools, admin_pass: str | None = None) -> GuestSpec:
     """Return all that a host must know to make the server's guest."""
-    server = store.server_get(tx, server_id)
+    return spec_for(tx, store.server_get(tx, server_id), tools, admin_pass)
+
+
+def spec_for(tx: Tx, server: Server, tools: Tools, admin_pass: str | None = None) -> GuestSpec:
+    """Return the same for a server that is to be otherwise than it is stored."""
     flavor = server.flavor
     drive: dict[str, bytes] = {}
     if server.config_drive:
@@ -55,12 +61,17 @@ def spec_of(tx: Tx, server_id: str, tools: Tools, admin_pass: str | None = None)
 
 def _source(server: Server, directory: Path) -> ImageSource:
     assert server.image_id is not None
+    return source_of(server.image_id, server.image, directory)
+
+
+def source_of(image_id: str, facts: Mapping[str, Any], directory: Path) -> ImageSource:
+    """Return an image, of which servers keep such facts, as hosts are told of it."""
     return ImageSource(
-        image_id=server.image_id,
-        path=str(images.path_of(directory, server.image_id)),
-        disk_format="qcow2" if server.image["disk_format"] == "qcow2" else "raw",
-        size=server.image["size"],
-        virtual_size=server.image["virtual_size"],
+        image_id=image_id,
+        path=str(images.path_of(directory, image_id)),
+        disk_format="qcow2" if facts["disk_format"] == "qcow2" else "raw",
+        size=facts["size"],
+        virtual_size=facts["virtual_size"],
     )
 
 

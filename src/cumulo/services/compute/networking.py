@@ -7,8 +7,9 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.kit.errors import NotFound, OverQuota
+from cumulo.kit.errors import Invalid, NotFound, OverQuota
 from cumulo.node.api import MetadataPort, Nic
+from cumulo.services.compute.store import nic_tags
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.network import public as network
 from cumulo.services.network.public import RequestedNic as RequestedNic
@@ -59,13 +60,14 @@ def make_ports(tx: Tx, ctx: Context, tools: Tools, server: Server, plan: Plan) -
     for nic in plan.nics:
         if nic.port_id:
             network.take_port(tx, ctx, plug, nic.port_id)
-        else:
-            _make_port(tx, ctx, tools, plug, nic)
+        port_id = nic.port_id or _make_port(tx, ctx, tools, plug, nic)
+        if nic.tag:
+            nic_tags.tag_set(tx, server.id, port_id, nic.tag)
 
 
-def _make_port(tx: Tx, ctx: Context, tools: Tools, plug: network.Plug, nic: network.Nic) -> None:
+def _make_port(tx: Tx, ctx: Context, tools: Tools, plug: network.Plug, nic: network.Nic) -> str:
     try:
-        network.create_server_port(tx, ctx, tools, plug, nic)
+        return network.create_server_port(tx, ctx, tools, plug, nic)
     except OverQuota as error:
         raise OverQuota(f"Maximum number of ports exceeded: {error.message}") from error
 
@@ -83,6 +85,32 @@ def unbind_ports(tx: Tx, server_id: str) -> None:
 def release_ports(tx: Tx, server_id: str) -> None:
     """Delete the ports made for the server; give back those it was lent."""
     network.release_ports(tx, server_id)
+    nic_tags.tags_clear(tx, server_id)
+
+
+def release_port(tx: Tx, server_id: str, port_id: str) -> None:
+    """Delete one port made for the server, or give it back; one that is not its is left alone."""
+    network.release_port(tx, server_id, port_id)
+    nic_tags.tag_clear(tx, server_id, port_id)
+
+
+def port_of(tx: Tx, server_id: str, port_id: str) -> ServerPort:
+    """Return one of a server's ports."""
+    for port in ports_of(tx, server_id):
+        if port.id == port_id:
+            return port
+    raise NotFound(f"Instance {server_id} does not have a port with id {port_id}.", port_id=port_id)
+
+
+def add_port(tx: Tx, ctx: Context, tools: Tools, server: Server, nic: RequestedNic | None) -> str:
+    """Make or take one more port of a server; return its id."""
+    before = {port.id for port in ports_of(tx, server.id)}
+    named = nic is not None and bool(nic.network_id or nic.port_id)
+    plan = planned(tx, ctx, tools, [nic] if nic is not None and named else None, [], 1)
+    if not plan.nics:
+        raise Invalid("There is no network to attach an interface to: name one.", field="net_id")
+    make_ports(tx, ctx, tools, server, plan)
+    return next(port.id for port in ports_of(tx, server.id) if port.id not in before)
 
 
 def put_in_force(tools: Tools, server_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from cumulo.kit.ids import new_id, new_secret, random_bytes
 from cumulo.kit.units import GIB, ceil_div
-from cumulo.services.compute import networking, quotas, server_groups, servers
+from cumulo.services.compute import moves, networking, quotas, server_groups, servers
 from cumulo.services.compute.flavors import Flavor, flavor_visible
 from cumulo.services.compute.keypairs import Keypair, keypair_visible
 from cumulo.services.compute.networking import RequestedNic
@@ -63,10 +63,10 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     """Record servers that are being made, as many as the quota lets, but at least the fewest."""
     assert ctx.project_id is not None
-    flavor = _flavor(tx, ctx, boot.flavor_id)
-    image = _image(tx, ctx, boot.image_id)
-    _check_fit(flavor, image)
-    key = _key(tx, ctx, boot.key_name)
+    flavor = flavor_of(tx, ctx, boot.flavor_id)
+    image = image_of(tx, ctx, boot.image_id)
+    check_fit(flavor, image)
+    key = key_of(tx, ctx, boot.key_name)
     _check_items(tx, ctx, boot)
     count = _count(tx, ctx, boot, flavor)
     plan = networking.planned(tx, ctx, tools.network, boot.networks, boot.security_groups, count)
@@ -110,8 +110,9 @@ def _values(
     name = boot.name if count == 1 else f"{boot.name}-{index + 1}"
     hostname = boot.hostname if count == 1 or not boot.hostname else f"{boot.hostname}-{index + 1}"
     return {
-        **_sizes(flavor),
-        **_origin(image, key),
+        **sizes_of(flavor),
+        **image_facts(image),
+        **key_facts(key),
         "name": name,
         "hostname": hostname or default_hostname(name),
         "description": boot.description,
@@ -133,7 +134,7 @@ def _values(
     }
 
 
-def _sizes(flavor: Flavor) -> dict[str, object]:
+def sizes_of(flavor: Flavor) -> dict[str, object]:
     """Keep the flavor as it is now: later changes of it are not the server's."""
     kept = msgspec.structs.asdict(flavor)
     return {
@@ -144,8 +145,8 @@ def _sizes(flavor: Flavor) -> dict[str, object]:
     }
 
 
-def _origin(image: images.Image, key: Keypair | None) -> dict[str, object]:
-    """Keep what the image and the keypair are now, for they may go before the server does."""
+def image_facts(image: images.Image) -> dict[str, object]:
+    """Keep what the image is now, for it may go before the server does."""
     return {
         "image_id": image.id,
         "image": {
@@ -155,6 +156,12 @@ def _origin(image: images.Image, key: Keypair | None) -> dict[str, object]:
             "checksum": image.checksum,
         },
         "image_properties": image.properties,
+    }
+
+
+def key_facts(key: Keypair | None) -> dict[str, object]:
+    """Keep what the keypair is now, for the same reason."""
+    return {
         "key_name": key.name if key else None,
         "key_data": key.public_key if key else None,
         "key_type": key.type if key else None,
@@ -168,14 +175,16 @@ def default_hostname(name: str) -> str:
     return re.sub(r"\.", "-", text)[:63].strip("-") or "server"
 
 
-def _flavor(tx: Tx, ctx: Context, flavor_id: str) -> Flavor:
+def flavor_of(tx: Tx, ctx: Context, flavor_id: str) -> Flavor:
+    """Return a flavor that the caller may use; a wrong one is the request's fault."""
     try:
         return flavor_visible(tx, ctx, flavor_id)
     except NotFound as error:
         raise Invalid(f"Flavor {flavor_id} could not be found.", field="flavorRef") from error
 
 
-def _image(tx: Tx, ctx: Context, image_id: str) -> images.Image:
+def image_of(tx: Tx, ctx: Context, image_id: str) -> images.Image:
+    """Return an image that servers may start from; a wrong one is the request's fault."""
     if not image_id:
         raise Invalid(
             "Invalid imageRef: a server needs an image to boot from, and none was given.",
@@ -194,7 +203,8 @@ def _image(tx: Tx, ctx: Context, image_id: str) -> images.Image:
     return image
 
 
-def _check_fit(flavor: Flavor, image: images.Image) -> None:
+def check_fit(flavor: Flavor, image: images.Image) -> None:
+    """Refuse an image that is too large for the flavor."""
     if image.min_ram > flavor.memory_mib:
         raise Invalid(
             f"Flavor's memory is too small for requested image: it has {flavor.memory_mib} MB, "
@@ -208,7 +218,8 @@ def _check_fit(flavor: Flavor, image: images.Image) -> None:
         )
 
 
-def _key(tx: Tx, ctx: Context, name: str | None) -> Keypair | None:
+def key_of(tx: Tx, ctx: Context, name: str | None) -> Keypair | None:
+    """Return the caller's keypair of that name, if one is named."""
     if name is None:
         return None
     try:
@@ -221,8 +232,13 @@ def _check_items(tx: Tx, ctx: Context, boot: Boot) -> None:
     """Hold metadata and injected files against their limits, which are for each server."""
     limits = quotas.limits(tx, ctx.project_id or "", ctx.user_id)
     check_limit("metadata items", len(boot.metadata), limits["metadata_items"])
-    check_limit("injected files", len(boot.personality), limits["injected_files"])
-    for file in boot.personality:
+    check_files(limits, boot.personality)
+
+
+def check_files(limits: Mapping[str, int], files: Sequence[Mapping[str, str]]) -> None:
+    """Hold the files that a server is given against the limits."""
+    check_limit("injected files", len(files), limits["injected_files"])
+    for file in files:
         check_limit("injected file path", len(file["path"]), limits["injected_file_path_bytes"])
         size = len(file["contents"])
         check_limit("injected file content", size, limits["injected_file_content_bytes"])
@@ -248,22 +264,13 @@ def _count(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> int:
     try:
         quotas.claim(tx, project_id, ctx.user_id, wanted)
     except OverQuota as error:
-        raise Forbidden(_told(error, wanted)) from error
+        raise Forbidden(quotas.refusal(error, wanted)) from error
     return count
-
-
-def _told(error: OverQuota, wanted: Mapping[str, int]) -> str:
-    resource, limit, used = error.data["resource"], error.data["limit"], error.data["used"]
-    asked = wanted[str(resource)]
-    return (
-        f"Quota exceeded for {resource}: Requested {asked}, but already used {used} "
-        f"of {limit} {resource}"
-    )
 
 
 def release_quota(tx: Tx, server: Server) -> None:
     """Give back what a server counted for."""
-    wanted = _amounts(server.vcpus, server.memory_mib, 1)
+    wanted = moves.counted(tx, server)
     quotas.release(tx, server.project_id, server.user_id, wanted)
 
 

@@ -8,8 +8,40 @@ from cumulo.services.compute.hypervisors import hypervisor_of as hypervisor_of
 from cumulo.services.compute.settings import ComputeSettings as ComputeSettings
 from cumulo.services.compute.tools import Tools as Tools
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
+from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
 from cumulo.services.compute.workflows.delete_server import DELETE_SERVER
+from cumulo.services.compute.workflows.evacuate_server import EVACUATE_SERVER
+from cumulo.services.compute.workflows.leave_host import LEAVE_HOST
+from cumulo.services.compute.workflows.move_server import MOVE_SERVER
+from cumulo.services.compute.workflows.offload_server import OFFLOAD_SERVER
+from cumulo.services.compute.workflows.plug_interface import ATTACH_INTERFACE, DETACH_INTERFACE
+from cumulo.services.compute.workflows.rebuild_server import REBUILD_SERVER
+from cumulo.services.compute.workflows.rescue_server import RESCUE_SERVER, UNRESCUE_SERVER
+from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
+from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
+from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
+from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 
 RECONCILERS = [*reconcile.RECONCILERS, *reconcile_guests.RECONCILERS]
-WORKFLOWS = [CREATE_SERVER, DELETE_SERVER, CHANGE_POWER]
+WORKFLOWS = [
+    CHANGE_POWER,
+    CONFIRM_RESIZE,
+    CREATE_SERVER,
+    DELETE_SERVER,
+    EVACUATE_SERVER,
+    LEAVE_HOST,
+    MOVE_SERVER,
+    OFFLOAD_SERVER,
+    ATTACH_INTERFACE,
+    DETACH_INTERFACE,
+    REBUILD_SERVER,
+    RESCUE_SERVER,
+    UNRESCUE_SERVER,
+    RESIZE_SERVER,
+    REVERT_RESIZE,
+    SHELVE_SERVER,
+    SNAPSHOT_SERVER,
+    UNSHELVE_SERVER,
+]

@@ -52,6 +52,15 @@ def claim(tx: Tx, project_id: str, user_id: str, wanted: Mapping[str, int]) -> N
         quota.claim(tx, SERVICE, owner(project_id, user_id), resource, amount, -1)
 
 
+def refusal(error: OverQuota, wanted: Mapping[str, int]) -> str:
+    """Say what `wanted` is too much of, in the words of servers' refusals."""
+    resource, limit, used = error.data["resource"], error.data["limit"], error.data["used"]
+    return (
+        f"Quota exceeded for {resource}: Requested {wanted[str(resource)]}, "
+        f"but already used {used} of {limit} {resource}"
+    )
+
+
 def release(tx: Tx, project_id: str, user_id: str, given_back: Mapping[str, int]) -> None:
     """Give back what was claimed for a user of a project."""
     for resource, amount in sorted(given_back.items()):

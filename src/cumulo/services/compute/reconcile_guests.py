@@ -6,6 +6,7 @@ from cumulo.kit import clock, log
 from cumulo.kit.errors import CloudError
 from cumulo.node.api import Node, Power
 from cumulo.services.compute import guests, networking
+from cumulo.services.compute.store import migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.work import Reconciler
@@ -28,8 +29,9 @@ def _tidy(tools: Tools, name: str, node: Node) -> None:
     present = node.guests()
     answered = node.metadata_networks()
     owned = {server.id: server for server in tools.db.read(store.servers_on, name)}
+    moving = tools.db.read(migrations.moving_on, name)
     wanted = tools.db.read(networking.metadata_ports_on, name)
-    for guest_id in present.keys() - owned.keys():
+    for guest_id in present.keys() - owned.keys() - moving:
         LOG.warning("guest without a server removed", host=name, server=guest_id)
         node.remove_guest(guest_id)
     for server in owned.values():

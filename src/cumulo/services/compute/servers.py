@@ -231,3 +231,15 @@ def fail(tx: Tx, server: Server, message: str, details: str) -> None:
         fault_details=details,
         fault_at=clock.now(),
     )
+
+
+def note_fault(tx: Tx, server: Server, message: str) -> None:
+    """Keep why something failed, of a server that is none the worse for it."""
+    store.server_update(
+        tx,
+        server.id,
+        fault_code=500,
+        fault_message=message[:255],
+        fault_details=message,
+        fault_at=clock.now(),
+    )

@@ -21,3 +21,5 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_availability_zone: str = "nova"
     shutdown_timeout: Annotated[int, msgspec.Meta(ge=0)] = 60  # for a guest to power itself off
     dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest
+    allow_resize_to_same_host: bool = True  # there may be no other
+    shelved_offload_time: Annotated[int, msgspec.Meta(ge=-1)] = 0  # s; -1: never by itself

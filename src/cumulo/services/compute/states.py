@@ -8,7 +8,18 @@ from typing import Literal, TypeAlias
 from cumulo.kit.errors import Conflict
 
 VmState: TypeAlias = Literal[
-    "building", "active", "paused", "suspended", "stopped", "error", "deleted"
+    "building",
+    "active",
+    "paused",
+    "suspended",
+    "stopped",
+    "rescued",
+    "resized",
+    "soft-delete",
+    "shelved",
+    "shelved_offloaded",
+    "error",
+    "deleted",
 ]
 
 # power_state as clients see it
@@ -20,13 +31,36 @@ _STATUS = {
     "paused": "PAUSED",
     "suspended": "SUSPENDED",
     "stopped": "SHUTOFF",
+    "rescued": "RESCUE",
+    "resized": "VERIFY_RESIZE",
+    "soft-delete": "SOFT_DELETED",
+    "shelved": "SHELVED",
+    "shelved_offloaded": "SHELVED_OFFLOADED",
     "error": "ERROR",
     "deleted": "DELETED",
 }
 _SOFT_REBOOT = ("rebooting", "reboot_pending", "reboot_started")
 _HARD_REBOOT = ("rebooting_hard", "reboot_pending_hard", "reboot_started_hard")
-_REBOOTING = dict.fromkeys(_SOFT_REBOOT, "REBOOT") | dict.fromkeys(_HARD_REBOOT, "HARD_REBOOT")
+_RESIZE = ("resize_prep", "resize_migrating", "resize_migrated", "resize_finish")
+_REBUILD = ("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning")
+# status -> where it shows: machine states, and the tasks that make them show it
+_BY_TASK: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "REBOOT": (("active",), _SOFT_REBOOT),
+    "HARD_REBOOT": (("active",), _HARD_REBOOT),
+    "PASSWORD": (("active",), ("updating_password",)),
+    "REBUILD": (("active", "stopped", "error"), _REBUILD),
+    "MIGRATING": (("active", "paused"), ("migrating",)),
+    "RESIZE": (("active", "stopped"), _RESIZE),
+    "REVERT_RESIZE": (("resized",), ("resize_reverting",)),
+}
+_SHOWN = {
+    (state, task): status
+    for status, (states, tasks) in _BY_TASK.items()
+    for state in states
+    for task in tasks
+}
 
+_SETTLED = frozenset({"active", "stopped", "paused", "suspended"})
 # action -> states in which it is allowed; nova's `check_instance_state`
 _ALLOWED: dict[str, frozenset[str]] = {
     "stop": frozenset({"active", "error"}),
@@ -37,10 +71,25 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "unpause": frozenset({"paused"}),
     "suspend": frozenset({"active"}),
     "resume": frozenset({"suspended"}),
+    "rescue": frozenset({"active", "stopped", "error"}),
+    "unrescue": frozenset({"rescued"}),
+    "resize": frozenset({"active", "stopped"}),
+    "migrate": frozenset({"active", "stopped"}),
+    "confirmResize": frozenset({"resized"}),
+    "revertResize": frozenset({"resized"}),
+    "os-migrateLive": frozenset({"active", "paused"}),
+    "evacuate": frozenset({"active", "stopped", "error"}),
+    "rebuild": frozenset({"active", "stopped", "error"}),
+    "createImage": _SETTLED,
+    "createBackup": _SETTLED,
+    "shelve": _SETTLED,
+    "shelveOffload": frozenset({"shelved"}),
+    "unshelve": frozenset({"shelved", "shelved_offloaded"}),
+    "restore": frozenset({"soft-delete"}),
     "attach_interface": frozenset({"active", "paused", "stopped"}),
     "detach_interface": frozenset({"active", "paused", "stopped"}),
-    "update_server_metadata": frozenset({"active", "paused", "suspended", "stopped"}),
-    "delete_server_metadata": frozenset({"active", "paused", "suspended", "stopped"}),
+    "update_server_metadata": _SETTLED,
+    "delete_server_metadata": _SETTLED,
 }
 # Tasks that do not stand in the way of a hard reboot.
 _HARD_REBOOT_OVER = frozenset(
@@ -50,17 +99,15 @@ _HARD_REBOOT_OVER = frozenset(
 
 def status_of(vm_state: str, task_state: str | None) -> str:
     """Return the status that clients see."""
-    if vm_state == "active" and task_state in _REBOOTING:
-        return _REBOOTING[task_state]
-    return _STATUS[vm_state]
+    return _SHOWN.get((vm_state, task_state or ""), _STATUS[vm_state])
 
 
 def vm_states_of(status: str) -> tuple[set[str], set[str | None] | None] | None:
     """Return the machine states, and the tasks if they matter, that show as `status`."""
     wanted = status.upper()
-    for tasks, name in ((_SOFT_REBOOT, "REBOOT"), (_HARD_REBOOT, "HARD_REBOOT")):
-        if wanted == name:
-            return {"active"}, set(tasks)
+    if wanted in _BY_TASK:
+        states, tasks = _BY_TASK[wanted]
+        return set(states), set(tasks)
     found = {state for state, shown in _STATUS.items() if shown == wanted}
     return (found, None) if found else None
 

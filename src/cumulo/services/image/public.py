@@ -1,6 +1,6 @@
 """What other services may ask of images, in their own transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,8 @@ from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import ImageSpec as ImageSpec
 from cumulo.services.image.inspection import DISKS
 from cumulo.services.image.limits import ImageLimits as ImageLimits
+from cumulo.services.image.store.image_list import Page, Viewer, Wanted, image_list
+from cumulo.services.image.tools import ImageTools as ImageTools
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
 
 
@@ -88,6 +90,14 @@ def upload(
     """Take an image's bytes in, hashed and inspected; afterwards it is active, or still queued."""
     given = image_data.Upload(image_id=image_id, pieces=pieces)
     image_data.upload(db, ctx, store, limits, given)
+
+
+def images_with(tx: Tx, properties: Mapping[str, str]) -> list[str]:
+    """Return the ids of the images that have these properties, newest first."""
+    anyone = Viewer(project_id=None, is_admin=True, member_status="all")
+    page = Page(order=[("created_at", True), ("id", True)], limit=1000)
+    found = image_list(tx, anyone, Wanted(properties=dict(properties)), page)
+    return [image.id for image in found]
 
 
 def _shown(image: images.Image) -> Image:

@@ -38,19 +38,19 @@ def boot_of(call: Call[Any], body: CreateBody) -> Boot:
         networks=_networks(call, spec),
         security_groups=list(dict.fromkeys(group.name for group in spec.security_groups or [])),
         key_name=spec.key_name,
-        user_data=_user_data(spec.user_data),
+        user_data=checked_user_data(spec.user_data),
         metadata=spec.metadata,
         tags=spec.tags,
         zone=zone,
         host=host,
         forced=forced,
         config_drive=bool(spec.config_drive),
-        personality=[_file(file.path, file.contents) for file in spec.personality],
-        access_ip_v4=_address("accessIPv4", spec.access_ip_v4, 4),
-        access_ip_v6=_address("accessIPv6", spec.access_ip_v6, 6),
+        personality=[checked_file(file.path, file.contents) for file in spec.personality],
+        access_ip_v4=checked_address("accessIPv4", spec.access_ip_v4, 4),
+        access_ip_v6=checked_address("accessIPv6", spec.access_ip_v6, 6),
         disk_config=spec.disk_config,
         description=spec.description,
-        hostname=_hostname(call, spec.hostname),
+        hostname=checked_hostname(call, spec.hostname),
         hints=hints,
         min_count=spec.min_count,
         max_count=most,
@@ -63,9 +63,9 @@ def changes_of(changes: ServerChanges) -> dict[str, Any]:
     if changes.name is not UNSET:
         found["name"] = checked_name(str(changes.name))
     if changes.access_ip_v4 is not UNSET:
-        found["access_ip_v4"] = _address("accessIPv4", changes.access_ip_v4, 4)
+        found["access_ip_v4"] = checked_address("accessIPv4", changes.access_ip_v4, 4)
     if changes.access_ip_v6 is not UNSET:
-        found["access_ip_v6"] = _address("accessIPv6", changes.access_ip_v6, 6)
+        found["access_ip_v6"] = checked_address("accessIPv6", changes.access_ip_v6, 6)
     if changes.disk_config is not UNSET:
         found["disk_config"] = changes.disk_config
     if changes.description is not UNSET:
@@ -156,7 +156,7 @@ def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | None:
             RequestedNic(
                 network_id=None if one.port else one.uuid,
                 port_id=one.port,
-                fixed_ip=_address("fixed_ip", one.fixed_ip, None),
+                fixed_ip=checked_address("fixed_ip", one.fixed_ip, None),
                 tag=one.tag,
             )
         )
@@ -164,7 +164,8 @@ def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | None:
     return wishes if wishes or call.version >= (2, 37) else None
 
 
-def _user_data(text: str | None) -> str | None:
+def checked_user_data(text: str | None) -> str | None:
+    """Return user data, or refuse what is not base64."""
     if not text:
         return None
     try:
@@ -177,7 +178,8 @@ def _user_data(text: str | None) -> str | None:
     return text
 
 
-def _file(path: str, contents: str) -> dict[str, str]:
+def checked_file(path: str, contents: str) -> dict[str, str]:
+    """Return a file to be put into a guest, or refuse what is not base64."""
     try:
         base64.b64decode(contents.replace("\n", ""), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -189,7 +191,8 @@ def _file(path: str, contents: str) -> dict[str, str]:
     return {"path": path, "contents": contents}
 
 
-def _address(name: str, text: str | None, version: int | None) -> str | None:
+def checked_address(name: str, text: str | None, version: int | None) -> str | None:
+    """Return an address in its usual spelling, or refuse what is none."""
     if not text:
         return None
     try:
@@ -208,7 +211,8 @@ def _address(name: str, text: str | None, version: int | None) -> str | None:
     return str(found)
 
 
-def _hostname(call: Call[Any], text: str | None) -> str | None:
+def checked_hostname(call: Call[Any], text: str | None) -> str | None:
+    """Return a host name, or refuse what is none."""
     if text is None:
         return None
     pattern = _HOSTNAME_2_94 if call.version >= (2, 94) else _HOSTNAME

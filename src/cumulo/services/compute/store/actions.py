@@ -91,6 +91,15 @@ def event_finish(tx: Tx, number: int, event: str, *, error: str | None = None) -
     tx.execute(_CHANGE, {"of_number": number, **values})
 
 
+def events_fail(tx: Tx, number: int, error: str) -> None:
+    """Record that an action, with what of it has not ended, came to nothing."""
+    now = clock.now()
+    change = sa.update(tables.server_action_event)
+    change = change.where(_E.action_number == number, _E.finished_at.is_(None))
+    tx.execute(change.values(finished_at=now, result="Error", details=error))
+    action_fail(tx, number)
+
+
 def action_list(tx: Tx, server_id: str, page: ActionPage) -> list[Action]:
     """Return a page of the actions of a server, newest first."""
     query = sa.select(tables.server_action).where(_A.server_id == server_id)

@@ -96,3 +96,40 @@ server_action_event = sa.Table(
     sa.Column("result", text_key(16)),  # Success, Error
     sa.Column("details", long_text()),
 )
+
+migration = sa.Table(
+    "compute_migration",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", text_key(36), nullable=False, unique=True),
+    sa.Column("server_id", text_key(36), nullable=False, index=True),
+    sa.Column("project_id", text_key(64), nullable=False),
+    sa.Column("user_id", text_key(64), nullable=False),
+    sa.Column("type", text_key(32), nullable=False),  # resize, migration, live-migration, ...
+    sa.Column("status", text_key(32), nullable=False),
+    sa.Column("source_host", text_key(255), index=True),
+    sa.Column("dest_host", text_key(255), index=True),
+    sa.Column("old_flavor", sa.JSON, nullable=False),  # as servers keep theirs
+    sa.Column("new_flavor", sa.JSON, nullable=False),
+    sa.Column("old_vm_state", text_key(32), nullable=False),
+    sa.Column("is_open", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+server_shelf = sa.Table(
+    "compute_server_shelf",
+    metadata,
+    sa.Column("server_id", text_key(36), primary_key=True),
+    sa.Column("image_id", text_key(36), nullable=False),  # what its disk was copied to
+    sa.Column("shelved_at", UtcDateTime, nullable=False),
+)
+
+server_nic_tag = sa.Table(
+    "compute_server_nic_tag",
+    metadata,
+    sa.Column("server_id", text_key(36), primary_key=True),
+    sa.Column("port_id", text_key(36), primary_key=True),
+    sa.Column("tag", text_key(60), nullable=False),
+)

@@ -13,7 +13,7 @@ from cumulo.services.compute.services import Health
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import reached, remove_guest
+from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
 from cumulo.services.placement import public as placement
 from cumulo.work import CANCELLED, Step, Workflow, start
 from cumulo.work import Run as _Run
@@ -76,14 +76,7 @@ def leave(run: Run) -> None:
 
 def plug(run: Run) -> Plugged:
     """Bind the ports to the host, and wait until the network knows."""
-    server_id, host = run.params.server_id, run.result_of(place).host
-    run.db.write(networking.bind_ports, server_id, host)
-    networking.put_in_force(run.tools.network, server_id)
-    wanted = run.db.read(networking.metadata_ports, server_id)
-    with reached(run, host) as node:
-        for port in wanted:
-            node.ensure_metadata(port)
-    return Plugged([port.network_id for port in wanted])
+    return Plugged(plug_in(run, run.params.server_id, run.result_of(place).host))
 
 
 def unplug(run: Run) -> None:

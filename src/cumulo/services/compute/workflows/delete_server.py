@@ -7,10 +7,18 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
-from cumulo.services.compute import networking, new_servers, server_groups, servers, states
-from cumulo.services.compute.store import actions
+from cumulo.services.compute import (
+    moves,
+    networking,
+    new_servers,
+    server_groups,
+    servers,
+    states,
+)
+from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows import image_copies
 from cumulo.services.compute.workflows.hosts import remove_guest
 from cumulo.services.placement import public as placement
 from cumulo.work import CANCELLED, Failure, Step, Workflow
@@ -31,17 +39,16 @@ Run: TypeAlias = _Run[DeleteServer, Tools]
 
 def destroy(run: Run) -> None:
     """Remove the guest; a host that is down removes it when it comes back."""
-    host = run.db.write(_host, run.params)
-    if host is not None:
+    for host in run.db.write(_hosts, run.params):
         remove_guest(run, host, run.params.server_id)
 
 
-def _host(tx: Tx, params: DeleteServer) -> str | None:
+def _hosts(tx: Tx, params: DeleteServer) -> list[str]:
     server = store.server_find(tx, params.server_id)
-    if server is None or server.host is None:
-        return None
+    if server is None:
+        return []
     actions.event_start(tx, params.action, _EVENT, server.host)
-    return server.host
+    return sorted(moves.hosts_of(tx, server))
 
 
 def forget(run: Run) -> None:
@@ -57,6 +64,8 @@ def _forget(tx: Tx, run: Run) -> None:
     networking.release_ports(tx, server.id)
     placement.release(tx, server.id)
     new_servers.release_quota(tx, server)
+    moves.forget(tx, server.id)
+    _clear_shelf(tx, server.id)
     server_groups.remove_member(tx, server.id)
     now = clock.now()
     store.server_update(
@@ -72,6 +81,14 @@ def _forget(tx: Tx, run: Run) -> None:
     actions.event_start(tx, run.params.action, _EVENT, server.host)
     actions.event_finish(tx, run.params.action, _EVENT)
     servers.record(tx, run, server, "delete")
+
+
+def _clear_shelf(tx: Tx, server_id: str) -> None:
+    """Delete the image of a server that was shelved; nobody else knows of it."""
+    shelf = shelves.shelf_find(tx, server_id)
+    if shelf is not None:
+        image_copies.forget(tx, shelf.image_id)
+        shelves.shelf_clear(tx, server_id)
 
 
 def give_up(run: Run) -> None:

@@ -8,6 +8,7 @@ from cumulo.db import Tx
 from cumulo.kit import log
 from cumulo.kit.errors import NotFound, Unavailable
 from cumulo.node.api import HostError, Node
+from cumulo.services.compute import networking
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.tools import Tools
@@ -25,6 +26,28 @@ def reached(run: Run[Any, Tools], host: str) -> Iterator[Node]:
         if _is_down(run, host):
             raise HostError(f"Host {host} is down: {error.message}", host=host) from error
         raise
+
+
+@contextmanager
+def tried(run: Run[Any, Tools], host: str) -> Iterator[Node]:
+    """Give the host to the block, which puts something back; one that is down is left as it is."""
+    try:
+        yield run.tools.nodes.on(host)
+    except Unavailable as error:
+        if not _is_down(run, host):
+            raise
+        LOG.warning("not put back on a host that is down", host=host, reason=error.message)
+
+
+def plug_in(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
+    """Bind a server's ports to a host and wait until the network knows; return its networks."""
+    run.db.write(networking.bind_ports, server_id, host)
+    networking.put_in_force(run.tools.network, server_id)
+    wanted = run.db.read(networking.metadata_ports, server_id)
+    with reached(run, host) as node:
+        for port in wanted:
+            node.ensure_metadata(port)
+    return [port.network_id for port in wanted]
 
 
 def remove_guest(run: Run[Any, Tools], host: str, server_id: str) -> None:

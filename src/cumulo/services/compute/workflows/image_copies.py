@@ -1,0 +1,48 @@
+"""A guest's disk as an image: copied on its host, then carried into the image service."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cumulo.auth.context import system
+from cumulo.db import Tx
+from cumulo.kit.errors import Conflict, NotFound
+from cumulo.node.api import Node
+from cumulo.services.compute.tools import Tools
+from cumulo.services.image import public as images
+from cumulo.work import Run
+
+_PIECE = 4 << 20
+
+
+def copy(run: Run[Any, Tools], host: str, server_id: str, image_id: str) -> None:
+    """Let the image have the disk's bytes, or find that it has them."""
+    node = run.tools.nodes.on(host)
+    if run.db.read(images.find_image, system(), image_id) is None:
+        snapshot = node.ensure_snapshot(server_id, image_id)
+        pieces = _pieces(run, node, server_id, image_id, snapshot.size)
+        image = run.tools.image
+        images.upload(run.db, system(), image.images, image.image_limits, image_id, pieces)
+    node.remove_snapshot(server_id, image_id)
+
+
+def discard(run: Run[Any, Tools], host: str | None, server_id: str, image_id: str) -> None:
+    """Remove what a copy cut short has left on the host."""
+    if host is not None:
+        run.tools.nodes.on(host).remove_snapshot(server_id, image_id)
+
+
+def forget(tx: Tx, image_id: str) -> None:
+    """Delete an image made of a server, or find it gone."""
+    try:
+        images.delete_image(tx, system(), image_id)
+    except NotFound:
+        return
+
+
+def _pieces(
+    run: Run[Any, Tools], node: Node, server_id: str, image_id: str, size: int
+) -> Iterator[bytes]:
+    for offset in range(0, size, _PIECE):
+        if run.cancelled():
+            raise Conflict("The copy is no longer wanted.")
+        yield node.read_snapshot(server_id, image_id, offset, _PIECE)

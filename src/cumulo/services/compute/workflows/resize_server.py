@@ -1,0 +1,219 @@
+"""From one size or host to another, up to where its owner decides whether it was right.
+
+On the same host the guest's disks are kept as they were; on another the guest is left stopped on
+the first.  Either way everything can be put back until the change is confirmed.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from cumulo.db import Tx
+from cumulo.kit import clock
+from cumulo.kit.errors import NotFound
+from cumulo.node.api import GuestSpec, HostError, Power
+from cumulo.services.compute import guests, moves, networking, servers, states
+from cumulo.services.compute.moves import Migration
+from cumulo.services.compute.store import actions, migrations
+from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest, tried
+from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow
+
+_PREPARE, _LEAVE, _FINISH = (
+    "compute_prep_resize",
+    "compute_resize_instance",
+    "compute_finish_resize",
+)
+
+
+class ResizeServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server, on which move, and to which host if one was named."""
+
+    server_id: str
+    action: int
+    migration: str
+    host: str | None = None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Whence and where to."""
+
+    source: str
+    dest: str
+
+    @property
+    def stays(self) -> bool:
+        """Say whether the host remains the same."""
+        return self.source == self.dest
+
+
+Run: TypeAlias = _Run[ResizeServer, Tools]
+
+
+def place(run: Run) -> Placed:
+    """Choose a host and take the room there."""
+    return run.db.write(_place, run.params, run.tools)
+
+
+def _place(tx: Tx, params: ResizeServer, tools: Tools) -> Placed:
+    migration = migrations.migration_get(tx, params.migration)
+    if migration.new_flavor["root_gib"] < migration.old_flavor["root_gib"]:
+        raise HostError("Resize error: Unable to resize disk down.")
+    host = moves.place(tx, migration, params.host, tools.settings, tools.health)
+    actions.event_start(tx, params.action, _PREPARE, host)
+    actions.event_finish(tx, params.action, _PREPARE)
+    return Placed(migration.source_host or "", host)
+
+
+def unplace(run: Run) -> None:
+    """Give the room back."""
+
+    def undo(tx: Tx) -> None:
+        moves.unplace(tx, migrations.migration_get(tx, run.params.migration))
+
+    run.db.write(undo)
+
+
+def leave(run: Run) -> None:
+    """Stop the guest, and keep its disks as they are where it stays."""
+    placed, server_id = run.result_of(place), run.params.server_id
+    run.db.write(_show, run.params, "resize_migrating", "migrating", (_LEAVE, placed.source))
+    with reached(run, placed.source) as node:
+        node.ensure_power(server_id, "stopped", run.tools.settings.shutdown_timeout)
+        if placed.stays:
+            node.keep_disks(server_id)
+    run.db.write(_finished, run.params, _LEAVE)
+
+
+def come_back(run: Run) -> None:
+    """Let the guest be there again as it was."""
+    placed = run.find_result_of(place)
+    if placed is None:
+        return
+    spec, power = run.db.read(_as_it_was, run.params, run.tools)
+    with tried(run, placed.source) as node:
+        node.restore_disks(spec)
+        node.ensure_power(spec.id, power, 0)
+
+
+def plug(run: Run) -> None:
+    """Bind the ports where the guest goes."""
+    placed = run.result_of(place)
+    if not placed.stays:
+        plug_in(run, run.params.server_id, placed.dest)
+
+
+def unplug(run: Run) -> None:
+    """Bind the ports where the guest was."""
+    placed = run.find_result_of(place)
+    if placed is not None and not placed.stays:
+        run.db.write(networking.bind_ports, run.params.server_id, placed.source)
+
+
+def finish(run: Run) -> None:
+    """Make the guest what it is to be, and start it if it ran."""
+    placed = run.result_of(place)
+    run.db.write(_show, run.params, "resize_finish", "post-migrating", (_FINISH, placed.dest))
+    spec, power = run.db.read(_as_it_will_be, run.params, run.tools)
+    with reached(run, placed.dest) as node:
+        if placed.stays:
+            node.ensure_shape(spec)
+        else:
+            node.ensure_guest(spec)
+        node.ensure_power(spec.id, power, 0)
+
+
+def destroy(run: Run) -> None:
+    """Remove the guest from where it was going; where it stays `come_back` does it all."""
+    placed = run.find_result_of(place)
+    if placed is not None and not placed.stays:
+        remove_guest(run, placed.dest, run.params.server_id)
+
+
+def settle(run: Run) -> None:
+    """Say that its owner may look at it now."""
+    run.db.write(_settle, run)
+
+
+def _settle(tx: Tx, run: Run) -> None:
+    migration = migrations.migration_get(tx, run.params.migration)
+    running = migration.old_vm_state == "active"
+    store.server_update(
+        tx,
+        migration.server_id,
+        **moves.sized(migration.new_flavor),
+        host=migration.dest_host,
+        vm_state="resized",
+        task_state=None,
+        power_state=states.RUNNING if running else states.SHUTDOWN,
+        launched_at=clock.now(),
+    )
+    migrations.migration_update(tx, migration.uuid, status="finished")
+    actions.event_finish(tx, run.params.action, _FINISH)
+    server = store.server_get(tx, migration.server_id)
+    servers.record(tx, run, server, "resized", host=server.host, flavor=server.flavor["name"])
+
+
+def give_up(run: Run) -> None:
+    """Leave the server as it was and keep the reason with the action."""
+    run.db.write(_give_up, run)
+
+
+def _give_up(tx: Tx, run: Run) -> None:
+    told = run.error.message if run.error else "interrupted"
+    migration = migrations.migration_get(tx, run.params.migration)
+    try:
+        moves.finish(tx, migration, "error", kept=migration.old_flavor)
+        server = store.server_get(tx, migration.server_id)
+    except NotFound:
+        return
+    servers.note_fault(tx, server, told)
+    store.server_move(tx, server.id, expected=[migration.old_vm_state], task_state=None)
+    actions.events_fail(tx, run.params.action, told)
+    servers.record(tx, run, server, "resize failed", reason=told)
+
+
+def _show(tx: Tx, params: ResizeServer, task: str, status: str, event: tuple[str, str]) -> None:
+    store.server_update(tx, params.server_id, task_state=task)
+    migrations.migration_update(tx, params.migration, status=status)
+    actions.event_start(tx, params.action, *event)
+
+
+def _finished(tx: Tx, params: ResizeServer, event: str) -> None:
+    actions.event_finish(tx, params.action, event)
+    store.server_update(tx, params.server_id, task_state="resize_migrated")
+
+
+def _as_it_was(tx: Tx, params: ResizeServer, tools: Tools) -> tuple[GuestSpec, Power]:
+    server, migration = _both(tx, params)
+    return guests.spec_for(tx, moves.unmoved(server, migration), tools), _power(migration)
+
+
+def _as_it_will_be(tx: Tx, params: ResizeServer, tools: Tools) -> tuple[GuestSpec, Power]:
+    server, migration = _both(tx, params)
+    return guests.spec_for(tx, moves.moved(server, migration), tools), _power(migration)
+
+
+def _both(tx: Tx, params: ResizeServer) -> tuple[store.Server, Migration]:
+    migration = migrations.migration_get(tx, params.migration)
+    return store.server_get(tx, params.server_id), migration
+
+
+def _power(migration: Migration) -> Power:
+    return "running" if migration.old_vm_state == "active" else "stopped"
+
+
+RESIZE_SERVER = Workflow(
+    "compute.resize_server",
+    ResizeServer,
+    [
+        Step(place, undo=unplace),
+        Step(leave, undo=come_back),
+        Step(plug, undo=unplug),
+        Step(finish, undo=destroy),
+        Step(settle),
+    ],
+    failed=give_up,
+)
