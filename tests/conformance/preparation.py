@@ -42,9 +42,8 @@ class Administrator:
         self._request("PUT", f"{self._urls['image']}/v2/images/{image_id}/file", content)
 
     def _request(self, method: str, url: str, body: dict[str, Any] | bytes | None = None) -> Any:
-        binary = isinstance(body, bytes)
-        data = body if binary or body is None else json.dumps(body).encode()
-        kind = "application/octet-stream" if binary else "application/json"
+        data = json.dumps(body).encode() if isinstance(body, dict) else body
+        kind = "application/json" if data is not body else "application/octet-stream"
         headers = {"X-Auth-Token": self._token, "Content-Type": kind}
         request = urllib.request.Request(url, data, headers, method=method)
         return urllib.request.urlopen(request, timeout=60)

@@ -51,7 +51,16 @@ def write_settings(workspace: Path, values: Mapping[str, str]) -> Path:
 def run(tempest: Path, workspace: Path, regex: str, workers: int) -> Outcome:
     """Run the tests that match; what it prints stays in the workspace as `output`."""
     settings = workspace / "tempest.conf"
-    command = [tempest, "run", "--config-file", settings, "--regex", regex, "-w", str(workers)]
+    command: list[str | Path] = [
+        tempest,
+        "run",
+        "--config-file",
+        settings,
+        "--regex",
+        regex,
+        "-w",
+        str(workers),
+    ]
     env = {**os.environ, "PATH": f"{tempest.parent}:{os.environ['PATH']}"}
     output = workspace / "output"
     with output.open("wb") as out:

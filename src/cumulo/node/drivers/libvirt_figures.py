@@ -9,6 +9,10 @@ from cumulo.node.api import Diagnostics, DiskFigures, HostError, NicFigures
 from cumulo.node.drivers.libvirt_domain import tap_name
 from cumulo.node.guest_files import Record
 
+_COUNTERS = tuple(
+    f"{way}_{what}" for way in ("rx", "tx") for what in ("octets", "packets", "errors", "drop")
+)
+
 Domain: TypeAlias = "libvirt.virDomain"
 
 
@@ -46,7 +50,5 @@ def _disk(domain: Domain, name: str) -> DiskFigures:
 
 
 def _nic(domain: Domain, mac: str, device: str) -> NicFigures:
-    names = ("rx_octets", "rx_packets", "rx_errors", "rx_drop")
-    names += ("tx_octets", "tx_packets", "tx_errors", "tx_drop")
-    figures = dict(zip(names, domain.interfaceStats(device), strict=True))
+    figures = dict(zip(_COUNTERS, domain.interfaceStats(device), strict=True))
     return NicFigures(mac=mac, **figures)

@@ -10,7 +10,7 @@ from cumulo.node.api import Nodes
 from cumulo.services.compute import networking
 from cumulo.services.compute.services import Health
 from cumulo.services.compute.settings import ComputeSettings
-from cumulo.services.image import public as images
+from cumulo.services.image.public import ImageTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Tools:
     project_exists: Callable[[Tx, str], bool]  # identity's answer
     network: networking.Tools
     images: Path  # where the file store keeps images
-    image: images.ImageTools  # to hand over what servers' disks were copied to
+    image: ImageTools  # to hand over what servers' disks were copied to
 
     @property
     def health(self) -> Health:

@@ -1,11 +1,12 @@
 """What other services may ask of images, in their own transaction."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from cumulo.auth import Context
+from cumulo.auth import Context, Policy
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.services.image import image_data, images
@@ -13,6 +14,7 @@ from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import ImageSpec as ImageSpec
 from cumulo.services.image.inspection import DISKS
 from cumulo.services.image.limits import ImageLimits as ImageLimits
+from cumulo.services.image.policy import RULES
 from cumulo.services.image.store.image_list import Page, Viewer, Wanted, image_list
 from cumulo.services.image.tools import ImageTools as ImageTools
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
@@ -90,6 +92,16 @@ def upload(
     """Take an image's bytes in, hashed and inspected; afterwards it is active, or still queued."""
     given = image_data.Upload(image_id=image_id, pieces=pieces)
     image_data.upload(db, ctx, store, limits, given)
+
+
+def as_the_cloud() -> Context:
+    """Return the context in which the cloud itself handles images, whosever they are."""
+    return Context(user_id="cumulo", roles=frozenset({"admin"}), policy=_policy())
+
+
+@functools.cache
+def _policy() -> Policy:
+    return Policy(RULES)
 
 
 def images_with(tx: Tx, properties: Mapping[str, str]) -> list[str]:

@@ -27,6 +27,8 @@ Run: TypeAlias = _Run[EndResize, Tools]
 def give_up(run: Run) -> None:
     """Put the server in error where it is; what else was held is given back."""
 
+    is_cancelled = run.cancelled()
+
     def tell(tx: Tx) -> None:
         told = run.error.message if run.error else "interrupted"
         server = store.server_find(tx, run.params.server_id)
@@ -35,7 +37,7 @@ def give_up(run: Run) -> None:
         migration = migrations.migration_get(tx, run.params.migration)
         placement.release(tx, migration.uuid)
         moves.finish(tx, migration, "error", kept=server.flavor)
-        if not run.cancelled():
+        if not is_cancelled:
             servers.fail(tx, server, told, told)
         actions.events_fail(tx, run.params.action, told)
 

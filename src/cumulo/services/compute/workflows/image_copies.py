@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cumulo.auth.context import system
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node.api import Node
@@ -17,11 +16,12 @@ _PIECE = 4 << 20
 def copy(run: Run[Any, Tools], host: str, server_id: str, image_id: str) -> None:
     """Let the image have the disk's bytes, or find that it has them."""
     node = run.tools.nodes.on(host)
-    if run.db.read(images.find_image, system(), image_id) is None:
+    if run.db.read(images.find_image, images.as_the_cloud(), image_id) is None:
         snapshot = node.ensure_snapshot(server_id, image_id)
         pieces = _pieces(run, node, server_id, image_id, snapshot.size)
         image = run.tools.image
-        images.upload(run.db, system(), image.images, image.image_limits, image_id, pieces)
+        ctx = images.as_the_cloud()
+        images.upload(run.db, ctx, image.images, image.image_limits, image_id, pieces)
     node.remove_snapshot(server_id, image_id)
 
 
@@ -34,7 +34,7 @@ def discard(run: Run[Any, Tools], host: str | None, server_id: str, image_id: st
 def forget(tx: Tx, image_id: str) -> None:
     """Delete an image made of a server, or find it gone."""
     try:
-        images.delete_image(tx, system(), image_id)
+        images.delete_image(tx, images.as_the_cloud(), image_id)
     except NotFound:
         return
 

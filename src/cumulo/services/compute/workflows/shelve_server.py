@@ -52,8 +52,12 @@ def restart(run: Run) -> None:
 def copy(run: Run) -> None:
     """Copy the disk and hand it over."""
     params = run.params
-    run.db.write(store.server_update, params.server_id, task_state="shelving_image_uploading")
+    run.db.write(_move_on, params.server_id)
     image_copies.copy(run, params.host, params.server_id, params.image_id)
+
+
+def _move_on(tx: Tx, server_id: str) -> None:
+    store.server_update(tx, server_id, task_state="shelving_image_uploading")
 
 
 def discard(run: Run) -> None:

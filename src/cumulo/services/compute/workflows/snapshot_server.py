@@ -4,7 +4,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from cumulo.auth.context import system
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute import servers
@@ -65,7 +64,7 @@ def rotate(run: Run) -> None:
 def _rotate(tx: Tx, params: SnapshotServer, rotation: Rotation) -> None:
     made = {"instance_uuid": params.server_id, "backup_type": rotation.backup_type}
     for image_id in images.images_with(tx, {**made, "image_type": "backup"})[rotation.kept :]:
-        images.delete_image(tx, system(), image_id)
+        images.delete_image(tx, images.as_the_cloud(), image_id)
 
 
 def settle(run: Run) -> None:
@@ -83,6 +82,8 @@ def _settle(tx: Tx, run: Run) -> None:
 def give_up(run: Run) -> None:
     """Delete the image, leave the server as it is, and keep the reason."""
 
+    is_cancelled = run.cancelled()
+
     def tell(tx: Tx) -> None:
         image_copies.forget(tx, run.params.image_id)
         told = run.error.message if run.error else "interrupted"
@@ -91,7 +92,7 @@ def give_up(run: Run) -> None:
             store.server_get(tx, run.params.server_id)
         except NotFound:
             return
-        if not run.cancelled():
+        if not is_cancelled:
             store.server_update(tx, run.params.server_id, task_state=None)
 
     run.db.write(tell)

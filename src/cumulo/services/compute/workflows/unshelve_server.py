@@ -4,7 +4,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from cumulo.auth.context import system
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
@@ -89,7 +88,7 @@ def spawn(run: Run) -> None:
 
 def _spec(tx: Tx, server_id: str, tools: Tools) -> GuestSpec:
     server, shelf = store.server_get(tx, server_id), shelves.shelf_find(tx, server_id)
-    image = images.find_image(tx, system(), shelf.image_id) if shelf else None
+    image = images.find_image(tx, images.as_the_cloud(), shelf.image_id) if shelf else None
     if image is None:
         raise Conflict(
             f"Image {shelf.image_id if shelf else ''} of the shelved server is not there any more.",
