@@ -23,7 +23,7 @@ from cumulo.services.compute.api.server_requests import (
     checked_name,
     checked_user_data,
 )
-from cumulo.services.compute.api.server_views import ServerView, full
+from cumulo.services.compute.api.server_views import ServerView, Shower
 from cumulo.services.compute.rebuilds import Rebuild
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.rebuild_server import REBUILD_SERVER, RebuildServer
@@ -81,7 +81,7 @@ def rebuild_server(call: Call, server_id: str, body: RebuildSpec) -> Reply:
     password = new_servers.admin_password(body.admin_pass)
     call.db.write(_rebuild, call.ctx, server_id, wanted, (password, body.preserve_ephemeral))
     seen = call.db.read(servers.see, call.ctx, server_id, call.tools.health)
-    shown = msgspec.structs.asdict(full(call, seen))
+    shown = msgspec.structs.asdict(Shower(call).full(seen))
     user_data = seen.server.user_data if call.version >= (2, 57) else UNSET
     view = RebuiltView(**{**shown, "user_data": user_data}, admin_pass=password)
     return Reply(RebuiltBody(view), headers={"Location": view.links[0].href})

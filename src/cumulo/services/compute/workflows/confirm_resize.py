@@ -7,9 +7,9 @@ from cumulo.services.compute import moves, servers, states
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import reached, remove_guest
 from cumulo.services.compute.workflows.end_resize import EndResize
 from cumulo.services.compute.workflows.end_resize import give_up as give_up
+from cumulo.services.compute.workflows.hosts import reached, remove_guest
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow

@@ -7,6 +7,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node.api import Node
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import reached, tried
 from cumulo.services.image import public as images
 from cumulo.work import Run
 
@@ -15,20 +16,24 @@ _PIECE = 4 << 20
 
 def copy(run: Run[Any, Tools], host: str, server_id: str, image_id: str) -> None:
     """Let the image have the disk's bytes, or find that it has them."""
-    node = run.tools.nodes.on(host)
-    if run.db.read(images.find_image, images.as_the_cloud(), image_id) is None:
-        snapshot = node.ensure_snapshot(server_id, image_id)
-        pieces = _pieces(run, node, server_id, image_id, snapshot.size)
-        image = run.tools.image
-        ctx = images.as_the_cloud()
-        images.upload(run.db, ctx, image.images, image.image_limits, image_id, pieces)
-    node.remove_snapshot(server_id, image_id)
+    with reached(run, host) as node:
+        if run.db.read(images.find_image, images.as_the_cloud(), image_id) is None:
+            _upload(run, node, server_id, image_id)
+        node.remove_snapshot(server_id, image_id)
+
+
+def _upload(run: Run[Any, Tools], node: Node, server_id: str, image_id: str) -> None:
+    snapshot = node.ensure_snapshot(server_id, image_id)
+    pieces = _pieces(run, node, server_id, image_id, snapshot.size)
+    image, ctx = run.tools.image, images.as_the_cloud()
+    images.upload(run.db, ctx, image.images, image.image_limits, image_id, pieces)
 
 
 def discard(run: Run[Any, Tools], host: str | None, server_id: str, image_id: str) -> None:
     """Remove what a copy cut short has left on the host."""
     if host is not None:
-        run.tools.nodes.on(host).remove_snapshot(server_id, image_id)
+        with tried(run, host) as node:
+            node.remove_snapshot(server_id, image_id)
 
 
 def forget(tx: Tx, image_id: str) -> None:

@@ -9,6 +9,7 @@ from cumulo.services.compute import networking, servers, states
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import remove_guest
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
@@ -30,7 +31,7 @@ Run: TypeAlias = _Run[OffloadServer, Tools]
 def remove(run: Run) -> None:
     """Remove the guest with its disks."""
     run.db.write(_begin, run.params)
-    run.tools.nodes.on(run.params.host).remove_guest(run.params.server_id)
+    remove_guest(run, run.params.host, run.params.server_id)
 
 
 def _begin(tx: Tx, params: OffloadServer) -> None:

@@ -6,11 +6,12 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
-from cumulo.node.api import GuestSpec
+from cumulo.node.api import GuestSpec, Power
 from cumulo.services.compute import guests, servers, states
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.hosts import reached, tried
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
 
@@ -53,10 +54,10 @@ def unrescue(run: Run) -> None:
 
 
 def _restart(run: Run, spec: GuestSpec) -> None:
-    node = run.tools.nodes.on(run.params.host)
     timeout_s = run.tools.settings.shutdown_timeout
-    node.ensure_shape(spec, timeout_s)
-    node.ensure_power(spec.id, "running")
+    with reached(run, run.params.host) as node:
+        node.ensure_shape(spec, timeout_s)
+        node.ensure_power(spec.id, "running")
 
 
 def _begin(tx: Tx, params: RescueServer, event: str) -> None:
@@ -75,9 +76,10 @@ def _rescue_spec(tx: Tx, params: RescueServer, tools: Tools) -> GuestSpec:
 def go_back(run: Run) -> None:
     """Let the guest be what it was."""
     spec = run.db.read(guests.spec_of, run.params.server_id, run.tools)
-    node = run.tools.nodes.on(run.params.host)
-    node.ensure_shape(spec, 0)
-    node.ensure_power(spec.id, "stopped" if run.params.old_vm_state == "stopped" else "running", 0)
+    power: Power = "stopped" if run.params.old_vm_state == "stopped" else "running"
+    with tried(run, run.params.host) as node:
+        node.ensure_shape(spec, 0)
+        node.ensure_power(spec.id, power, 0)
 
 
 def rescued(run: Run) -> None:

@@ -4,15 +4,15 @@ from typing import TypeAlias
 
 from cumulo.db import Tx
 from cumulo.kit import clock
-from cumulo.node.api import GuestSpec
-from cumulo.services.compute import guests, moves, networking, servers, states
+from cumulo.node.api import GuestSpec, Power
+from cumulo.services.compute import guests, moves, servers, states
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
 from cumulo.services.compute.workflows.end_resize import EndResize
 from cumulo.services.compute.workflows.end_resize import give_up as give_up
+from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
@@ -42,9 +42,10 @@ def _begin(tx: Tx, params: EndResize) -> Migration:
 def come_back(run: Run) -> None:
     """Let the guest be what it was, and run if it did."""
     migration, spec = run.db.read(_as_it_was, run.params, run.tools)
+    power: Power = "running" if migration.old_vm_state == "active" else "stopped"
     with reached(run, migration.source_host or "") as node:
         node.restore_disks(spec)
-        node.ensure_power(spec.id, "running" if migration.old_vm_state == "active" else "stopped", 0)
+        node.ensure_power(spec.id, power, 0)
     if migration.source_host != migration.dest_host:
         remove_guest(run, migration.dest_host or "", spec.id)
 

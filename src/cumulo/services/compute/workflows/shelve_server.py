@@ -11,6 +11,7 @@ from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows import image_copies
+from cumulo.services.compute.workflows.hosts import reached, tried
 from cumulo.services.compute.workflows.offload_server import OFFLOAD_SERVER, OffloadServer
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, start
@@ -36,7 +37,8 @@ def stop(run: Run) -> None:
     params = run.params
     run.db.write(_begin, params)
     timeout_s = run.tools.settings.shutdown_timeout
-    run.tools.nodes.on(params.host).ensure_power(params.server_id, "stopped", timeout_s)
+    with reached(run, params.host) as node:
+        node.ensure_power(params.server_id, "stopped", timeout_s)
 
 
 def _begin(tx: Tx, params: ShelveServer) -> None:
@@ -46,7 +48,8 @@ def _begin(tx: Tx, params: ShelveServer) -> None:
 def restart(run: Run) -> None:
     """Let it run again if it ran."""
     if run.params.old_vm_state in ("active", "paused"):
-        run.tools.nodes.on(run.params.host).ensure_power(run.params.server_id, "running")
+        with tried(run, run.params.host) as node:
+            node.ensure_power(run.params.server_id, "running")
 
 
 def copy(run: Run) -> None:

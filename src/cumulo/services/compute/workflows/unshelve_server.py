@@ -14,6 +14,7 @@ from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows import image_copies
+from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest, tried
 from cumulo.services.image import public as images
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
@@ -69,7 +70,7 @@ def leave(run: Run) -> None:
 def plug(run: Run) -> None:
     """Bind the ports there."""
     if run.params.offloaded:
-        networking.plug(run, run.params.server_id, run.result_of(place).host)
+        plug_in(run, run.params.server_id, run.result_of(place).host)
 
 
 def unplug(run: Run) -> None:
@@ -80,10 +81,10 @@ def unplug(run: Run) -> None:
 
 def spawn(run: Run) -> None:
     """Start the guest, made from the image if it was gone."""
-    node = run.tools.nodes.on(run.result_of(place).host)
-    if run.params.offloaded:
-        node.ensure_guest(run.db.read(_spec, run.params.server_id, run.tools))
-    node.ensure_power(run.params.server_id, "running")
+    with reached(run, run.result_of(place).host) as node:
+        if run.params.offloaded:
+            node.ensure_guest(run.db.read(_spec, run.params.server_id, run.tools))
+        node.ensure_power(run.params.server_id, "running")
 
 
 def _spec(tx: Tx, server_id: str, tools: Tools) -> GuestSpec:
@@ -105,11 +106,11 @@ def stop(run: Run) -> None:
     placed, server_id = run.find_result_of(place), run.params.server_id
     if placed is None:
         return
-    node = run.tools.nodes.on(placed.host)
     if run.params.offloaded:
-        node.remove_guest(server_id)
+        remove_guest(run, placed.host, server_id)
     else:
-        node.ensure_power(server_id, "stopped", 0)
+        with tried(run, placed.host) as node:
+            node.ensure_power(server_id, "stopped", 0)
 
 
 def settle(run: Run) -> None:
