@@ -10,8 +10,21 @@ from cumulo.services.compute.public import WORKFLOWS
 from cumulo.services.compute.reconcile_guests import tidy_hosts
 from cumulo.services.compute.store.servers import server_get
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER, Verb
+from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
 from cumulo.services.compute.workflows.delete_server import DELETE_SERVER
+from cumulo.services.compute.workflows.evacuate_server import EVACUATE_SERVER
+from cumulo.services.compute.workflows.leave_host import LEAVE_HOST
+from cumulo.services.compute.workflows.move_server import MOVE_SERVER
+from cumulo.services.compute.workflows.offload_server import OFFLOAD_SERVER
+from cumulo.services.compute.workflows.plug_interface import ATTACH_INTERFACE, DETACH_INTERFACE
+from cumulo.services.compute.workflows.rebuild_server import REBUILD_SERVER
+from cumulo.services.compute.workflows.rescue_server import RESCUE_SERVER, UNRESCUE_SERVER
+from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
+from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
+from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
+from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 from cumulo.services.network.reconcile import tell
 from cumulo.work import Workflow, testing
 from tests.audit import disagreements
@@ -34,6 +47,13 @@ ACTIONS: dict[Verb, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 BEFORE = {"start": "SHUTOFF", "unpause": "PAUSED", "resume": "SUSPENDED", "reboot hard": "SHUTOFF"}
 AFTER = {"stop": "SHUTOFF", "pause": "PAUSED", "suspend": "SUSPENDED"}
 BACK = {"SHUTOFF": {"os-start": None}, "PAUSED": {"unpause": None}, "SUSPENDED": {"resume": None}}
+
+# In test_moves.py, test_images_of_servers.py and test_interfaces.py.
+TRIED_WHERE_THEY_ARE_TOLD_OF = {
+    *(RESIZE_SERVER, CONFIRM_RESIZE, REVERT_RESIZE, MOVE_SERVER, LEAVE_HOST, EVACUATE_SERVER),
+    *(SNAPSHOT_SERVER, SHELVE_SERVER, OFFLOAD_SERVER, UNSHELVE_SERVER, REBUILD_SERVER),
+    *(RESCUE_SERVER, UNRESCUE_SERVER, ATTACH_INTERFACE, DETACH_INTERFACE),
+}
 
 verbs = pytest.mark.parametrize("verb", ACTIONS)
 pytestmark = pytest.mark.timeout(120)
@@ -105,7 +125,8 @@ def asked_for(emulated: Emulated, ann: Client, server_id: str, verb: Verb) -> No
 
 
 def test_every_workflow_is_tried_here() -> None:
-    assert set(WORKFLOWS) == {CREATE_SERVER, DELETE_SERVER, CHANGE_POWER}
+    here = {CREATE_SERVER, DELETE_SERVER, CHANGE_POWER}
+    assert set(WORKFLOWS) == here | TRIED_WHERE_THEY_ARE_TOLD_OF
     assert set(ACTIONS) == set(get_args(Verb))
 
 
