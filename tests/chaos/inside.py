@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tests.client import Answer
+from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
 
 _CLONE_NEWNET = 0x40000000
@@ -66,6 +67,15 @@ class Speaker:
         answer = self("GET", "compute", f"/v2.1/servers/{server_id}")
         gone = {"status": "gone", "id": server_id}
         return gone if answer.status == 404 else dict(answer.json()["server"])
+
+    def await_status(self, server_id: str, wanted: str) -> None:
+        """Return when a server has come to a status; fail when it came to another end."""
+
+        def status() -> str:
+            return str(self.server(server_id)["status"])
+
+        eventually(lambda: status() in (wanted, "ERROR"), 120, every_s=0.1, tell=status)
+        assert status() == wanted, self.server(server_id)
 
     def project(self) -> str:
         """Return the id of the project that is spoken for."""

@@ -5,10 +5,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests.chaos.inside import Speaker
-from tests.waiting import eventually
 
 DISK = b"a disk that no firmware would start from".ljust(1 << 20, b"\0")
-_PATIENCE_S = 120.0
 _NOVA, _NEUTRON, _KEYSTONE = "/v2.1", "/v2.0", "/v3"
 
 
@@ -131,10 +129,7 @@ def _server(maker: Maker, flavor: str, image: str, network: str) -> None:
 
     def gone() -> None:
         speak.delete("compute", f"{_NOVA}/servers/{server_id}")
-        eventually(lambda: speak.server(server_id)["status"] == "gone", _PATIENCE_S, every_s=0.1)
+        speak.await_status(server_id, "gone")
 
     maker.later(gone)
-    arrived = ("ACTIVE", "ERROR")
-    eventually(lambda: speak.server(server_id)["status"] in arrived, _PATIENCE_S, every_s=0.1)
-    found = speak.server(server_id)
-    assert found["status"] == "ACTIVE", found
+    speak.await_status(server_id, "ACTIVE")
