@@ -8,6 +8,7 @@ import pytest
 from cumulo.walks import clear, private, provider
 from cumulo.walks.client import Client
 from cumulo.walks.walk import Walk
+from tests.walks import power
 from tests.walks.clouds import CommandCloud, QuickClient
 
 pytestmark = pytest.mark.timeout(300)
@@ -48,6 +49,10 @@ def test_walk(openstack: Client, image: Path, tmp_path: Path) -> None:
     assert walk.key.read_text().startswith("-----BEGIN")
     assert provider.boot(walk).startswith("192.168.56.1")
     assert "login" in provider.console_log(walk)
+    for action, status in power.ACTIONS:
+        openstack.run("server", action, provider.SERVER)
+        walk.await_status(provider.SERVER, status)
+    openstack.run("server", "reboot", "--hard", "--wait", provider.SERVER)
     private.networks(walk)
     private.guest(walk)
     assert private.floating_ip(walk).startswith("203.0.113.")

@@ -10,10 +10,12 @@ import pytest
 from cumulo.guest.build import build_guest
 from cumulo.node import processes
 from cumulo.walks import private, provider, reach
-from cumulo.walks.client import Refused
+from cumulo.walks.client import Client, Refused
 from cumulo.walks.walk import Walk
+from tests.walks import power
 from tests.walks.clouds import CommandCloud
 
+OWN = "192.168.10.0/24"  # the addresses that the other project has too
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
@@ -66,16 +68,38 @@ def test_a_guest_behind_a_router_is_reached(walk: Walk, floating: str) -> None:
     assert walk.await_login(floating) == "vm1"
 
 
+def test_guests_of_one_project_talk_and_those_of_two_do_not(
+    real: CommandCloud, walk: Walk, floating: str
+) -> None:
+    def boot(openstack: Client, name: str, network: str) -> str:
+        options = ["--flavor", "m1.nano", "--image", "cirros", "--network", network]
+        openstack.run("server", "create", "--wait", *options, name)
+        return str(openstack.show("server", "show", name)["addresses"][network][0])
+
+    def reaches(address: str) -> bool:
+        said = walk.await_login(floating, f"ping -c1 -W2 {address}; true")
+        return "1 packets received" in said
+
+    demo = real.client("demo")
+    try:
+        demo.run("network", "create", "own-net")
+        demo.run("subnet", "create", "--network", "own-net", "--subnet-range", OWN, "own-subnet")
+        beside, strange = boot(walk.client, "vm2", "private-net"), boot(demo, "vm3", "own-net")
+        reach.until("vm1 to reach vm2", lambda: reaches(beside), within_s=300)
+        log = ("console", "log", "show", "vm3")
+        reach.until("vm3 to run", lambda: "GUEST-READY" in demo.run(*log), within_s=300)
+        assert f"eth0={strange}/24" in demo.run(*log)
+        assert not reaches(strange)
+        walk.client.run("server", "delete", "--wait", "vm2")
+        demo.run("server", "delete", "--wait", "vm3")
+        demo.run("network", "delete", "own-net")
+    finally:
+        demo.close()
+
+
 def test_power(walk: Walk, direct: str) -> None:
     openstack = walk.client
-    for action, status in (
-        ("pause", "PAUSED"),
-        ("unpause", "ACTIVE"),
-        ("suspend", "SUSPENDED"),
-        ("resume", "ACTIVE"),
-        ("stop", "SHUTOFF"),
-        ("start", "ACTIVE"),
-    ):
+    for action, status in power.ACTIONS:
         openstack.run("server", action, provider.SERVER)
         walk.await_status(provider.SERVER, status)
         answers = reach.ping(direct, openstack.prefix)
