@@ -15,7 +15,13 @@ from cumulo.walks.walk import Walk
 from tests.walks import power
 from tests.walks.clouds import CommandCloud
 
-OWN = "192.168.10.0/24"  # the addresses that the other project has too
+# The addresses that the other project has too, but those that its guests got.
+OWN = (
+    "--subnet-range",
+    "192.168.10.0/24",
+    "--allocation-pool",
+    "start=192.168.10.200,end=192.168.10.220",
+)
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
@@ -83,7 +89,7 @@ def test_guests_of_one_project_talk_and_those_of_two_do_not(
     demo = real.client("demo")
     try:
         demo.run("network", "create", "own-net")
-        demo.run("subnet", "create", "--network", "own-net", "--subnet-range", OWN, "own-subnet")
+        demo.run("subnet", "create", "--network", "own-net", *OWN, "own-subnet")
         beside, strange = boot(walk.client, "vm2", "private-net"), boot(demo, "vm3", "own-net")
         reach.until("vm1 to reach vm2", lambda: reaches(beside), within_s=300)
         log = ("console", "log", "show", "vm3")
