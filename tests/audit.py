@@ -18,9 +18,8 @@ from cumulo.services.compute.store import server_tables
 from cumulo.services.compute.store import tables as compute_tables
 from cumulo.services.compute.store.servers import Server, Wanted, server_list
 from cumulo.services.network.drivers.base import NetworkDriver, Present
-from cumulo.services.network.loading import UNPLUGGED
+from cumulo.services.network.reconcile import owned
 from cumulo.services.network.server_ports import COMPUTE
-from cumulo.services.network.store import inventory
 from cumulo.services.network.store import tables as network_tables
 from cumulo.services.placement.store import tables as placement_tables
 from cumulo.work import runs
@@ -148,23 +147,14 @@ def _guests(
 
 
 def _in_the_network(db: Database, driver: NetworkDriver) -> Iterator[str]:
-    present, owned = driver.present(), db.read(_owned)
+    present, wanted = driver.present(), db.read(owned)
     for field in Present.__struct_fields__:
-        for unit_id in getattr(present, field) ^ getattr(owned, field):
+        for unit_id in getattr(present, field) ^ getattr(wanted, field):
             there = unit_id in getattr(present, field)
             yield f"{field} {unit_id} is only in the {'network' if there else 'database'}"
     left = db.read(lambda tx: tx.execute(sa.select(network_tables.change)).all())
     for row in left:
         yield f"the network was not told of {row.unit} {row.unit_id}"
-
-
-def _owned(tx: Tx) -> Present:
-    return Present(
-        networks=inventory.ids(tx, "network"),
-        ports=inventory.ids(tx, "port") - inventory.ports_owned_by(tx, UNPLUGGED),
-        routers=inventory.ids(tx, "router"),
-        security_groups=inventory.ids(tx, "security_group"),
-    )
 
 
 def _differ(what: str, found: Mapping[K, object], wanted: Mapping[K, object]) -> Iterator[str]:

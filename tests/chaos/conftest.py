@@ -1,14 +1,13 @@
 """A real cloud whose runs can be parked at their steps, in a network namespace of its own."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.inside import Speaker
-from tests.walks.clouds import CommandCloud
+from tests.walks.clouds import CommandCloud, namespace
 from tests.walks.conftest import state as state
 
 PARKING = Path(__file__).with_name("parking")
@@ -23,20 +22,13 @@ initial_cpu_allocation_ratio = 64.0
 
 @pytest.fixture(scope="module")
 def real(state: Path) -> Iterator[CommandCloud]:
-    if os.geteuid() != 0:
-        pytest.skip("real guests need root")
-    namespace = f"cumulo-chaos-{os.getpid()}"
-    subprocess.run(["ip", "netns", "add", namespace], check=True)
-    cloud = CommandCloud(state, namespace, beside=PARKING)
-    state.mkdir()
-    (state / "cumulo.toml").write_text(SETTINGS)
-    try:
-        subprocess.run([*cloud.prefix, "ip", "link", "set", "lo", "up"], check=True)
+    with namespace(f"cumulo-chaos-{os.getpid()}") as own:
+        cloud = CommandCloud(state, own, beside=PARKING)
+        state.mkdir()
+        (state / "cumulo.toml").write_text(SETTINGS)
         cloud.up()
         yield cloud
-    finally:
-        cloud.cumulo("down", "--purge")
-        subprocess.run(["ip", "netns", "delete", namespace], check=True)
+        cloud.down("--purge")
 
 
 @pytest.fixture(scope="module")

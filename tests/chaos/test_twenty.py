@@ -35,6 +35,7 @@ def test_a_real_cloud(real: CommandCloud, speak: Speaker) -> None:
     [serve] = processes.marked(real.state / "run", "serve")
     with one_of_each(speak, ROUNDS, boots=True):
         pass  # the first ones bring what stays: a project's default group, the guests' settings
+    eventually(lambda: not list((real.state / "metadata").glob("*.json")), 60)
     before = at_rest(real)
     grown = twenty_times(speak, real, BOOTS, lambda: serve.pid)
 
@@ -52,6 +53,6 @@ def test_an_emulated_cloud(emulated: CommandCloud) -> None:
     with one_of_each(speak, ROUNDS, boots=False):
         pass
     before = Counter(rows(database))
-    grown = twenty_times(speak, emulated, ROUNDS, lambda: program.pid)
+    grown = twenty_times(speak, emulated, BOOTS, lambda: program.pid)
     eventually(lambda: Counter(rows(database)) == before, 30, every_s=0.5)
     assert grown < MOST_GROWTH_KIB

@@ -5,9 +5,11 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from cumulo.app import ports
 from cumulo.settings import load
@@ -117,6 +119,19 @@ class CommandCloud:
 
     def client(self, user: str = "admin") -> QuickClient:
         return QuickClient(self.environment(user), self.prefix)
+
+
+@contextmanager
+def namespace(name: str) -> Iterator[str]:
+    """Make a network namespace, with a loopback, for as long as the block takes."""
+    if os.geteuid() != 0:
+        pytest.skip("real guests need root")
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,14 +1,13 @@
 """The clouds that are walked through, each started once for all tests of a file."""
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.walks.clouds import CommandCloud, write_ports
+from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +34,8 @@ def emulated(state: Path) -> Iterator[CommandCloud]:
 @pytest.fixture(scope="module")
 def real(state: Path) -> Iterator[CommandCloud]:
     """A real cloud that runs, in a network namespace of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("real guests need root")
-    namespace = f"cumulo-{os.getpid()}"
-    subprocess.run(["ip", "netns", "add", namespace], check=True)
-    cloud = CommandCloud(state, namespace)
-    try:
-        subprocess.run([*cloud.prefix, "ip", "link", "set", "lo", "up"], check=True)
+    with namespace(f"cumulo-{os.getpid()}") as own:
+        cloud = CommandCloud(state, own)
         cloud.up()
         yield cloud
         cloud.down("--purge")
-    finally:
-        subprocess.run(["ip", "netns", "delete", namespace], check=True)

@@ -20,7 +20,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db.failures import LostRace as LostRace
-from cumulo.db.failures import attempts_for, is_gone, is_unfit
+from cumulo.db.failures import attempts_for, is_gone, is_unfit, is_unwritable
 from cumulo.kit.errors import Invalid, Unavailable
 
 Tx: TypeAlias = sa.Connection
@@ -157,6 +157,9 @@ class Database:
                     raise Invalid(
                         "A value is too long, too large, or has characters that cannot be stored."
                     ) from error
+                if is_unwritable(error):
+                    told = getattr(error, "orig", error)
+                    raise Unavailable(f"The database cannot keep changes now: {told}.") from error
                 again = attempts_for(error)
                 if not again:
                     raise

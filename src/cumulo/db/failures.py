@@ -6,6 +6,9 @@ import sqlalchemy as sa
 _LOST_RACE = {"1213", "1205", "1020", "40001", "40P01"}
 # MariaDB: no connection or lost, too many, shutting down, killed, node of a cluster not ready.
 _GONE = {"2002", "2003", "2006", "2013", "2014", "2055", "1040", "1053", "1927", "1047"}
+# MariaDB and PostgreSQL: no room on the disk or in memory, or nobody may write now.
+_UNWRITABLE = {"1021", "1114", "1836", "53100", "53200", "25006"}
+_UNWRITABLE_FILE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 class LostRace(Exception):
@@ -39,6 +42,15 @@ def is_gone(error: sa.exc.DBAPIError) -> bool:
             isinstance(error, sa.exc.OperationalError) and "psycopg" in type(error.orig).__module__
         )
     return code in _GONE or code.startswith(("08", "57P")) or code == "53300"
+
+
+def is_unwritable(error: BaseException) -> bool:
+    """Tell whether it is the disk's fault: the same will work once somebody has mended it."""
+    return any(
+        _code(each) in _UNWRITABLE
+        or getattr(each.orig, "sqlite_errorname", "").startswith(_UNWRITABLE_FILE)
+        for each in _chain(error)
+    )
 
 
 def is_unfit(error: Exception) -> bool:

@@ -110,8 +110,8 @@ def delete(emulated: Emulated, ann: Client, server_id: str) -> None:
     assert ann.delete(f"/v2.1/servers/{server_id}").status == 204
     emulated.work()
     assert status(ann, server_id) == "gone"
-    assert wrong(emulated) == []
     assert emulated.nodes["node1"].guests() == {}
+    assert wrong(emulated) == []
 
 
 def asked_for(emulated: Emulated, ann: Client, server_id: str, verb: Verb) -> None:
@@ -159,10 +159,10 @@ def test_creation_that_fails_ends_in_error_and_holds_nothing(
     for step, before in moments(CREATE_SERVER):
         server_id, tools = ask(), emulated.cloud.compute
         testing.unwinds_from(step, CREATE_SERVER, None, emulated.db, tools, before=before)
+        assert emulated.nodes["node1"].guests() == {}, (step, before)
         assert (status(ann, server_id), wrong(emulated)) == ("ERROR", []), (step, before)
         fault = ann.get(f"/v2.1/servers/{server_id}").json()["server"]["fault"]
         assert fault["message"] == step
-        assert emulated.nodes["node1"].guests() == {}
         delete(emulated, ann, server_id)
 
 

@@ -28,15 +28,16 @@ def compare(tools: Tools) -> None:
     The backend is read first: what it has and the database then has not is gone for good.
     """
     present = tools.driver.present()
-    owned = tools.db.read(_owned)
+    wanted = tools.db.read(owned)
     for unit, field in _UNITS:
-        for unit_id in sorted(getattr(present, field) - getattr(owned, field)):
+        for unit_id in sorted(getattr(present, field) - getattr(wanted, field)):
             tools.driver.remove(unit, unit_id)
     tools.db.write(_mark_all)
     project(tools)
 
 
-def _owned(tx: Tx) -> Present:
+def owned(tx: Tx) -> Present:
+    """Return all that the backend should have."""
     return Present(
         networks=inventory.ids(tx, "network"),
         ports=inventory.ids(tx, "port") - inventory.ports_owned_by(tx, UNPLUGGED),
@@ -46,9 +47,9 @@ def _owned(tx: Tx) -> Present:
 
 
 def _mark_all(tx: Tx) -> None:
-    owned = _owned(tx)
+    wanted = owned(tx)
     for unit, field in reversed(_UNITS):
-        changes.mark(tx, unit, sorted(getattr(owned, field)))
+        changes.mark(tx, unit, sorted(getattr(wanted, field)))
 
 
 def watch(tools: Tools) -> None:
