@@ -20,7 +20,7 @@ from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.work import Workflow
 from tests.audit import disagreements
 from tests.chaos.inside import Speaker
-from tests.chaos.machine import Look, look, more
+from tests.chaos.machine import Look, at_rest, look, more
 from tests.waiting import eventually as _eventually
 from tests.walks.clouds import CommandCloud
 
@@ -29,6 +29,7 @@ DISK = b"a disk that no firmware would start from".ljust(1 << 20, b"\0")
 PATIENCE_S = 120.0
 # A look at a cloud costs it some time.
 eventually = functools.partial(_eventually, every_s=0.3)
+soon = functools.partial(_eventually, every_s=0.005, within_s=PATIENCE_S)
 
 
 class Site:
@@ -165,3 +166,24 @@ def test_what_is_deleted_at_any_step_of_its_making_is_gone(site: Site, empty: Lo
     kill_apis(site.cloud)
     eventually(site.speak.is_answered, PATIENCE_S)
     nothing_left(site, empty)
+
+
+def test_a_start_is_killed_as_each_daemon_comes_up(real: CommandCloud) -> None:
+    run = real.state / "run"
+    before = at_rest(real)["processes"]
+    names = sorted(processes.notes(run))
+    assert len(names) >= 6
+
+    def is_up(name: str) -> bool:
+        note = processes.notes(run).get(name)
+        return note is not None and note.process() is not None
+
+    kill_all(real)
+    for name in names:
+        with real.begin("up", "--detach") as starting:
+            soon(functools.partial(is_up, name))
+            kill_all(real)
+            assert starting.wait(60) == 1, name
+    real.up()
+    assert real.cumulo("status").returncode == 0
+    assert at_rest(real)["processes"] == before

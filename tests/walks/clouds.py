@@ -80,18 +80,22 @@ class CommandCloud:
         self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
 
     def cumulo(self, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
-        """Run the command; it finds programs in `path` instead of where we find them."""
+        """Run the command to its end; it finds programs in `path` instead of where we do."""
+        with self.begin(*words, path=path) as begun:
+            out, err = begun.communicate(timeout=300)
+            return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
+
+    def begin(self, command: str, *words: str, path: str = "") -> subprocess.Popen[str]:
+        """Run the command, and do not wait for it."""
         env = {**os.environ, "PYTHONPATH": self._path}
         env |= {"PATH": path} if path else {}
-        command, *rest = words
-        return subprocess.run(
-            [*self.prefix, sys.executable, "-m", "cumulo", command, "--state", self.state, *rest],
+        return subprocess.Popen(
+            [*self.prefix, sys.executable, "-m", "cumulo", command, "--state", self.state, *words],
             env=env,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
         )
 
     def up(self, *options: str) -> None:
