@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,9 +17,9 @@ import pytest
 from cumulo.app import Passwords, Serving, emulate
 from cumulo.services.identity import public
 from cumulo.settings import Http, Settings
+from tests.ports import every_port
 
 IDENTITY = public.IdentitySettings(password_hash_rounds=4)
-PORTS = ("identity", "compute", "metadata", "placement", "image", "network")
 
 
 # The client's own main, once for each command: starting Python anew each time takes seconds.
@@ -89,20 +88,13 @@ def _json(part: str) -> Any:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    ports = {f"{name}_port": _free_port() for name in PORTS}
-    settings = Settings(http=msgspec.convert(ports, Http), identity=IDENTITY)
+    settings = Settings(http=msgspec.convert(every_port(), Http), identity=IDENTITY)
     cloud = emulate(settings, tmp_path, Passwords("ADMIN_PASS", "demo", "metadata"))
     cloud.prepare()
     serving = Serving(cloud)
     serving.start()
     yield Served(serving, settings)
     serving.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.timeout(300)  # the client takes its time, more so on a busy machine

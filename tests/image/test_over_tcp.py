@@ -11,6 +11,7 @@ import pytest
 from cumulo.web.streaming import StreamingServer
 from tests.image import malice
 from tests.image.service import MIB, Service, create, show
+from tests.ports import free_port
 from tests.waiting import eventually
 
 HEADERS = {"X-Auth-Token": "ann:p1:member", "Content-Type": "application/octet-stream"}
@@ -18,9 +19,7 @@ HEADERS = {"X-Auth-Token": "ann:p1:member", "Content-Type": "application/octet-s
 
 @pytest.fixture
 def port(service: Service) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
+    number = free_port()
     server = StreamingServer(service.edge, "127.0.0.1", number, threads=4)
     server.start()
 

@@ -2,11 +2,10 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,8 @@ import pytest
 from cumulo.app import ports
 from cumulo.settings import load
 from cumulo.walks.client import Client, environment
+from tests.ports import every_port
 
-_HTTP_PORTS = (
-    "identity",
-    "compute",
-    "metadata",
-    "placement",
-    "image",
-    "network",
-    "objectstore",
-)
 # The client's own main, once for each command: starting Python anew each time takes seconds.
 _MAIN = """
 import contextlib, io, json, sys
@@ -138,18 +129,7 @@ def namespace(name: str) -> Iterator[str]:
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def write_ports(path: Path) -> dict[str, int]:
-    """Write settings with ports that are free; return them by service."""
-    ports = dict(zip(_HTTP_PORTS, free_ports(len(_HTTP_PORTS)), strict=True))
-    lines = [f"{name}_port = {port}" for name, port in ports.items()]
+def write_ports(path: Path) -> None:
+    """Write settings with ports that are free."""
+    lines = [f"{name} = {port}" for name, port in every_port().items()]
     path.write_text("\n".join(["[http]", *lines, ""]))
-    return ports

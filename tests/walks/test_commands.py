@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from cumulo.walks.client import Refused
 from tests.chaos.inside import Speaker
 from tests.walks.clouds import CommandCloud, QuickClient
 
@@ -78,36 +77,6 @@ def test_networks_of_every_kind(openstack: QuickClient) -> None:
 def _fixed(openstack: QuickClient) -> str:
     [one] = openstack.show("port", "show", "gate")["fixed_ips"]
     return f"subnet={one['subnet_id']},ip-address={one['ip_address']}"
-
-
-def test_identity(openstack: QuickClient, emulated: CommandCloud) -> None:
-    """W3: a project, its user, what the user may do and what not."""
-    made = ["--domain", "default", "--description", "Demo Project"]
-    openstack.run("project", "create", *made, "course")
-    whose = ["--domain", "default", "--project", "course", "--password", "COURSE_PASS"]
-    openstack.run("user", "create", *whose, "student")
-    openstack.run("role", "create", "operator")
-    openstack.run("role", "add", "--project", "course", "--user", "student", "member")
-    asked = ["--user", "student", "--project", "course", "--names"]
-    [granted] = openstack.rows("role", "assignment", "list", *asked)
-    assert (granted["Role"], granted["Project"]) == ("member", "course@Default")
-    openstack.run("user", "create", "--domain", "default", "--password", "NOVA_PASS", "nova")
-    openstack.run("role", "add", "--project", "service", "--user", "nova", "admin")
-    named = ["--name", "nova2", "--description", "OpenStack Compute"]
-    service = openstack.show("service", "create", *named, "compute2")
-    url = "http://controller:8774/v2.1"
-    openstack.run("endpoint", "create", "--region", "RegionOne", service["id"], "public", url)
-    assert [row["URL"] for row in openstack.rows("endpoint", "list", "--service", "nova2")] == [url]
-
-    who = ["--os-username", "student", "--os-password", "COURSE_PASS"]
-    where = ["--os-project-name", "course"]
-    course = openstack.show("project", "show", "course")["id"]
-    assert openstack.show(*who, *where, "token", "issue")["project_id"] == course
-    with pytest.raises(Refused, match=r"403: .*identity:list_users"):
-        openstack.run(*who, *where, "user", "list")
-    who[-1] = "wrong"
-    with pytest.raises(Refused, match=r"requires authentication.*HTTP 401"):
-        openstack.run(*who, *where, "token", "issue")
 
 
 def test_files_by_which_clients_log_in(emulated: CommandCloud) -> None:

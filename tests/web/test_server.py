@@ -1,6 +1,5 @@
 import hashlib
 import http.client
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.server import HttpServer
 from tests.client import authenticate
+from tests.ports import free_port
 from tests.web.test_edge import RULES, routes
 
 HEADERS = {"X-Auth-Token": "ann:p1:member"}
@@ -19,9 +19,7 @@ HEADERS = {"X-Auth-Token": "ann:p1:member"}
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

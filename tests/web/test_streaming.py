@@ -11,6 +11,7 @@ import pytest
 from cumulo.kit.errors import Invalid
 from cumulo.web.streaming import StreamingServer
 from cumulo.web.upload import Upload
+from tests.ports import free_port
 from tests.waiting import eventually
 
 LARGE = 64 << 20
@@ -66,10 +67,9 @@ def application() -> Application:
 
 @pytest.fixture
 def server(application: Application) -> Iterator[StreamingServer]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    server = StreamingServer(application, "127.0.0.1", number, threads=4, silence_s=0.5, grace_s=0)
+    server = StreamingServer(
+        application, "127.0.0.1", free_port(), threads=4, silence_s=0.5, grace_s=0
+    )
     server.start()
     yield server
     server.stop()
