@@ -118,7 +118,7 @@ class NicFigures(msgspec.Struct, frozen=True, kw_only=True):
 class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     """How a running guest does."""
 
-    driver: str  # libvirt, fake
+    driver: str  # by the name that clients know: libvirt
     hypervisor: str  # qemu, kvm, fake
     cpu_ns: list[int] = []  # by processor
     memory_mib: int = 0

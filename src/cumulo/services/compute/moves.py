@@ -17,6 +17,7 @@ from cumulo.services.compute import quotas, servers
 from cumulo.services.compute.scheduler.schedule import Wishes, schedule
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.settings import ComputeSettings
+from cumulo.services.compute.store import flavors as flavor_rows
 from cumulo.services.compute.store import hypervisors as hypervisor_rows
 from cumulo.services.compute.store import migrations as store
 from cumulo.services.compute.store import servers as server_rows
@@ -69,7 +70,8 @@ def begin(
     )
     if server.host is None:
         raise Conflict(f"Instance {server.id} is on no host.", server_id=server.id)
-    new = dict(flavor) if flavor is not None else server.flavor
+    old = _numbered(tx, server.flavor)
+    new = _numbered(tx, flavor) if flavor is not None else old
     _claim(tx, server, new)
     migration = store.migration_insert(
         tx,
@@ -80,11 +82,17 @@ def begin(
         status="queued" if type == LIVE else "accepted" if type == EVACUATION else "pre-migrating",
         source_host=server.host,
         dest_host=None,
-        old_flavor=server.flavor,
+        old_flavor=old,
         new_flavor=new,
         old_vm_state=server.vm_state,
     )
     return Begun(server=server, action=action, migration=migration)
+
+
+def _numbered(tx: Tx, flavor: Mapping[str, Any]) -> dict[str, Any]:
+    """Note the number of a flavor, by which lists of moves name it."""
+    found = flavor_rows.flavor_find(tx, str(flavor["id"]))
+    return {**flavor, "row": found.row if found else None}
 
 
 def check_host(tx: Tx, server: Server, host: str | None) -> None:
@@ -118,7 +126,7 @@ def sized(flavor: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns of a server of this size."""
     return {
         "flavor_id": flavor["id"],
-        "flavor": dict(flavor),
+        "flavor": {name: value for name, value in flavor.items() if name != "row"},
         "vcpus": flavor["vcpus"],
         "memory_mib": flavor["memory_mib"],
     }

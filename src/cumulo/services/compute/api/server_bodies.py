@@ -126,7 +126,7 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
 class ListQuery(msgspec.Struct, kw_only=True):
     """The query of a list; what else stands in it, nova ignores before 2.75."""
 
-    all_tenants: LooseBool = False
+    all_tenants: str | None = None
     project_id: str | None = None
     tenant_id: str | None = None
     user_id: str | None = None

@@ -16,6 +16,7 @@ from cumulo.services.compute.api.server_bodies import (
     Name,
     Uuid,
 )
+from cumulo.services.compute.api.server_changes import BriefRebuiltView, brief_rebuilt
 from cumulo.services.compute.api.server_requests import (
     checked_address,
     checked_file,
@@ -59,14 +60,20 @@ class RebuildSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class RebuiltView(ServerView, kw_only=True):
     """A server with its new password."""
 
+    plain_user_data: str | None = msgspec.field(name="user_data")
     admin_pass: str = msgspec.field(name="adminPass")
-    user_data: Annotated[str | UnsetType | None, since("2.57")] = UNSET
 
 
 class RebuiltBody(msgspec.Struct):
     """The answer to a rebuild."""
 
     server: RebuiltView
+
+
+class BriefRebuiltBody(msgspec.Struct):
+    """The answer to a rebuild before 2.75."""
+
+    server: BriefRebuiltView
 
 
 @routes.post(
@@ -81,10 +88,14 @@ def rebuild_server(call: Call, server_id: str, body: RebuildSpec) -> Reply:
     password = new_servers.admin_password(body.admin_pass)
     call.db.write(_rebuild, call.ctx, server_id, wanted, (password, body.preserve_ephemeral))
     seen = call.db.read(servers.see, call.ctx, server_id, call.tools.health)
-    shown = msgspec.structs.asdict(Shower(call).full(seen))
-    user_data = seen.server.user_data if call.version >= (2, 57) else UNSET
-    view = RebuiltView(**{**shown, "user_data": user_data}, admin_pass=password)
-    return Reply(RebuiltBody(view), headers={"Location": view.links[0].href})
+    full, user_data = Shower(call).full(seen), seen.server.user_data
+    headers = {"Location": full.links[0].href}
+    if call.version < (2, 75):
+        brief = brief_rebuilt(full, user_data, password)
+        return Reply(BriefRebuiltBody(brief), headers=headers)
+    shown = {**msgspec.structs.asdict(full), "user_data": UNSET}
+    view = RebuiltView(**shown, plain_user_data=user_data, admin_pass=password)
+    return Reply(RebuiltBody(view), headers=headers)
 
 
 def _rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild, how: tuple[str, bool]) -> None:

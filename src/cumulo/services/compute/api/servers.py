@@ -8,6 +8,7 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.services.compute import new_servers, servers
 from cumulo.services.compute.api.server_bodies import CreateBody, ListQuery, UpdateBody
+from cumulo.services.compute.api.server_changes import BriefView, brief
 from cumulo.services.compute.api.server_filters import page_url, wanted
 from cumulo.services.compute.api.server_requests import boot_of, changes_of
 from cumulo.services.compute.api.server_views import Bare, GroupName, ServerView, Shower
@@ -65,6 +66,12 @@ class ServerBody(msgspec.Struct):
     """One server."""
 
     server: ServerView
+
+
+class BriefBody(msgspec.Struct):
+    """One server after a change, before 2.75."""
+
+    server: BriefView
 
 
 @routes.post("/v2.1/servers", policy="os_compute_api:servers:create", status=202)
@@ -136,11 +143,12 @@ def show_server(call: Call, server_id: str) -> ServerBody:
 
 
 @routes.put("/v2.1/servers/{server_id}", policy="os_compute_api:servers:update")
-def update_server(call: Call, server_id: str, body: UpdateBody) -> ServerBody:
+def update_server(call: Call, server_id: str, body: UpdateBody) -> ServerBody | BriefBody:
     """Change a server's name, description, host name or access addresses."""
     changes = changes_of(body.server)
     call.db.write(servers.update_server, call.ctx, server_id, changes)
-    return show_server(call, server_id)
+    shown = show_server(call, server_id)
+    return shown if call.version >= (2, 75) else BriefBody(brief(shown.server))
 
 
 @routes.delete("/v2.1/servers/{server_id}", policy="os_compute_api:servers:delete", status=204)

@@ -34,6 +34,16 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def old_row(self) -> int | None:
+        """Return the number of the flavor that is left, if it was noted."""
+        return self.old_flavor.get("row")
+
+    @property
+    def new_row(self) -> int | None:
+        """Return the number of the flavor that is taken, if it was noted."""
+        return self.new_flavor.get("row")
+
 
 class MigrationPage(msgspec.Struct, frozen=True, kw_only=True):
     """Which migrations to list, newest first."""
