@@ -7,6 +7,8 @@ belong into a workflow's step or a reconciler.
 from cumulo.services.network import (
     in_force,
     networks,
+    security_group_rules,
+    security_groups,
     server_groups,
     server_networks,
     server_ports,
@@ -14,6 +16,7 @@ from cumulo.services.network import (
 )
 from cumulo.services.network.drivers.base import BackendError as BackendError
 from cumulo.services.network.settings import NetworkSettings as NetworkSettings
+from cumulo.services.network.store import security_groups as rule_rows
 from cumulo.services.network.tools import Tools as Tools
 
 # What a server is plugged into.
@@ -39,6 +42,18 @@ server_group_ids = server_groups.server_group_ids
 security_groups_of_servers = server_groups.security_groups_of_servers
 join_group = server_groups.join_group
 leave_group = server_groups.leave_group
+SecurityGroup = security_groups.Details
+SecurityGroupSpec = security_groups.SecurityGroupSpec
+SecurityGroupRule = rule_rows.Rule
+SecurityGroupRuleSpec = security_group_rules.RuleSpec
+security_groups_of_project = server_groups.groups_of_project
+security_groups_of_server = server_groups.groups_of_server
+security_group_shown = server_groups.group_shown
+create_security_group = security_groups.create_group
+rename_security_group = server_groups.rename_group
+remove_security_group = server_groups.remove_group
+add_security_group_rule = server_groups.add_rule
+remove_security_group_rule = server_groups.remove_rule
 
 # What is shown of it, told to it and known by it.
 ShownAddress = server_views.ShownAddress

@@ -9,12 +9,15 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.db.statements import among
 from cumulo.kit.errors import Conflict, Invalid
-from cumulo.services.network import journal, security_groups
+from cumulo.services.network import journal, security_group_rules, security_groups
+from cumulo.services.network.security_group_rules import RuleSpec
+from cumulo.services.network.security_groups import Details, SecurityGroupChange
 from cumulo.services.network.server_ports import COMPUTE
 from cumulo.services.network.store import changes, standard, tables
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import security_groups as store
 from cumulo.services.network.store.ports import Port
+from cumulo.services.network.store.security_groups import Rule
 from cumulo.services.network.tools import Tools
 
 
@@ -89,3 +92,51 @@ def _set_groups(tx: Tx, ctx: Context, port: Port, group_ids: list[str]) -> None:
     changes.mark(tx, "port", [port.id])
     after = port_store.ports_by_id(tx, [port.id])[port.id]
     journal.updated(tx, ctx, "port", port, after)
+
+
+def groups_of_project(tx: Tx, ctx: Context, tools: Tools, *, everyones: bool) -> list[Details]:
+    """Return the security groups of the caller's project, or of all projects, with their rules."""
+    project_id = ctx.project_id or ""
+    security_groups.ensure_default(tx, ctx, tools.settings, project_id)
+    where = [] if everyones else [tables.security_group.c.project_id == project_id]
+    return security_groups.details(tx, ctx, store.groups_where(tx, *where))
+
+
+def groups_of_server(tx: Tx, ctx: Context, server_id: str) -> list[Details]:
+    """Return the security groups that the server's ports are in, with their rules."""
+    ports = port_store.ports_of_devices(tx, [server_id], COMPUTE)
+    have = port_store.groups_map(tx, [port.id for port in ports])
+    ids = {group_id for found in have.values() for group_id in found}
+    return security_groups.details(
+        tx, ctx, store.groups_where(tx, tables.security_group.c.id.in_(ids))
+    )
+
+
+def group_shown(tx: Tx, ctx: Context, group_id: str) -> Details:
+    """Return a security group the caller may know of, with its rules."""
+    group = security_groups.group_visible(tx, ctx, group_id)
+    return security_groups.details(tx, ctx, [group])[0]
+
+
+def remove_group(tx: Tx, ctx: Context, group_id: str) -> None:
+    """Forget a security group that no port is in."""
+    security_groups.delete_group(tx, ctx, security_groups.group_visible(tx, ctx, group_id))
+
+
+def rename_group(tx: Tx, ctx: Context, group_id: str, name: str, description: str) -> None:
+    """Give a security group another name and description."""
+    wanted = SecurityGroupChange(name=name, description=description)
+    group = security_groups.group_visible(tx, ctx, group_id)
+    security_groups.update_group(tx, ctx, group, wanted, None)
+
+
+def add_rule(tx: Tx, ctx: Context, tools: Tools, spec: RuleSpec) -> Rule:
+    """Let something into the ports of a group."""
+    group = security_groups.group_visible(tx, ctx, spec.security_group_id)
+    return security_group_rules.create_rules(tx, ctx, tools.settings, group, [spec])[0]
+
+
+def remove_rule(tx: Tx, ctx: Context, rule_id: str) -> None:
+    """Let something in no longer."""
+    rule = security_group_rules.rule_visible(tx, ctx, rule_id)
+    security_group_rules.delete_rule(tx, ctx, rule)
