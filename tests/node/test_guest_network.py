@@ -118,6 +118,31 @@ def test_a_removed_guest_leaves_the_switch(wired: Bench, red: OvnDriver, site: S
     assert not any(links.exists(tap) for tap in taps)
 
 
+def test_interfaces_come_and_go_while_the_guest_runs(
+    wired: Bench, red: OvnDriver, site: Site
+) -> None:
+    first, second = (red_port(red, f"vm{number}", f"10.0.0.3{number}") for number in range(2))
+    guest_id = wired.booted(nics=[nic_of(first)])
+    both = [nic_of(first), nic_of(second)]
+    for _ in range(2):
+        wired.node.ensure_nics(guest_id, both)
+        assert {first.id, second.id} <= set(site.fabric.switch.plugged().values())
+    assert [nic.mac for nic in wired.node.diagnostics(guest_id).nics] == [first.mac, second.mac]
+    wired.node.ensure_power(guest_id, "stopped", timeout_s=0)
+    wired.node.ensure_power(guest_id, "running")
+    eventually(lambda: second.id in site.fabric.switch.plugged().values())
+    wired.await_boot(guest_id, times=2)
+    for _ in range(2):
+        wired.node.ensure_nics(guest_id, [nic_of(first)])
+        assert second.id not in site.fabric.switch.plugged().values()
+    wired.node.ensure_power(guest_id, "stopped", timeout_s=0)
+    wired.node.ensure_nics(guest_id, both)
+    wired.node.ensure_power(guest_id, "running")
+    eventually(lambda: second.id in site.fabric.switch.plugged().values())
+    wired.node.remove_guest(guest_id)
+    assert site.fabric.switch.plugged() == {}
+
+
 def test_a_guest_that_died_while_nobody_looked_leaves_the_switch(
     wired: Bench, wired_host: Host, red: OvnDriver, site: Site
 ) -> None:

@@ -1,17 +1,32 @@
 """Servers copied to images, made anew from them, shelved in them, rescued by them."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.workflows.offload_server import OFFLOAD_SERVER
 from cumulo.services.compute.workflows.rebuild_server import REBUILD_SERVER
 from cumulo.services.compute.workflows.rescue_server import RESCUE_SERVER, UNRESCUE_SERVER
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
+from cumulo.settings import Settings
 from cumulo.work import testing
+from tests.cloud import Emulated
 from tests.compute.servers.mover import Mover
+
+
+@pytest.fixture
+def emulated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulated]:
+    """A cloud; where a test asks for it, shelved servers stay on their hosts there."""
+    offload = getattr(request, "param", 0)
+    settings = Settings(compute=ComputeSettings(shelved_offload_time=offload))
+    cloud = Emulated(tmp_path, settings=settings)
+    yield cloud
+    cloud.close()
 
 
 def images_of(one: Mover) -> list[dict[str, Any]]:
@@ -116,6 +131,19 @@ def test_shelve_and_unshelve(one: Mover) -> None:
     assert (one.status, one.guests()) == ("ACTIVE", {"node1": "running"})
     assert (one.held(), images_of(one)) == (512, [])
     assert one.shown["addresses"]["private"][0]["addr"]
+
+
+@pytest.mark.parametrize("emulated", [-1], indirect=True)
+def test_a_shelved_server_leaves_its_host_when_it_is_told_to(one: Mover) -> None:
+    one.do("shelve")
+    assert (one.status, one.guests()) == ("SHELVED", {"node1": "stopped"})
+    assert one.do("shelveOffload") == 403
+    assert one.do("unshelve", {"availability_zone": "nova"}, by=one.ann.at("compute 2.77")) == 409
+    assert one.do("unshelve") == 202
+    assert (one.status, one.guests(), images_of(one)) == ("ACTIVE", {"node1": "running"}, [])
+    one.do("shelve")
+    assert one.do("shelveOffload", by=one.root) == 202
+    assert (one.shown["status"], one.guests()) == ("SHELVED_OFFLOADED", {})
 
 
 def test_a_shelved_server_is_deleted_with_its_image(one: Mover) -> None:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from cumulo.services.compute.guest_metadata import metadata_of
+from cumulo.services.compute.instance_metadata import document
 from cumulo.services.compute.workflows.plug_interface import ATTACH_INTERFACE, DETACH_INTERFACE
 from cumulo.work import testing
 from tests.compute.servers.mover import Mover
@@ -69,15 +71,34 @@ def test_tags_are_told_to_the_guest(one: Mover) -> None:
     port = made.json()["interfaceAttachment"]
     assert port["tag"] == "backend"
     assert {found["tag"] for found in listed(one)} == {None, "backend"}
-    from cumulo.services.compute.guest_metadata import metadata_of
-    from cumulo.services.compute.instance_metadata import document
-
     metadata = one.cloud.db.read(metadata_of, one.id, one.tools.settings)
     assert metadata is not None
     told = json.loads(document(metadata, "latest", "meta_data.json") or b"")
     [device] = told["devices"]
     assert (device["type"], device["mac"]) == ("nic", port["mac_addr"])
     assert device["tags"] == ["backend"]
+
+
+def test_a_tag_given_at_creation_is_told_too(one: Mover, image: str, network: str) -> None:
+    nics = [{"uuid": network, "tag": "front"}]
+    spec = {"name": "db", "flavorRef": "1", "imageRef": image, "networks": nics}
+    made = one.ann.at("compute 2.42").post("/v2.1/servers", {"server": spec}).json()["server"]
+    one.cloud.work()
+    metadata = one.cloud.db.read(metadata_of, made["id"], one.tools.settings)
+    assert metadata is not None
+    [device] = json.loads(document(metadata, "latest", "meta_data.json") or b"")["devices"]
+    assert device["tags"] == ["front"]
+
+
+def test_more_addresses_until_2_43(one: Mover, network: str) -> None:
+    [first] = one.shown["addresses"]["private"]
+    assert one.do("addFixedIp", {"networkId": network}) == 202
+    before, second = one.shown["addresses"]["private"]
+    assert before["addr"] == first["addr"]
+    assert one.do("removeFixedIp", {"address": second["addr"]}) == 202
+    assert [one_left["addr"] for one_left in one.shown["addresses"]["private"]] == [first["addr"]]
+    assert one.do("removeFixedIp", {"address": second["addr"]}) == 400
+    assert one.do("addFixedIp", {"networkId": "11111111-2222-4333-8444-555555555555"}) == 400
 
 
 def test_wrong_wishes_are_refused(one: Mover) -> None:

@@ -55,6 +55,20 @@ def begin_detach(tx: Tx, ctx: Context, server_id: str, port_id: str) -> int:
     return action_store.action_insert(tx, server.id, "detach_interface", servers.doer(ctx))
 
 
+def add_address(tx: Tx, ctx: Context, tools: Tools, server_id: str, network_id: str) -> None:
+    """Give a server one more address in a network."""
+    server = _changeable(tx, ctx, server_id, "add_fixed_ip")
+    networking.add_address(tx, ctx, tools.network, server.id, network_id)
+    servers.record(tx, ctx, server, "add_fixed_ip", network=network_id)
+
+
+def remove_address(tx: Tx, ctx: Context, tools: Tools, server_id: str, address: str) -> None:
+    """Take an address from a server."""
+    server = _changeable(tx, ctx, server_id, "remove_fixed_ip")
+    networking.remove_address(tx, ctx, tools.network, server.id, address)
+    servers.record(tx, ctx, server, "remove_fixed_ip", address=address)
+
+
 def _changeable(tx: Tx, ctx: Context, server_id: str, action: str) -> Server:
     server = servers.server_visible(tx, ctx, server_id)
     servers.check_unlocked(ctx, server)

@@ -113,6 +113,18 @@ def add_port(tx: Tx, ctx: Context, tools: Tools, server: Server, nic: RequestedN
     return next(port.id for port in ports_of(tx, server.id) if port.id not in before)
 
 
+def add_address(tx: Tx, ctx: Context, tools: Tools, server_id: str, network_id: str) -> None:
+    """Give a server one more address in a network that it is in."""
+    if not network.add_address(tx, ctx, tools, server_id, network_id):
+        raise Invalid(f"Network could not be found for instance {server_id}.", field="networkId")
+
+
+def remove_address(tx: Tx, ctx: Context, tools: Tools, server_id: str, address: str) -> None:
+    """Take an address from a server."""
+    if not network.remove_address(tx, ctx, tools, server_id, address):
+        raise Invalid(f"Fixed IP {address} was not found on instance {server_id}.", field="address")
+
+
 def put_in_force(tools: Tools, server_id: str) -> None:
     """Return when the network has all that the server's ports need."""
     network.put_in_force(tools, server_id)

@@ -32,6 +32,8 @@ SERVER_RULES = {
     "os_compute_api:os-migrate-server:migrate_live:host": _ADMIN,
     "os_compute_api:os-migrations:index": _MANAGER,
     "os_compute_api:os-migrations:index:all_projects": _ADMIN,
+    "os_compute_api:os-multinic:add": _MEMBER,
+    "os_compute_api:os-multinic:remove": _MEMBER,
     "os_compute_api:os-pause-server:pause": _MEMBER,
     "os_compute_api:os-pause-server:unpause": _MEMBER,
     "os_compute_api:os-rescue": _MEMBER,

@@ -1,6 +1,6 @@
 """What an operator may choose about compute; the names are Nova's where it has the option."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,4 +22,5 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shutdown_timeout: Annotated[int, msgspec.Meta(ge=0)] = 60  # for a guest to power itself off
     dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest
     allow_resize_to_same_host: bool = True  # there may be no other
-    shelved_offload_time: Annotated[int, msgspec.Meta(ge=-1)] = 0  # s; -1: never by itself
+    # Whether a shelved server leaves its host at once (0) or when an administrator says so (-1).
+    shelved_offload_time: Literal[0, -1] = 0

@@ -88,6 +88,8 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "restore": frozenset({"soft-delete"}),
     "attach_interface": frozenset({"active", "paused", "stopped"}),
     "detach_interface": frozenset({"active", "paused", "stopped"}),
+    "add_fixed_ip": _SETTLED,
+    "remove_fixed_ip": _SETTLED,
     "update_server_metadata": _SETTLED,
     "delete_server_metadata": _SETTLED,
 }

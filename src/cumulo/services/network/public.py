@@ -9,6 +9,7 @@ from cumulo.services.network import (
     networks,
     security_group_rules,
     security_groups,
+    server_addresses,
     server_groups,
     server_networks,
     server_ports,
@@ -34,6 +35,8 @@ take_port = server_ports.take_port
 bind_ports = server_ports.bind_ports
 release_port = server_ports.release_port
 release_ports = server_ports.release_ports
+add_address = server_addresses.add_address
+remove_address = server_addresses.remove_address
 put_in_force = in_force.put_in_force
 ports_up = in_force.ports_up
 

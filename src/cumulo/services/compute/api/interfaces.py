@@ -81,6 +81,18 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     )
 
 
+class AddFixedIp(msgspec.Struct, forbid_unknown_fields=True):
+    """The network to have one more address in."""
+
+    network_id: str | int = msgspec.field(name="networkId")
+
+
+class RemoveFixedIp(msgspec.Struct, forbid_unknown_fields=True):
+    """The address to lose."""
+
+    address: str
+
+
 @routes.get(_PATH, policy=f"{_RULE}:list")
 def list_interfaces(call: Call, server_id: str) -> InterfacesBody:
     """List the ports of a server."""
@@ -127,6 +139,31 @@ def _detach(tx: Tx, ctx: Context, server_id: str, port_id: str) -> None:
     action = interfaces.begin_detach(tx, ctx, server_id, port_id)
     params = PlugInterface(server_id=server_id, action=action, port_id=port_id)
     start(tx, DETACH_INTERFACE, params, subject=server_id, ctx=ctx)
+
+
+@routes.post(
+    "/v2.1/servers/{server_id}/action",
+    policy="os_compute_api:os-multinic:add",
+    status=202,
+    action="addFixedIp",
+    until="2.43",
+)
+def add_fixed_ip(call: Call, server_id: str, body: AddFixedIp) -> None:
+    """Give a server one more address in a network that it is in."""
+    call.db.write(interfaces.add_address, call.ctx, call.tools, server_id, str(body.network_id))
+
+
+@routes.post(
+    "/v2.1/servers/{server_id}/action",
+    policy="os_compute_api:os-multinic:remove",
+    status=202,
+    action="removeFixedIp",
+    until="2.43",
+)
+def remove_fixed_ip(call: Call, server_id: str, body: RemoveFixedIp) -> None:
+    """Take an address from a server."""
+    address = checked_address("address", body.address, None) or ""
+    call.db.write(interfaces.remove_address, call.ctx, call.tools, server_id, address)
 
 
 def _wanted(asked: WantedInterface) -> networking.RequestedNic | None:

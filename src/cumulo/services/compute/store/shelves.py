@@ -37,8 +37,3 @@ def shelf_put(tx: Tx, server_id: str, image_id: str) -> None:
 def shelf_clear(tx: Tx, server_id: str) -> None:
     """Forget it."""
     tx.execute(sa.delete(tables.server_shelf).where(_H.server_id == server_id))
-
-
-def shelved_before(tx: Tx, moment: datetime) -> list[str]:
-    """Return the servers that were shelved before a moment."""
-    return list(tx.scalars(sa.select(_H.server_id).where(_H.shelved_at <= moment)))
