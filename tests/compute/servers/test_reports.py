@@ -113,3 +113,16 @@ def test_lists_take_odd_parameters_as_nova_does(one: Mover) -> None:
     assert len(other.get("/v2.1/servers?tenant_id=p1&all_tenants=1").json()["servers"]) == 1
     assert one.ann.get("/v2.1/servers?status=nonsense").json()["servers"] == []
     assert one.ann.at("compute 2.38").get("/v2.1/servers?status=nonsense").status == 400
+
+
+def test_a_server_is_pinned_to_its_zone_since_2_104(one: Mover) -> None:
+    new, url = one.ann.at("compute 2.104"), f"/v2.1/servers/{one.id}"
+
+    def pinned(zone: str | None) -> Any:
+        return new.put(url, {"server": {"pinned_availability_zone": zone}})
+
+    assert pinned("mars").status == 400
+    assert pinned("nova").json()["server"]["pinned_availability_zone"] == "nova"
+    assert pinned(None).json()["server"]["pinned_availability_zone"] is None
+    old = one.ann.at("compute 2.103")
+    assert old.put(url, {"server": {"pinned_availability_zone": "nova"}}).status == 400

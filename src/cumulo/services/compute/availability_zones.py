@@ -3,7 +3,7 @@
 import msgspec
 
 from cumulo.db import Tx
-from cumulo.kit.errors import Invalid
+from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.compute import services
 from cumulo.services.compute.services import Health, ServiceState
 from cumulo.services.compute.store import aggregates as aggregate_rows
@@ -50,3 +50,10 @@ def check_zone(tx: Tx, name: str, health: Health) -> None:
         raise Invalid(
             f"The requested availability zone is not available: {name}.", field="availability_zone"
         )
+
+
+def check_pin(tx: Tx, name: str, host: str | None, health: Health) -> None:
+    """Refuse a zone to stay in that takes no servers, or that the server is not in."""
+    check_zone(tx, name, health)
+    if host is not None and (zone := zone_of_host(tx, host, health.default_zone)) != name:
+        raise Conflict(f"The server is in availability zone {zone}, not {name}.", zone=zone)

@@ -115,6 +115,7 @@ class ServerChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     )
     description: Annotated[Description | UnsetType | None, since("2.19")] = UNSET
     hostname: Annotated[Hostname | UnsetType, since("2.90")] = UNSET
+    pinned_availability_zone: Annotated[Name | UnsetType | None, since("2.104")] = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

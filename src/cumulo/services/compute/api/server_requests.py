@@ -72,6 +72,8 @@ def changes_of(changes: ServerChanges) -> dict[str, Any]:
         found["description"] = changes.description
     if changes.hostname is not UNSET:
         found["hostname"] = changes.hostname
+    if changes.pinned_availability_zone is not UNSET:
+        found["availability_zone"] = changes.pinned_availability_zone
     return found
 
 

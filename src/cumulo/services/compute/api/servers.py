@@ -1,12 +1,13 @@
 """/servers: make, list, show, change and delete servers."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.compute import new_servers, servers
+from cumulo.services.compute import availability_zones, new_servers, servers
 from cumulo.services.compute.api.server_bodies import CreateBody, ListQuery, UpdateBody
 from cumulo.services.compute.api.server_changes import BriefView, brief
 from cumulo.services.compute.api.server_filters import page_url, wanted
@@ -144,11 +145,19 @@ def show_server(call: Call, server_id: str) -> ServerBody:
 
 @routes.put("/v2.1/servers/{server_id}", policy="os_compute_api:servers:update")
 def update_server(call: Call, server_id: str, body: UpdateBody) -> ServerBody | BriefBody:
-    """Change a server's name, description, host name or access addresses."""
+    """Change a server's name, description, host name, access addresses or zone to stay in."""
     changes = changes_of(body.server)
-    call.db.write(servers.update_server, call.ctx, server_id, changes)
+    call.db.write(_update, call, server_id, changes)
     shown = show_server(call, server_id)
     return shown if call.version >= (2, 75) else BriefBody(brief(shown.server))
+
+
+def _update(tx: Tx, call: Call, server_id: str, changes: Mapping[str, object]) -> None:
+    zone = changes.get("availability_zone")
+    if isinstance(zone, str):
+        server = servers.server_visible(tx, call.ctx, server_id)
+        availability_zones.check_pin(tx, zone, server.host, call.tools.health)
+    servers.update_server(tx, call.ctx, server_id, dict(changes))
 
 
 @routes.delete("/v2.1/servers/{server_id}", policy="os_compute_api:servers:delete", status=204)
