@@ -111,6 +111,10 @@ def test_lists_take_odd_parameters_as_nova_does(one: Mover) -> None:
     other = one.cloud.client("compute", "root:p0:admin")
     assert other.get("/v2.1/servers?tenant_id=p1").json()["servers"] == []
     assert len(other.get("/v2.1/servers?tenant_id=p1&all_tenants=1").json()["servers"]) == 1
+    assert one.ann.get("/v2.1/servers?reservation_id=r-none").json()["servers"] == []
+    reservation = one.root.at("compute 2.3").get(f"/v2.1/servers/{one.id}").json()["server"]
+    mine = f"reservation_id={reservation['OS-EXT-SRV-ATTR:reservation_id']}"
+    assert len(one.ann.get(f"/v2.1/servers?{mine}").json()["servers"]) == 1
     assert one.ann.get("/v2.1/servers?status=nonsense").json()["servers"] == []
     assert one.ann.at("compute 2.38").get("/v2.1/servers?status=nonsense").status == 400
 

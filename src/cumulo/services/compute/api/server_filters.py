@@ -34,7 +34,7 @@ _EXACT = {
     "vm_state": "vm_state",
 }
 # What only administrators may ask for, and others may since a version.
-_ADMIN_ONLY = {"host": None, "node": None, "reservation_id": None, "deleted": None}
+_ADMIN_ONLY = {"host": None, "node": None, "deleted": None}
 _OPENED_2_83 = {"availability_zone", "config_drive", "key_name", "launch_index", "user_id"}
 _SORTABLE = {
     "access_ip_v4": "access_ip_v4",
