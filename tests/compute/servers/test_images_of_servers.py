@@ -22,8 +22,8 @@ from tests.compute.servers.mover import Mover
 @pytest.fixture
 def emulated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulated]:
     """A cloud; where a test asks for it, shelved servers stay on their hosts there."""
-    offload = getattr(request, "param", 0)
-    settings = Settings(compute=ComputeSettings(shelved_offload_time=offload))
+    stays = getattr(request, "param", False)
+    settings = Settings(compute=ComputeSettings(shelved_offload_time=-1 if stays else 0))
     cloud = Emulated(tmp_path, settings=settings)
     yield cloud
     cloud.close()
@@ -133,7 +133,7 @@ def test_shelve_and_unshelve(one: Mover) -> None:
     assert one.shown["addresses"]["private"][0]["addr"]
 
 
-@pytest.mark.parametrize("emulated", [-1], indirect=True)
+@pytest.mark.parametrize("emulated", [True], indirect=True)
 def test_a_shelved_server_leaves_its_host_when_it_is_told_to(one: Mover) -> None:
     one.do("shelve")
     assert (one.status, one.guests()) == ("SHELVED", {"node1": "stopped"})
