@@ -4,6 +4,7 @@ A `Cloud` is everything that exists once in a process that serves APIs and runs 
 differs between an emulated and a real one (hosts, network driver) is handed in.
 """
 
+import dataclasses
 import platform
 import threading
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cumulo.auth import Policy
+from cumulo.auth import Context, Policy
 from cumulo.auth.context import system
 from cumulo.bus import LocalDoorbell
 from cumulo.db import Database, Tx
@@ -32,6 +33,7 @@ from cumulo.services.compute.metadata_requests import MetadataTools
 from cumulo.services.compute.policy import RULES as COMPUTE_RULES
 from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
 from cumulo.services.identity import public as identity
+from cumulo.services.identity.access_keys import token_of
 from cumulo.services.identity.api import OPERATIONS as IDENTITY
 from cumulo.services.image.api import FAMILY as IMAGE_FAMILY
 from cumulo.services.image.api import OPERATIONS as IMAGE
@@ -50,6 +52,9 @@ from cumulo.services.network.reconcile import RECONCILERS as NETWORK_RECONCILERS
 from cumulo.services.objectstore.api import FAMILY as OBJECTSTORE_FAMILY
 from cumulo.services.objectstore.api import OPERATIONS as OBJECTSTORE
 from cumulo.services.objectstore.api import new_trans_id
+from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
+from cumulo.services.objectstore.api.s3 import OPERATIONS as S3
+from cumulo.services.objectstore.api.s3 import is_s3
 from cumulo.services.objectstore.assembly import assembled
 from cumulo.services.objectstore.policy import RULES as OBJECTSTORE_RULES
 from cumulo.services.objectstore.reconcile import RECONCILERS as OBJECTSTORE_RECONCILERS
@@ -62,6 +67,7 @@ from cumulo.settings import Settings
 from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
+from cumulo.web.gate import Gate
 from cumulo.web.server import HttpServer
 from cumulo.web.streaming import StreamingServer
 from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
@@ -120,7 +126,9 @@ class Cloud:
         )
 
         self.objectstore = ObjectStoreTools(
-            assembled(state / "objects", settings.objectstore), settings.objectstore
+            assembled(state / "objects", settings.objectstore),
+            settings.objectstore,
+            self._signer,
         )
         self.metadata = MetadataTools(
             secret=passwords.metadata.encode(),
@@ -130,6 +138,10 @@ class Cloud:
 
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:
         return compute.metadata_of(tx, server_id, self.settings.compute)
+
+    def _signer(self, access: str, is_signed: Callable[[str], bool]) -> Context:
+        _, token = token_of(self.db, self.identity, access, is_signed)
+        return token.context()
 
     def prepare(self) -> None:
         """Bring the database up to date and make what a cloud has before anybody logs in."""
@@ -170,6 +182,17 @@ class Cloud:
         """Return the WSGI application of one service."""
         api = next(api for api in self.apis if api.name == name)
         return Edge(api, self.db, self.identity.tokens.validate)
+
+    def gate(self, api: Api) -> Edge | Gate:
+        """Return the WSGI application of a port: one API's, or several's that share it."""
+        validate = self.identity.tokens.validate
+        beside = [
+            (one.claims, Edge(one, self.db, validate))
+            for one in self.apis
+            if one.claims is not None and one.port == api.port
+        ]
+        edge = Edge(api, self.db, validate)
+        return Gate(beside, edge) if beside else edge
 
     def workers(self) -> list[Worker]:
         """Return one worker for each service that has workflows."""
@@ -268,21 +291,21 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
-        _objectstore(api, cloud),
+        *_objectstore(api, cloud),
     ]
 
 
-def _objectstore(api: Callable[..., Api], cloud: Cloud) -> Api:
-    return api(
-        "objectstore",
-        OBJECTSTORE,
-        OBJECTSTORE_FAMILY,
-        tools=cloud.objectstore,
-        slash_counts=True,
-        route_first=True,
-        request_id_headers=("X-Trans-Id", "X-Openstack-Request-Id"),
-        new_request_id=new_trans_id,
-    )
+def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
+    shared: dict[str, Any] = {
+        "tools": cloud.objectstore,
+        "slash_counts": True,
+        "route_first": True,
+        "new_request_id": new_trans_id,
+    }
+    ids, s3_ids = ("X-Trans-Id", "X-Openstack-Request-Id"), ("x-amz-request-id", "x-amz-id-2")
+    swift = api("objectstore", OBJECTSTORE, OBJECTSTORE_FAMILY, request_id_headers=ids, **shared)
+    s3 = api("objectstore", S3, S3_FAMILY, request_id_headers=s3_ids, claims=is_s3, **shared)
+    return [swift, dataclasses.replace(s3, name="s3")]
 
 
 def attach(settings: Settings, node_socket: Path, ovn: Path) -> Outside:
@@ -319,8 +342,8 @@ class Serving:
     def start(self) -> None:
         """Open every port, then begin to work."""
         for api in self.cloud.apis:
-            edge = Edge(api, self.cloud.db, self.cloud.identity.tokens.validate)
-            self._open(edge, api)
+            if api.claims is None:
+                self._open(self.cloud.gate(api), api)
         for worker in self.cloud.workers():
             worker.adopt_dead()
             self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
@@ -339,7 +362,7 @@ class Serving:
             thread.join()
         self.cloud.db.close()
 
-    def _open(self, edge: Edge, api: Api) -> None:
+    def _open(self, edge: Edge | Gate, api: Api) -> None:
         http = self.cloud.settings.http
         if api.takes_uploads:
             # A large body holds its thread as long as its client takes.

@@ -40,7 +40,7 @@ def test_a_lost_device_is_filled_again(ann: User, service: Service) -> None:
     ann.filled("box/meanwhile", "new", "new/o")
     assert ann.delete("box/o0").status == 204
     service.mend()
-    lost.prepare()
+    Path(lost.root).mkdir()
     service.mend()
     assert copies(service) == 3 * (len(names) + 1)
     others = {device.name for device in service.devices} - {lost.name}

@@ -17,6 +17,8 @@ class _Commands(click.Group):
     modules: ClassVar[Mapping[str, str]] = {
         "up": "Start the cloud.",
         "down": "Stop the cloud and leave the machine as it was.",
+        "ring": "Say which devices hold objects and listings.",
+        "recon": "Tell how the devices of the object store are.",
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",
         "image": "Make images.",

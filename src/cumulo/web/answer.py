@@ -33,15 +33,15 @@ class Sent:
 def answered(answer: Any, operation: Operation, version: Version) -> Sent:
     """Return `answer` as it is sent to a client at `version`."""
     if isinstance(answer, Stream):
-        headers = {"Content-Type": answer.content_type, **_checked(answer.headers)}
+        headers = _checked({"Content-Type": answer.content_type, **answer.headers})
         return Sent(answer.status or operation.status, headers, answer.pieces, answer.length)
     reply = answer if isinstance(answer, Reply) else Reply(answer)
     status = reply.status or operation.status
-    headers = _checked(reply.headers)
     body = _encoded(reply.body, version)
     if body is None:
-        return Sent(status, headers, [], None if status == 204 else 0)
-    return Sent(status, {"Content-Type": reply.content_type, **headers}, [body], len(body))
+        return Sent(status, _checked(reply.headers), [], None if status == 204 else 0)
+    headers = _checked({"Content-Type": reply.content_type, **reply.headers})
+    return Sent(status, headers, [body], len(body))
 
 
 def _encoded(body: Any, version: Version) -> bytes | None:

@@ -57,6 +57,7 @@ class Api:
     body_limit: int = 1 << 20
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
+    claims: Callable[[Environ], bool] | None = None  # on a port it shares, which are its own
     slash_counts: bool = False  # /things/ is a thing without a name, not /things
 
     @property

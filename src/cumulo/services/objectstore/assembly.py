@@ -25,17 +25,23 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
     builders = {kind: load(directory / f"{kind}.builder") for kind in KINDS}
     rings = {kind: builder.ring() for kind, builder in builders.items()}
     connections = Connections()
-    devices: dict[int, DiskDevice] = {}
-    for one in rings["object"].devices:
-        if one is not None:
-            devices[one.id] = DiskDevice(one.device, directory / one.device, connections)
+    names = sorted({one.device for ring in rings.values() for one in ring.devices if one})
+    devices = {name: DiskDevice(name, directory / name, connections) for name in names}
     salt = directory / "salt"
     if not salt.exists():
-        # A directory without a salt is new; later, a device that vanished stays away.
+        # A directory without a salt is new; later, a device that vanished stays away until
+        # somebody puts an empty directory in its place.
         for device in devices.values():
             device.prepare()
         salt.write_text(new_secret(16).hex())
+    for device in devices.values():
+        device.adopt()
     return Cluster(rings, devices, salt.read_text())
+
+
+def device_at(directory: Path, name: str) -> DiskDevice:
+    """Return a device for a look at it."""
+    return DiskDevice(name, directory / name, Connections())
 
 
 def load(path: Path) -> Builder:

@@ -41,10 +41,10 @@ class Place:
 
 @dataclass
 class Cluster:
-    """The rings, the devices by their ids, and what is to be mended."""
+    """The rings, the devices by their names, and what is to be mended."""
 
     rings: Mapping[str, Ring]
-    devices: Mapping[int, Device]
+    devices: Mapping[str, Device]
     salt: str
     stamps: Stamps = field(default_factory=Stamps)
     repairs: set[tuple[str, str]] = field(default_factory=set)  # kind and name
@@ -68,8 +68,8 @@ class Cluster:
         """Return where something lies whose hash is known."""
         ring = self.rings[kind]
         part = ring.part_of(key)
-        primaries = [self.devices[one.id] for one in ring.primaries(part)]
-        others = [self.devices[one.id] for one in ring.handoffs(part)]
+        primaries = [self.devices[one.device] for one in ring.primaries(part)]
+        others = [self.devices[one.device] for one in ring.handoffs(part)]
         return Place(kind, name, part, key, primaries, others)
 
     def lock(self, place: Place) -> threading.Lock:

@@ -27,6 +27,7 @@ def asked(kind: str, headers: Mapping[str, str]) -> dict[str, str]:
     prefix, remove = f"x-{kind.lower()}-meta-", f"x-remove-{kind.lower()}-meta-"
     found = {titled(k): v.strip() for k, v in headers.items() if k.startswith(prefix)}
     gone = {titled(prefix + k.removeprefix(remove)): "" for k in headers if k.startswith(remove)}
+    check_sizes(headers)
     check(f"X-{kind}-Meta-", gone | found)
     return gone | found
 
@@ -60,8 +61,10 @@ def _check_sums(count: int, size: int) -> None:
 
 
 def check_sizes(headers: Mapping[str, str]) -> None:
-    """Refuse headers that no server of this kind reads."""
+    """Refuse headers that no server of this kind reads, or that would be more than one."""
     for name, value in headers.items():
+        if any(character in value for character in "\r\n\0"):
+            raise bad(f"Header value has a line break: {name[:MAX_META_NAME_LENGTH]}")
         if len(value) > MAX_HEADER_SIZE:
             raise bad(f"Header value too long: {name[:MAX_META_NAME_LENGTH]}")
 

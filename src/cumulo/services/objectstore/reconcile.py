@@ -31,6 +31,8 @@ def repair(tools: Tools) -> None:
 def replicate(tools: Tools) -> None:
     """Compare all replicas of everything, and bring what is missing."""
     cluster = tools.cluster
+    for device in cluster.devices.values():
+        device.adopt()
     stale = set(cluster.stale)
     before = spelled(max(0.0, clock.timestamp() - tools.settings.reclaim_age_s))
     left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster)

@@ -1,6 +1,7 @@
 """Large objects: one object made of many, by a list (static) or by a prefix (dynamic)."""
 
 import base64
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
@@ -101,17 +102,8 @@ def static(visit: Visit, found: Found, depth: int = 0) -> Found:
     parts = manifest_of(found)
     joined = Joined(visit.sub("GET"), found.account, parts, depth)
     size = sum(part.span()[1] for part in parts)
-    return Found(
-        found.account,
-        found.container,
-        found.name,
-        found.stored,
-        joined,
-        size,
-        f'"{found.stored.system[SLO]}"',
-        version_id=found.version_id,
-        location=found.location,
-    )
+    etag = f'"{found.stored.system[SLO]}"'
+    return dataclasses.replace(found, content=joined, size=size, etag=etag)
 
 
 def manifest_of(found: Found) -> list[Segment]:
@@ -154,17 +146,8 @@ def _dynamic(visit: Visit, found: Found) -> Found:
     together = hashlib.md5("".join(part.hash for part in parts).encode(), usedforsecurity=False)
     joined = Joined(visit.sub("GET"), found.account, parts)
     size = sum(part.bytes for part in parts)
-    return Found(
-        found.account,
-        found.container,
-        found.name,
-        found.stored,
-        joined,
-        size,
-        f'"{together.hexdigest()}"',
-        version_id=found.version_id,
-        location=found.location,
-    )
+    etag = f'"{together.hexdigest()}"'
+    return dataclasses.replace(found, content=joined, size=size, etag=etag)
 
 
 def _is_itself(found: Found, container: str, name: str) -> bool:

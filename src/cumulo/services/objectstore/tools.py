@@ -1,9 +1,15 @@
 """What operations and reconcilers of object storage are given by the process they run in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from cumulo.auth import Context
 from cumulo.services.objectstore.cluster import Cluster
 from cumulo.services.objectstore.settings import ObjectStoreSettings
+
+# Finds who holds an access key, if the function it is given knows the key's secret.
+Signer: TypeAlias = Callable[[str, Callable[[str], bool]], Context]
 
 
 @dataclass(frozen=True)
@@ -12,3 +18,4 @@ class Tools:
 
     cluster: Cluster
     settings: ObjectStoreSettings
+    signer: Signer | None = None  # without it there is no S3

@@ -152,6 +152,11 @@ def _condition(visit: Visit, found: Found, headers: dict[str, str]) -> Reply | N
     return Reply(status=304, headers=kept)
 
 
+def refused(visit: Visit, found: Found) -> bool:
+    """Say whether a condition forbids to use an object, as a copy's source."""
+    return _condition(visit, found, {}) is not None
+
+
 def _matches(condition: str, etag: str) -> bool:
     names = [one.strip().removeprefix("W/").strip('"') for one in condition.split(",")]
     return "*" in names or etag in names

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from cumulo.services.objectstore import (
+    accounts,
     containers,
     copies,
     links,
@@ -195,6 +196,7 @@ def _bounded(visit: Visit, found: Container, one: Given) -> Given:
         for piece in one.pieces:
             size += len(piece)
             containers.check_quota(found, size, 0)
+            accounts.check_quota(visit, found.account, size, 0)
             yield piece
 
     return msgspec.structs.replace(one, pieces=checked())

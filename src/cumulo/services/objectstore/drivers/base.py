@@ -176,6 +176,9 @@ class Device(Protocol):
     def is_there(self) -> bool:
         """Say whether the device can be used."""
 
+    def adopt(self) -> None:
+        """Begin anew where somebody put an empty disk in."""
+
     def begin(self) -> Incoming:
         """Open a place for a replica's bytes."""
 

@@ -44,6 +44,11 @@ class DiskDevice:
         for kind in ("incoming", "objects", *_KINDS, "notes", "quarantined"):
             Path(self.root, kind).mkdir(parents=True, exist_ok=True)
 
+    def adopt(self) -> None:
+        """Take an empty directory as a new device in the place of one that was lost."""
+        if os.path.isdir(self.root) and not os.listdir(self.root):
+            self.prepare()
+
     def is_there(self) -> bool:
         """Say whether the device can be used."""
         return os.path.isdir(f"{self.root}/incoming")

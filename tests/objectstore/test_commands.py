@@ -1,0 +1,48 @@
+"""`cumulo ring` and `cumulo recon`, and the store that follows what they say."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cumulo.cli.recon import command as recon_command
+from cumulo.cli.ring import command as ring_command
+from cumulo.db import Database
+from tests.objectstore.service import ANN, Service
+
+
+@pytest.fixture
+def state(directory: Path) -> Path:
+    return directory.parent / "state"
+
+
+def ring(state: Path, *words: str) -> Result:
+    return CliRunner().invoke(ring_command, ["--state", str(state), *words])
+
+
+def test_rings_made_by_hand(state: Path, empty_db: Database) -> None:
+    for kind in ("account", "container", "object"):
+        assert ring(state, kind, "create", "4", "2", "1").exit_code == 0
+        for number in (1, 2, 3):
+            words = ("--region", "1", "--zone", str(number), "--device", f"sd{number}")
+            assert ring(state, kind, "add", *words, "--weight", "100").exit_code == 0
+        told = ring(state, kind, "rebalance")
+        assert told.output.startswith("Reassigned 32 partitions.")
+    assert ring(state, "object", "create", "4", "2", "1").exit_code != 0
+    assert ring(state, "object", "add", "--device", "../x").exit_code != 0
+    assert "3 devices" in ring(state, "object", "info").output
+    service = Service(empty_db, state / "control" / "objects")
+    ann = service.user(ANN)
+    ann.filled("box", "box/o")
+    assert len(list((state / "control" / "objects").glob("sd*/objects/*/*/*.data"))) == 2
+    told = CliRunner().invoke(recon_command, ["--state", str(state)])
+    assert told.output.count(" yes ") == 3
+    service.close()
+    assert ring(state, "object", "remove", "0").exit_code == 0
+    assert ring(state, "object", "rebalance").exit_code == 0
+    again = Service(empty_db, state / "control" / "objects")
+    again.mend()
+    held = list((state / "control" / "objects").glob("sd*/objects/*/*/*.data"))
+    assert len([path for path in held if path.parts[-5] != "sd1"]) == 2
+    assert again.user(ANN).get("box/o").body == b"box/o"
+    again.close()
