@@ -103,7 +103,14 @@ def requests(draw: Any, operation: Operation, ids: dict[str, str], owner: str) -
     """Draw a request with real ids and a right body, wrong in one way."""
     path = {name: ids.get(name, "red") for name in PARAMETER.findall(operation.path)}
     query = draw(_query(operation, ids)) if operation.query is not None else {}
-    sent = {"token": owner, "headers": {}, "raw": None, "wrong": [], "path": path, "query": query}
+    sent: dict[str, Any] = {
+        "token": owner,
+        "headers": {},
+        "raw": None,
+        "wrong": [],
+        "path": path,
+        "query": query,
+    }
     body: Any = None
     if operation.body is not None and operation.body is not Upload:
         seeds = SEEDS.get(operation.name)
