@@ -111,10 +111,13 @@ class Net:
         project(self.tools)
 
 
+# Collections that are spelled with dashes in paths.
+DASHED = ("security", "rbac", "address", "default")
+
+
 def plural(noun: str) -> str:
-    if noun == "rbac_policy":
-        return "rbac-policies"
-    return f"{noun.replace('_', '-') if noun.startswith('security') else noun}s"
+    dashed = noun.replace("_", "-") if noun.startswith(DASHED) else noun
+    return f"{dashed.removesuffix('y')}ies" if noun.endswith("y") else f"{dashed}s"
 
 
 def named(facts: dict[str, Any]) -> dict[str, Any]:

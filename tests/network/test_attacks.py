@@ -32,6 +32,8 @@ def victim(net: Net) -> dict[str, str]:
         "security_group_rule_id": group["security_group_rules"][0]["id"],
         "rbac_policy_id": net.make("rbac_policy", **policy, action="access_as_shared")["id"],
         "project_id": PROJECT,
+        "subnetpool_id": net.make("subnetpool", name="p", prefixes=["10.0.0.0/8"])["id"],
+        "address_scope_id": net.make("address_scope", name="s", ip_version=4)["id"],
         "tag": "x",
         "agent_id": "x",
         "alias": "router",
@@ -46,6 +48,8 @@ BODIES: dict[str, Any] = {
     "/v2.0/floatingips/{floatingip_id}": {"floatingip": {"port_id": None}},
     "/v2.0/security-groups/{security_group_id}": {"security_group": {"name": "x"}},
     "/v2.0/rbac-policies/{rbac_policy_id}": {"rbac_policy": {"target_tenant": "e" * 32}},
+    "/v2.0/subnetpools/{subnetpool_id}": {"subnetpool": {"name": "x"}},
+    "/v2.0/address-scopes/{address_scope_id}": {"address_scope": {"name": "x"}},
     "/v2.0/quotas/{project_id}": {"quota": {"port": 1}},
 }
 
@@ -55,12 +59,15 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
         return {"subnet_id": victim["subnet_id"]}
     if path.endswith("_extraroutes"):
         return {"router": {"routes": []}}
+    if path.endswith("_prefixes"):
+        return {"prefixes": ["10.9.0.0/24"]}
     return {"tags": ["x"]} if path.endswith("/tags") else BODIES.get(path)
 
 
 def everything(net: Net) -> Any:
     nouns = ("network", "subnet", "port", "router", "floatingip", "security_group", "rbac_policy")
-    return {noun: net.admin.list(noun) for noun in (*nouns, "security_group_rule")}
+    more = ("security_group_rule", "subnetpool", "address_scope")
+    return {noun: net.admin.list(noun) for noun in (*nouns, *more)}
 
 
 def test_another_projects_id_opens_nothing_on_any_operation(

@@ -54,6 +54,11 @@ def is_automatic(subnet: Subnet) -> bool:
     return "slaac" in _modes(subnet) or "dhcpv6-stateless" in _modes(subnet)
 
 
+def serving(subnets: Sequence[Subnet], device_owner: str) -> list[Subnet]:
+    """Return the subnets that are for ports of that owner: named, or for all."""
+    return [s for s in subnets if not s.service_types or device_owner in s.service_types]
+
+
 def _modes(subnet: Subnet) -> tuple[str | None, str | None]:
     return subnet.ipv6_address_mode, subnet.ipv6_ra_mode
 

@@ -19,6 +19,7 @@ from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import security_groups as group_store
+from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store.subnets import Subnet
 
@@ -84,10 +85,12 @@ def _routers(tx: Tx, ids: Collection[str]) -> list[RouterPlan]:
     wanted = [row.port_id for row in rows] + [one.floating_port_id for one in floating]
     port_rows = port_store.ports_by_id(tx, wanted)
     ips = allocations.allocation_map(tx, [row.port_id for row in rows])
+    subnet_ids = {fixed.subnet_id for found in ips.values() for fixed in found}
     around = plans.Surroundings(
         network_store.networks_by_id(tx, {port.network_id for port in port_rows.values()}),
-        subnet_store.subnets_by_id(tx, {f.subnet_id for fixed in ips.values() for f in fixed}),
+        subnet_store.subnets_by_id(tx, subnet_ids),
         {port.id: port.mac_address for port in port_rows.values()},
+        pool_store.scopes_of_subnets(tx, subnet_ids),
     )
     legs: defaultdict[str, list[plans.Leg]] = defaultdict(list)
     for row in rows:

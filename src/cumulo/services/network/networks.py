@@ -32,6 +32,7 @@ from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
+from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store.listing import Listing
@@ -131,7 +132,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
         if wanted:
-            rbac_policies.grant(tx, ctx, settings, network, action)
+            rbac_policies.grant(tx, ctx, settings, "network", network, action)
     changes.mark(tx, "network", [network_id])
     journal.created(tx, ctx, "network", network)
     return network
@@ -197,7 +198,7 @@ def update_network(
         values["dns_domain"] = names.checked_domain(values["dns_domain"])
     for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
         if wish is True:
-            rbac_policies.grant(tx, ctx, settings, network, action)
+            rbac_policies.grant(tx, ctx, settings, "network", network, action)
         elif wish is False:
             rbac_policies.revoke(tx, ctx, network, action)
     if wanted.external is False and network.external and router_store.gateways_on(tx, network.id):
@@ -263,6 +264,7 @@ class Details(msgspec.Struct, frozen=True):
     subnets: list[str]
     shared: bool
     tags: list[str]
+    scopes: dict[int, str]  # IP version -> address scope
 
 
 _SHAPE = listing.Shape(
@@ -299,7 +301,10 @@ def details(tx: Tx, ctx: Context, networks: Sequence[Network]) -> list[Details]:
         subnets[network_id].append(subnet_id)
     shared = sharing.shared_with(tx, ctx.project_id or "", ids)
     words = tag_store.tags_map(tx, ids)
+    scopes: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for network_id, version, scope_id in pool_store.scopes_of_networks(tx, ids):
+        scopes[network_id][version] = scope_id
     return [
-        Details(network, subnets[network.id], network.id in shared, words.get(network.id, []))
-        for network in networks
+        Details(one, subnets[one.id], one.id in shared, words.get(one.id, []), scopes[one.id])
+        for one in networks
     ]

@@ -38,6 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     networks: Mapping[str, Network]
     subnets: Mapping[str, Subnet]
     macs: Mapping[str, str]  # of floating IPs' own ports
+    scopes: Mapping[str, str]  # address scopes, by subnet
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -135,7 +136,7 @@ def router_plan(
         id=router.id,
         name=router.name,
         admin_state_up=router.admin_state_up,
-        ports=[_router_port_plan(leg, around) for leg in inside],
+        ports=[_router_port_plan(leg, around, _scopes(outside, around)) for leg in inside],
         gateway=_gateway_plan(outside, router, around) if outside else None,
         routes=_routes(router.routes),
         floating_ips=[
@@ -151,7 +152,13 @@ def router_plan(
     )
 
 
-def _router_port_plan(leg: Leg, around: Surroundings) -> RouterPortPlan:
+def _scopes(leg: Leg | None, around: Surroundings) -> set[str]:
+    """Return the address scopes of IPv4 that a leg stands in."""
+    v4 = [] if leg is None else [ip for ip in leg.fixed_ips if ":" not in ip.ip_address]
+    return {around.scopes[ip.subnet_id] for ip in v4 if ip.subnet_id in around.scopes}
+
+
+def _router_port_plan(leg: Leg, around: Surroundings, outside: set[str]) -> RouterPortPlan:
     subnets = [around.subnets[fixed.subnet_id] for fixed in leg.fixed_ips]
     modes = [subnet.ipv6_ra_mode for subnet in subnets if subnet.ipv6_ra_mode]
     return RouterPortPlan(
@@ -161,6 +168,7 @@ def _router_port_plan(leg: Leg, around: Surroundings) -> RouterPortPlan:
         cidrs=_cidrs(leg, around),
         ipv6_ra_mode=modes[0] if modes else None,
         mtu=around.networks[leg.port.network_id].mtu,
+        is_public=not outside.isdisjoint(_scopes(leg, around)),
     )
 
 

@@ -288,4 +288,35 @@ RULES: dict[str, str] = {
     ),
     "delete_agent": "rule:admin_only",
     "update_agent": "rule:admin_only",
+    "create_subnetpool": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_subnetpool:is_default": "rule:admin_only",
+    "create_subnetpool:shared": "rule:admin_only",
+    "create_subnetpool:tags": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "delete_subnetpool": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "delete_subnetpool:tags": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "get_subnetpool": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or "
+        "rule:shared_subnetpools"
+    ),
+    "get_subnetpool:tags": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or "
+        "rule:shared_subnetpools"
+    ),
+    "shared_subnetpools": "field:subnetpools:shared=True",
+    "update_subnetpool": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "update_subnetpool:is_default": "rule:admin_only",
+    "update_subnetpool:tags": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_address_scope": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_address_scope:shared": "rule:admin_only",
+    "delete_address_scope": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "get_address_scope": (
+        "rule:admin_only or role:reader and project_id:%(project_id)s or rule:shared_address_scopes"
+    ),
+    "shared_address_scopes": "field:address_scopes:shared=True",
+    "update_address_scope": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "update_address_scope:shared": "rule:admin_only",
+    "add_prefixes": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "remove_prefixes": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_subnet:service_types": "rule:admin_only",
+    "update_subnet:service_types": "rule:admin_only",
 }

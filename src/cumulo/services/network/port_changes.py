@@ -132,6 +132,7 @@ def _readdress(
         asked = checked_fixed_ips(settings, wanted.fixed_ips)
     check_subnets_exist(tx, asked)
     subnets = subnet_store.subnets_of(tx, [port.network_id])
+    subnets = addresses.serving(subnets, port.device_owner)
     fixed = addresses.reassign(tx, holder_of(port), subnets, current, asked)
     _check_floating(tx, port, fixed)
     _move_leg(tx, port, fixed)

@@ -191,6 +191,7 @@ def _assign(
 ) -> list[FixedIp]:
     asked = None if wanted is UNSET else checked_fixed_ips(settings, wanted)
     subnets = subnet_store.subnets_of(tx, [port.network_id])
+    subnets = addresses.serving(subnets, port.device_owner)
     check_subnets_exist(tx, asked or [])
     return addresses.assign(tx, holder_of(port), subnets, asked)
 

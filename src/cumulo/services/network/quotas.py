@@ -26,6 +26,7 @@ class Limits(msgspec.Struct, kw_only=True):
     security_group: Limit = UNSET
     security_group_rule: Limit = UNSET
     rbac_policy: Limit = UNSET
+    subnetpool: Limit = UNSET
 
 
 def take(tx: Tx, settings: NetworkSettings, project_id: str, resource: str, count: int = 1) -> None:

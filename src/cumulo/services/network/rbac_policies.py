@@ -19,19 +19,24 @@ from cumulo.services.network.spelling import Id, Text
 from cumulo.services.network.store import lending as store
 from cumulo.services.network.store import listing, sharing, standard, tables
 from cumulo.services.network.store import routers as router_store
+from cumulo.services.network.store import subnetpools as subnetpool_store
 from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.sharing import EVERYONE, EXTERNAL, SHARED
 from cumulo.services.network.store.sharing import Grant as Grant
 
-ObjectType: TypeAlias = Literal["network", "security_group"]
+ObjectType: TypeAlias = Literal["network", "security_group", "address_scope", "subnetpool"]
 # What may be lent, and who uses it without owning it.
 _TABLES: Mapping[str, sa.Table] = {
     "network": tables.network,
     "security_group": tables.security_group,
+    "address_scope": tables.address_scope,
+    "subnetpool": tables.subnetpool,
 }
 _USERS: Mapping[str, Callable[[Tx, str], set[str]]] = {
     "network": store.network_users,
     "security_group": store.security_group_users,
+    "address_scope": subnetpool_store.scope_users,
+    "subnetpool": subnetpool_store.pool_users,
 }
 
 
@@ -55,11 +60,16 @@ class RbacPolicyChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
 
 def grant(
-    tx: Tx, by: Caller | None, settings: NetworkSettings, lent: journal.Owned, action: str
+    tx: Tx,
+    by: Caller | None,
+    settings: NetworkSettings,
+    kind: ObjectType,
+    lent: journal.Owned,
+    action: str,
 ) -> None:
-    """Lend a network to every project for `action`, if it is not."""
+    """Lend something to every project for `action`, if it is not."""
     if sharing.grant_find(tx, lent.id, action, EVERYONE) is None:
-        made = Grant(new_id(), lent.project_id, "network", lent.id, action, EVERYONE)
+        made = Grant(new_id(), lent.project_id, kind, lent.id, action, EVERYONE)
         quotas.take(tx, settings, made.project_id, "rbac_policy")
         sharing.grant_insert(tx, made)
         journal.created(tx, by, "rbac_policy", made)

@@ -3,10 +3,10 @@
 import ipaddress
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
@@ -17,7 +17,7 @@ from cumulo.services.network import addresses, journal, metadata, quotas, refusa
 from cumulo.services.network.networks import check_mtu, network_get
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
-from cumulo.services.network.spelling import Id, LooseBool, LooseInt, Text
+from cumulo.services.network.spelling import Id, LooseBool, Text
 from cumulo.services.network.store import allocations, changes, sharing, standard, tables
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
@@ -25,6 +25,7 @@ from cumulo.services.network.store import subnets as store
 from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.subnets import Subnet
 from cumulo.services.network.store.values import Pool, Route
+from cumulo.services.network.subnet_allocation import SubnetRange, allocate
 
 Ipv6Mode: TypeAlias = Literal["dhcpv6-stateful", "dhcpv6-stateless", "slaac"]
 AUTOMATIC = {"dhcpv6-stateless", "slaac"}
@@ -32,12 +33,10 @@ AUTOMATIC = {"dhcpv6-stateless", "slaac"}
 _OWN = {"network:dhcp", "network:distributed"}
 
 
-class SubnetSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class SubnetSpec(SubnetRange, kw_only=True, forbid_unknown_fields=True):
     """What a client says about a subnet it wants."""
 
     network_id: Id
-    cidr: str
-    ip_version: Annotated[LooseInt, Meta(ge=4, le=6)]
     name: Text = ""
     description: Text = ""
     project_id: Text | UnsetType = UNSET
@@ -45,10 +44,11 @@ class SubnetSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     gateway_ip: str | UnsetType | None = UNSET
     enable_dhcp: LooseBool = True
     allocation_pools: list[Pool] | UnsetType = UNSET
-    dns_nameservers: list[str] = []
-    host_routes: list[Route] = []
+    dns_nameservers: list[str] = msgspec.field(default_factory=list)
+    host_routes: list[Route] = msgspec.field(default_factory=list)
     ipv6_ra_mode: Ipv6Mode | None = None
     ipv6_address_mode: Ipv6Mode | None = None
+    service_types: list[str] = msgspec.field(default_factory=list)
 
 
 class SubnetChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +61,7 @@ class SubnetChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     allocation_pools: list[Pool] | UnsetType = UNSET
     dns_nameservers: list[str] | UnsetType = UNSET
     host_routes: list[Route] | UnsetType = UNSET
+    service_types: list[str] | UnsetType = UNSET
 
 
 def subnet_visible(tx: Tx, ctx: Context, subnet_id: str) -> Subnet:
@@ -76,9 +77,11 @@ def create_subnet(
 ) -> Subnet:
     """Record a new subnet in a network, with the metadata port that its guests may need."""
     project_id, now = owner(ctx, spec.project_id, spec.tenant_id), clock.now()
-    cidr = checked_cidr(spec)
+    others = store.subnets_of(tx, [network.id])
     check_mtu(spec.ip_version, network.mtu)
-    check_apart(cidr, store.subnets_of(tx, [network.id]), network.id)
+    place = allocate(tx, ctx, spec, project_id, others)
+    cidr = checked_cidr(spec, place.cidr)
+    check_apart(cidr, others, network.id)
     gateway_ip = _gateway(spec.gateway_ip, cidr)
     subnet = Subnet(
         id=new_id(),
@@ -98,8 +101,17 @@ def create_subnet(
         allocation_pools=_pools(spec.allocation_pools, cidr, gateway_ip),
         dns_nameservers=checked_dns(settings, spec.dns_nameservers),
         host_routes=checked_routes(settings, spec.host_routes, spec.ip_version),
+        subnetpool_id=place.subnetpool_id,
+        service_types=checked_service_types(spec.service_types),
     )
-    quotas.take(tx, settings, project_id, "subnet")
+    _record(tx, ctx, settings, network, subnet)
+    return subnet
+
+
+def _record(
+    tx: Tx, ctx: Context, settings: NetworkSettings, network: Network, subnet: Subnet
+) -> None:
+    quotas.take(tx, settings, subnet.project_id, "subnet")
     # Two subnets that overlap could be made at once, were it not for the network's revision.
     if not standard.change(tx, tables.network, network.id, revision=network.revision_number):
         raise LostRace
@@ -108,12 +120,10 @@ def create_subnet(
     _give_automatic(tx, subnet)
     changes.mark(tx, "network", [network.id])
     journal.created(tx, ctx, "subnet", subnet)
-    return subnet
 
 
-def checked_cidr(spec: SubnetSpec) -> str:
-    """Return the subnet's range in its one spelling, or refuse it."""
-    cidr = spelling.cidr(spec.cidr)
+def checked_cidr(spec: SubnetSpec, cidr: str) -> str:
+    """Return the subnet's range, or refuse it."""
     network = ipaddress.ip_network(cidr)
     if spec.ip_version not in (4, 6):
         raise refusals.invalid_value("ip_version", f"'{spec.ip_version}' is not in [4, 6]")
@@ -164,7 +174,7 @@ def _check_modes(spec: SubnetSpec, prefixlen: int) -> None:
         )
     if address in AUTOMATIC and prefixlen != 64:
         raise refusals.invalid_input(
-            f"Invalid CIDR {spec.cidr} for IPv6 address mode. OpenStack uses the EUI-64 address "
+            "Invalid CIDR for IPv6 address mode. OpenStack uses the EUI-64 address "
             "format, which requires the prefix to be /64"
         )
 
@@ -259,6 +269,21 @@ def check_gateway_outside(gateway_ip: str | None, pools: Sequence[Pool]) -> None
             )
 
 
+_SERVICES = ("network:", "compute:", "baremetal:", "manila:", "loadbalancer:", "trunk:")
+
+
+def checked_service_types(types: Sequence[str]) -> list[str]:
+    """Return for which kinds of ports a subnet is, or refuse what is none."""
+    for one in types:
+        if not one.startswith(_SERVICES):
+            raise Invalid(
+                f"Subnet service type {one} does not correspond to a valid device owner.",
+                type="InvalidSubnetServiceType",
+            )
+    spelling.check_unique(types, "service_types")
+    return list(types)
+
+
 def checked_dns(settings: NetworkSettings, servers: Sequence[str]) -> list[str]:
     """Return name servers in their one spelling, or refuse them."""
     if len(servers) > settings.max_dns_nameservers:
@@ -332,6 +357,8 @@ def _changed_values(
     settings: NetworkSettings, subnet: Subnet, wanted: SubnetChange
 ) -> dict[str, object]:
     values = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v is not UNSET}
+    if wanted.service_types is not UNSET:
+        values["service_types"] = checked_service_types(wanted.service_types)
     if wanted.dns_nameservers is not UNSET:
         values["dns_nameservers"] = checked_dns(settings, wanted.dns_nameservers)
     if wanted.host_routes is not UNSET:

@@ -24,6 +24,7 @@ TAGGED: Collections = {
     "subnets": ("subnet", tables.subnet),
     "ports": ("port", tables.port),
     "routers": ("router", tables.router),
+    "subnetpools": ("subnetpool", tables.subnetpool),
     "floatingips": ("floatingip", tables.floatingip),
     "security-groups": ("security_group", tables.security_group),
     "security_groups": ("security_group", tables.security_group),
@@ -75,6 +76,8 @@ def _seen(collection: str, eyes: Viewer) -> sa.ColumnElement[bool]:
         "subnets": sharing.subnets_seen,
         "ports": sharing.ports_seen,
     }
+    if collection in ("subnetpools", "security-groups", "security_groups"):
+        return sharing.lent(TAGGED[collection][1], eyes)
     if collection in special:
         return special[collection](eyes)
     return sharing.owned(TAGGED[collection][1], eyes)

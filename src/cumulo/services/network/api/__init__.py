@@ -1,6 +1,7 @@
 """Networking over HTTP: the Networking API v2.0, one module a noun."""
 
 from cumulo.services.network.api import (
+    address_scopes,
     agents,
     extensions,
     floatingips,
@@ -12,6 +13,7 @@ from cumulo.services.network.api import (
     routers,
     security_group_rules,
     security_groups,
+    subnetpools,
     subnets,
     tags,
     versions,
@@ -24,6 +26,8 @@ OPERATIONS = [
         extensions,
         networks,
         subnets,
+        subnetpools,
+        address_scopes,
         ports,
         routers,
         floatingips,

@@ -226,6 +226,48 @@ _EXTENSIONS = {
             "2024-02-05",
         ),
         ("tag-creation", "Tag creation extension", "Several tags at once.", "2024-07-23"),
+        (
+            "subnet_allocation",
+            "Subnet Allocation",
+            "Subnets cut from pools.",
+            "2015-03-30",
+        ),
+        (
+            "subnetpool-prefix-ops",
+            "Subnet Pool Prefix Operations",
+            "Prefixes that several clients add at once.",
+            "2019-02-08",
+        ),
+        (
+            "default-subnetpools",
+            "Default Subnetpools",
+            "Pools for those who name none.",
+            "2016-02-18",
+        ),
+        (
+            "address-scope",
+            "Address scope",
+            "Addresses that mean one thing wherever they are routed.",
+            "2015-07-26",
+        ),
+        (
+            "rbac-address-scope",
+            "Add address_scope type to RBAC",
+            "Address scopes lent to single projects.",
+            "2019-12-17",
+        ),
+        (
+            "rbac-subnetpool",
+            "Add subnetpool type to RBAC",
+            "Subnet pools lent to single projects.",
+            "2020-01-28",
+        ),
+        (
+            "subnet-service-types",
+            "Subnet service types",
+            "Subnets for certain kinds of ports.",
+            "2016-03-15",
+        ),
     )
 }
 

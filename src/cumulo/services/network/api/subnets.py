@@ -37,7 +37,8 @@ class SubnetView(StandardView, kw_only=True, gc=False):
     network_id: str | UnsetType
     ip_version: int | UnsetType
     cidr: str | UnsetType
-    subnetpool_id: UnsetType | None = None
+    subnetpool_id: str | UnsetType | None
+    service_types: list[str] | UnsetType
     gateway_ip: str | UnsetType | None
     enable_dhcp: bool | UnsetType
     ipv6_ra_mode: str | UnsetType | None
@@ -121,6 +122,8 @@ def _view(call: Call[Tools], found: Details) -> SubnetView:
         network_id=subnet.network_id,
         ip_version=subnet.ip_version,
         cidr=subnet.cidr,
+        subnetpool_id=subnet.subnetpool_id,
+        service_types=subnet.service_types,
         gateway_ip=subnet.gateway_ip,
         enable_dhcp=subnet.enable_dhcp,
         ipv6_ra_mode=subnet.ipv6_ra_mode,

@@ -19,6 +19,7 @@ _IDS = {
     "subnets": "subnet_id",
     "ports": "port_id",
     "routers": "router_id",
+    "subnetpools": "subnetpool_id",
     "floatingips": "floatingip_id",
     "security-groups": "security_group_id",
     "security_groups": "security_group_id",

@@ -9,6 +9,8 @@ routes = Routes()
 _COLLECTIONS = (
     "networks",
     "subnets",
+    "subnetpools",
+    "address-scopes",
     "ports",
     "routers",
     "floatingips",

@@ -108,6 +108,7 @@ class RouterPortPlan(msgspec.Struct, frozen=True, kw_only=True):
     cidrs: list[str]  # address with prefix length
     ipv6_ra_mode: str | None = None
     mtu: int = 1500
+    is_public: bool = False  # its addresses mean the same outside and are not translated
 
 
 class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):

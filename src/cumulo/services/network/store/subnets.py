@@ -32,6 +32,8 @@ class Subnet(msgspec.Struct, frozen=True, gc=False):
     allocation_pools: list[Pool]
     dns_nameservers: list[str]
     host_routes: list[Route]
+    subnetpool_id: str | None
+    service_types: list[str]
 
 
 _s = tables.subnet.c

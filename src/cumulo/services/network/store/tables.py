@@ -56,6 +56,29 @@ segment = sa.Table(
     sa.Column("network_id", text_key(_ID), nullable=False, index=True),
 )
 
+address_scope = sa.Table(
+    "network_address_scope",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("project_id", text_key(_PROJECT), nullable=False, index=True),
+    sa.Column("name", text_key(_NAME), nullable=False),
+    sa.Column("ip_version", sa.Integer, nullable=False),
+)
+
+subnetpool = sa.Table(
+    "network_subnetpool",
+    metadata,
+    *_standard(),
+    sa.Column("ip_version", sa.Integer, nullable=False),
+    sa.Column("prefixes", JsonText(list[str]), nullable=False),
+    sa.Column("default_prefixlen", sa.Integer, nullable=False),
+    sa.Column("min_prefixlen", sa.Integer, nullable=False),
+    sa.Column("max_prefixlen", sa.Integer, nullable=False),
+    sa.Column("default_quota", sa.Integer),
+    sa.Column("is_default", sa.Boolean, nullable=False),
+    sa.Column("address_scope_id", sa.ForeignKey(address_scope.c.id), index=True),
+)
+
 subnet = sa.Table(
     "network_subnet",
     metadata,
@@ -70,6 +93,8 @@ subnet = sa.Table(
     sa.Column("allocation_pools", JsonText(list[Pool]), nullable=False),
     sa.Column("dns_nameservers", JsonText(list[str]), nullable=False),
     sa.Column("host_routes", JsonText(list[Route]), nullable=False),
+    sa.Column("subnetpool_id", sa.ForeignKey(subnetpool.c.id), index=True),
+    sa.Column("service_types", JsonText(list[str]), nullable=False),
 )
 
 port = sa.Table(

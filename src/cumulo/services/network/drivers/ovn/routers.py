@@ -99,7 +99,7 @@ def _translations(
         str(ipaddress.ip_interface(cidr).network)
         for leg in plan.ports
         for cidr in leg.cidrs
-        if ":" not in cidr
+        if ":" not in cidr and not leg.is_public
     }
     if gateway.enable_snat and own is not None:
         snats = (_nat(router, f"{plan.id} {cidr}", ("snat", own, cidr)) for cidr in sorted(inside))
