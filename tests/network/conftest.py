@@ -82,7 +82,7 @@ class Net:
     def list(self, noun: str, query: str = "") -> Any:
         answer = self.http.get(f"/v2.0/{plural(noun)}{query}")
         assert answer.status == 200, answer.text
-        return answer.json()[plural(noun).replace("-", "_")]
+        return answer.json()[plural(noun).removeprefix("qos/").replace("-", "_")]
 
     def delete(self, noun: str, resource_id: str) -> Answer:
         return self.http.delete(f"/v2.0/{plural(noun)}/{resource_id}")
@@ -116,6 +116,8 @@ DASHED = ("security", "rbac", "address", "default")
 
 
 def plural(noun: str) -> str:
+    if noun == "policy":
+        return "qos/policies"
     dashed = noun.replace("_", "-") if noun.startswith(DASHED) else noun
     return f"{dashed.removesuffix('y')}ies" if noun.endswith("y") else f"{dashed}s"
 

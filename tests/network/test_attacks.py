@@ -7,7 +7,7 @@ import pytest
 
 from cumulo.services.network.api import OPERATIONS
 from cumulo.services.network.drivers.fake import FakeDriver
-from tests.network.conftest import OTHER, PROJECT, Net
+from tests.network.conftest import NOWHERE, OTHER, PROJECT, Net
 
 
 @pytest.fixture
@@ -32,6 +32,10 @@ def victim(net: Net) -> dict[str, str]:
         "security_group_rule_id": group["security_group_rules"][0]["id"],
         "rbac_policy_id": net.make("rbac_policy", **policy, action="access_as_shared")["id"],
         "project_id": PROJECT,
+        "port_forwarding_id": NOWHERE,
+        "policy_id": net.as_(f"mia:{PROJECT}:manager,member,reader").make("policy", name="q")["id"],
+        "rule_id": NOWHERE,
+        "rule_type": "dscp_marking",
         "subnetpool_id": net.make("subnetpool", name="p", prefixes=["10.0.0.0/8"])["id"],
         "address_scope_id": net.make("address_scope", name="s", ip_version=4)["id"],
         "tag": "x",
@@ -40,6 +44,8 @@ def victim(net: Net) -> dict[str, str]:
     }
 
 
+FORWARDINGS = "/v2.0/floatingips/{floatingip_id}/port_forwardings"
+QOS = "/v2.0/qos/policies/{policy_id}"
 BODIES: dict[str, Any] = {
     "/v2.0/networks/{network_id}": {"network": {"name": "x"}},
     "/v2.0/subnets/{subnet_id}": {"subnet": {"name": "x"}},
@@ -50,6 +56,20 @@ BODIES: dict[str, Any] = {
     "/v2.0/rbac-policies/{rbac_policy_id}": {"rbac_policy": {"target_tenant": "e" * 32}},
     "/v2.0/subnetpools/{subnetpool_id}": {"subnetpool": {"name": "x"}},
     "/v2.0/address-scopes/{address_scope_id}": {"address_scope": {"name": "x"}},
+    f"{FORWARDINGS}/{{port_forwarding_id}}": {"port_forwarding": {"description": "x"}},
+    FORWARDINGS: {
+        "port_forwarding": {
+            "protocol": "tcp",
+            "external_port": 22,
+            "internal_port": 22,
+            "internal_port_id": NOWHERE,
+        }
+    },
+    f"{QOS}": {"policy": {"name": "x"}},
+    f"{QOS}/bandwidth_limit_rules": {"bandwidth_limit_rule": {"max_kbps": 1}},
+    f"{QOS}/bandwidth_limit_rules/{{rule_id}}": {"bandwidth_limit_rule": {"max_kbps": 1}},
+    f"{QOS}/dscp_marking_rules": {"dscp_marking_rule": {"dscp_mark": 8}},
+    f"{QOS}/dscp_marking_rules/{{rule_id}}": {"dscp_marking_rule": {"dscp_mark": 8}},
     "/v2.0/quotas/{project_id}": {"quota": {"port": 1}},
 }
 
@@ -66,7 +86,7 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
 
 def everything(net: Net) -> Any:
     nouns = ("network", "subnet", "port", "router", "floatingip", "security_group", "rbac_policy")
-    more = ("security_group_rule", "subnetpool", "address_scope")
+    more = ("security_group_rule", "subnetpool", "address_scope", "policy")
     return {noun: net.admin.list(noun) for noun in (*nouns, *more)}
 
 
@@ -79,7 +99,7 @@ def test_another_projects_id_opens_nothing_on_any_operation(
     tried = 0
     for operation in OPERATIONS:
         path = operation.path
-        if "{" not in path or "{alias}" in path:
+        if "{" not in path or "{alias}" in path or "{rule_type}" in path:
             continue
         body = body_for(path, victim)
         answer = net.stranger.http.request(operation.method, path.format(**victim), body)

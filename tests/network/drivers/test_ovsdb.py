@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class Server:
                 except json.JSONDecodeError:
                     break
                 text = text[end:]
-                self._answer(message)
+                with suppress(OSError):  # the client may be gone by now
+                    self._answer(message)
 
     def _answer(self, message: dict[str, Any]) -> None:
         results = {

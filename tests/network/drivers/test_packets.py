@@ -1,12 +1,13 @@
 """Packets of guests go where the plans say, and nowhere else."""
 
+import contextlib
 import socket
 import struct
 import threading
 
 import pytest
 
-from cumulo.services.network.drivers.base import AddressPair, PortPlan, Route
+from cumulo.services.network.drivers.base import AddressPair, BandwidthPlan, PortPlan, Route
 from cumulo.services.network.drivers.ovn import OvnDriver
 from tests.fabric import HOST
 from tests.guests import (
@@ -334,6 +335,30 @@ def hears(raw: socket.socket, icmp_type: int) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def test_a_guest_is_as_fast_and_marked_as_planned(red: OvnDriver, boot: Boot) -> None:
+    limit = BandwidthPlan(direction="egress", max_kbps=1000, max_burst_kbps=100)
+    plan = red_port("vm1", "10.0.0.11", OPEN.id, bandwidth=[limit], dscp_mark=26)
+    sender, victim = boot(plan), boot(red_port("vm2", "10.0.0.12", OPEN.id))
+    packet = udp(("10.0.0.11", 9), ("10.0.0.12", 9), b"x" * 1000)
+    frame = mac_bytes(victim.mac) + mac_bytes(sender.mac) + b"\x08\x00" + packet
+
+    def blast() -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth0", 0))
+            for _ in range(300):
+                raw.send(frame)
+
+    with victim.watching(0x0800) as raw:
+        sender.inside(blast)
+        heard = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                heard.append(raw.recv(2048))
+    mine = [one for one in heard if one[6:12] == mac_bytes(sender.mac)]
+    assert 5 <= len(mine) < 150  # all of them would be 2.5 Mbit
+    assert {one[15] >> 2 for one in mine} == {26}
 
 
 @pytest.mark.xfail(

@@ -8,7 +8,13 @@ import msgspec
 import pytest
 
 from cumulo.node import links
-from cumulo.services.network.drivers.base import NetworkPlan, PortPlan, Route, RouterPlan
+from cumulo.services.network.drivers.base import (
+    NetworkPlan,
+    PortForwardingPlan,
+    PortPlan,
+    Route,
+    RouterPlan,
+)
 from cumulo.services.network.drivers.ovn import OvnDriver
 from tests.fabric import HOST, Site
 from tests.guests import Guest, echo_request, mac_bytes
@@ -235,6 +241,33 @@ def test_ipv6_by_router_advertisement(driver: OvnDriver, boot: Boot) -> None:
         _await_address(guest, plan.fixed_ips[0][1])
     assert one.pings(plans[1].fixed_ips[0][1])
     assert two.pings("fd00:9::1")
+
+
+def test_single_ports_are_forwarded_from_outside(driver: OvnDriver, boot: Boot) -> None:
+    one, two = up(boot, VM1), up(boot, VM2)
+    address = "203.0.113.12"
+    forwarded = [
+        PortForwardingPlan(
+            id=f"f{outer}",
+            floatingip_id="f",
+            protocol="tcp",
+            address=address,
+            port=outer,
+            fixed_ip=inner_address,
+            fixed_port=22,
+        )
+        for outer, inner_address in ((2222, "10.0.0.11"), (2223, "10.0.0.12"))
+    ]
+    driver.sync_router(r1(port_forwardings=forwarded))
+    driver.wait_in_force(10)
+    with one.serving(22):
+        assert _carries(socket.create_connection((address, 2222), timeout=3))
+    with two.serving(22):
+        assert _carries(socket.create_connection((address, 2223), timeout=3))
+    driver.sync_router(r1())
+    driver.wait_in_force(10)
+    with one.serving(22), pytest.raises(OSError, match=r"."):
+        socket.create_connection((address, 2222), timeout=1)
 
 
 def test_dhcpv6_gives_the_planned_address(driver: OvnDriver, boot: Boot) -> None:

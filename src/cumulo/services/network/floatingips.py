@@ -19,6 +19,7 @@ from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
 from cumulo.services.network.store import allocations, changes, listing, sharing, standard, tables
 from cumulo.services.network.store import floatingips as store
+from cumulo.services.network.store import port_forwardings as forwarding_store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnets as subnet_store
@@ -26,6 +27,7 @@ from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store.floatingips import FloatingIp
 from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.port_forwardings import PortForwarding
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import FixedIp
 
@@ -164,7 +166,9 @@ def update_floatingip(
         values["description"] = wanted.description
     if wanted == FloatingIpChange():  # as clients said "nowhere" when there was nothing else
         wanted = FloatingIpChange(port_id=None)
-    if wanted.port_id is not UNSET or wanted.fixed_ip_address is not UNSET:
+    forwards = bool(forwarding_store.forwardings_of(tx, [floatingip.id]))
+    leads = wanted.port_id is not UNSET or wanted.fixed_ip_address is not UNSET
+    if leads and (wanted.port_id or not forwards):
         target = _new_target(tx, ctx, floatingip, wanted)
         values |= msgspec.structs.asdict(target)
         if target.port_id is None or target.router_id != floatingip.router_id:
@@ -204,9 +208,14 @@ def _target(
             f"Cannot process floating IP association with Port {port_id}, since that port is "
             "owned by a different project",
         )
+    if forwarding_store.forwardings_of(tx, [floatingip.id]):
+        raise Conflict(
+            f"Floating IP {floatingip.id} forwards single ports; delete these forwardings first.",
+            type="FloatingIPInUseByPortForwarding",
+        )
     fixed = _fixed_ip(port_id, allocations.allocation_map(tx, [port_id]).get(port_id, []), address)
     _check_free(tx, floatingip, port_id, fixed.ip_address)
-    return Target(port_id, fixed.ip_address, _router(tx, floatingip, port_id, fixed))
+    return Target(port_id, fixed.ip_address, router_for(tx, floatingip, port_id, fixed))
 
 
 def _fixed_ip(port_id: str, fixed: Sequence[FixedIp], address: str | None) -> FixedIp:
@@ -251,7 +260,7 @@ def _check_free(tx: Tx, floatingip: FloatingIp, port_id: str, address: str) -> N
             )
 
 
-def _router(tx: Tx, floatingip: FloatingIp, port_id: str, fixed: FixedIp) -> str:
+def router_for(tx: Tx, floatingip: FloatingIp, port_id: str, fixed: FixedIp) -> str:
     """Return the router from the port's subnet to the outside; of several, the gateway."""
     network_id = floatingip.floating_network_id
     found = router_store.routers_between(tx, fixed.subnet_id, network_id)
@@ -273,6 +282,7 @@ class Details(msgspec.Struct, frozen=True):
     floatingip: FloatingIp
     port: Port | None  # where it leads
     tags: list[str]
+    forwardings: list[PortForwarding]
 
 
 _SHAPE = listing.Shape(
@@ -298,7 +308,14 @@ def list_floatingips(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
 def details(tx: Tx, floatingips: Sequence[FloatingIp]) -> list[Details]:
     """Return the floating IPs with the ports they lead to, and tags."""
     found = port_store.ports_by_id(tx, {one.port_id for one in floatingips if one.port_id})
-    words = tag_store.tags_map(tx, [one.id for one in floatingips])
+    ids = [one.id for one in floatingips]
+    words, forwardings = tag_store.tags_map(tx, ids), forwarding_store.forwardings_of(tx, ids)
     return [
-        Details(one, found.get(one.port_id or ""), words.get(one.id, [])) for one in floatingips
+        Details(
+            one,
+            found.get(one.port_id or ""),
+            words.get(one.id, []),
+            forwardings.get(one.id, []),
+        )
+        for one in floatingips
     ]

@@ -1,7 +1,7 @@
 """Plans of many units at once, read from the database in few statements."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from cumulo.db import Tx
@@ -16,11 +16,15 @@ from cumulo.services.network.drivers.base import (
 from cumulo.services.network.store import allocations, tables
 from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as network_store
+from cumulo.services.network.store import port_forwardings as forwarding_store
 from cumulo.services.network.store import ports as port_store
+from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import security_groups as group_store
 from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.subnets import Subnet
 
 Plan: TypeAlias = NetworkPlan | PortPlan | RouterPlan | SecurityGroupPlan
@@ -64,10 +68,23 @@ def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     legs = router_store.legs_of_ports(tx, [port.id for port in plugged])
     details = port_views.details(tx, plugged)
     networks = network_store.networks_by_id(tx, {port.network_id for port in plugged})
+    policies = {one.port.id: _policy(one.port, networks) for one in details}
+    rules = qos_store.rules_of(tx, {each for each in policies.values() if each})
     return [
-        plans.port_plan(one, legs.get(one.port.id), networks[one.port.network_id])
+        plans.port_plan(
+            one,
+            legs.get(one.port.id),
+            networks[one.port.network_id],
+            rules.get(policies[one.port.id] or "", []),
+        )
         for one in details
     ]
+
+
+def _policy(port: Port, networks: Mapping[str, Network]) -> str | None:
+    """Return the QoS policy of a port: its own, or that of its network's guests."""
+    own = port.device_owner.startswith("network:")
+    return port.qos_policy_id or (None if own else networks[port.network_id].qos_policy_id)
 
 
 def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:
@@ -91,6 +108,7 @@ def _routers(tx: Tx, ids: Collection[str]) -> list[RouterPlan]:
         subnet_store.subnets_by_id(tx, subnet_ids),
         {port.id: port.mac_address for port in port_rows.values()},
         pool_store.scopes_of_subnets(tx, subnet_ids),
+        forwarding_store.forwardings_of(tx, [one.id for one in floating]),
     )
     legs: defaultdict[str, list[plans.Leg]] = defaultdict(list)
     for row in rows:

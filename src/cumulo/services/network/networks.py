@@ -15,6 +15,7 @@ from cumulo.kit.ids import new_id
 from cumulo.services.network import (
     journal,
     names,
+    qos_policies,
     quotas,
     rbac_policies,
     refusals,
@@ -26,7 +27,7 @@ from cumulo.services.network.floatingip_deletion import delete_floatingip
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
-from cumulo.services.network.spelling import LooseBool, LooseInt, Text
+from cumulo.services.network.spelling import Id, LooseBool, LooseInt, Text
 from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as store
@@ -67,6 +68,7 @@ class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     )
     availability_zone_hints: list[Text] = []
     dns_domain: Text = ""
+    qos_policy_id: Id | None = None
 
 
 class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +82,7 @@ class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     mtu: Annotated[LooseInt, Meta(ge=0)] | UnsetType = UNSET
     port_security_enabled: LooseBool | UnsetType = UNSET
     dns_domain: Text | UnsetType = UNSET
+    qos_policy_id: Id | UnsetType | None = UNSET
 
 
 def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
@@ -128,6 +131,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
         segmentation_id=segment.segmentation_id,
         availability_zone_hints=spec.availability_zone_hints,
         dns_domain=names.checked_domain(spec.dns_domain),
+        qos_policy_id=qos_policies.usable(tx, ctx, spec.qos_policy_id),
     )
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
@@ -194,6 +198,8 @@ def update_network(
         segment = Segment(network.network_type)
         values["mtu"] = _mtu(settings, segment, values["mtu"])
         _check_mtu(subnet_store.subnets_of(tx, [network.id]), values["mtu"])
+    if "qos_policy_id" in values:
+        values["qos_policy_id"] = qos_policies.usable(tx, ctx, wanted.qos_policy_id)
     if "dns_domain" in values:
         values["dns_domain"] = names.checked_domain(values["dns_domain"])
     for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
@@ -218,9 +224,9 @@ def update_network(
 def _mark(tx: Tx, network_id: str, values: Mapping[str, object]) -> None:
     """Have the backend told of the network and of what a change of it touches."""
     changes.mark(tx, "network", [network_id])
-    if "dns_domain" in values:
+    if {"dns_domain", "qos_policy_id"} & values.keys():
         ports = port_store.ports_of_network(tx, network_id)
-        changes.mark(tx, "port", [port.id for port in ports if port.dns_name])
+        changes.mark(tx, "port", [port.id for port in ports])
     if "mtu" in values:
         changes.mark(tx, "router", router_store.routers_on_network(tx, network_id))
 

@@ -7,9 +7,11 @@ import msgspec
 
 from cumulo.services.network.drivers.base import (
     AddressPair,
+    BandwidthPlan,
     FloatingIpPlan,
     GatewayPlan,
     NetworkPlan,
+    PortForwardingPlan,
     PortPlan,
     Route,
     RouterPlan,
@@ -23,7 +25,9 @@ from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp
 from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.port_forwardings import PortForwarding
 from cumulo.services.network.store.ports import Port
+from cumulo.services.network.store.qos_policies import QosRule
 from cumulo.services.network.store.routers import GATEWAY, INTERFACE, Router
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
 from cumulo.services.network.store.subnets import Subnet
@@ -39,6 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     subnets: Mapping[str, Subnet]
     macs: Mapping[str, str]  # of floating IPs' own ports
     scopes: Mapping[str, str]  # address scopes, by subnet
+    forwardings: Mapping[str, Sequence[PortForwarding]]  # by floating IP
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -86,7 +91,9 @@ def _routes(routes: Iterable[values.Route]) -> list[Route]:
     return [Route(destination=one.destination, nexthop=one.nexthop) for one in routes]
 
 
-def port_plan(detail: Details, leg: store.Leg | None, network: Network) -> PortPlan:
+def port_plan(
+    detail: Details, leg: store.Leg | None, network: Network, qos: Sequence[QosRule] = ()
+) -> PortPlan:
     """Return what the backend is to have of a port.
 
     What a client wrote as the device's owner makes no port a part of the network: that would
@@ -117,7 +124,22 @@ def port_plan(detail: Details, leg: store.Leg | None, network: Network) -> PortP
         dhcpv6_options=_options(port, 6),
         hostname=port.dns_name.rstrip("."),
         dns_domain=network.dns_domain.rstrip("."),
+        bandwidth=_bandwidth(qos),
+        dscp_mark=next((one.dscp_mark for one in qos if one.dscp_mark is not None), None),
     )
+
+
+def _bandwidth(rules: Sequence[QosRule]) -> list[BandwidthPlan]:
+    """Return the limits; a burst that nobody named is four fifths of a second."""
+    return [
+        BandwidthPlan(
+            direction=one.direction,
+            max_kbps=one.max_kbps,
+            max_burst_kbps=one.max_burst_kbps or one.max_kbps * 4 // 5,
+        )
+        for one in rules
+        if one.max_kbps is not None
+    ]
 
 
 def _options(port: Port, version: int) -> dict[str, str]:
@@ -126,7 +148,7 @@ def _options(port: Port, version: int) -> dict[str, str]:
 
 
 def router_plan(
-    router: Router, legs: Iterable[Leg], floating: Iterable[FloatingIp], around: Surroundings
+    router: Router, legs: Iterable[Leg], floating: Sequence[FloatingIp], around: Surroundings
 ) -> RouterPlan:
     """Return what the backend is to have of a router."""
     legs = list(legs)
@@ -148,7 +170,25 @@ def router_plan(
                 mac=around.macs[one.floating_port_id],
             )
             for one in floating
+            if one.port_id
         ],
+        port_forwardings=[
+            _forwarding_plan(one, each)
+            for one in floating
+            for each in around.forwardings.get(one.id, [])
+        ],
+    )
+
+
+def _forwarding_plan(floatingip: FloatingIp, one: PortForwarding) -> PortForwardingPlan:
+    return PortForwardingPlan(
+        id=one.id,
+        floatingip_id=floatingip.id,
+        protocol=one.protocol,
+        address=floatingip.floating_ip_address,
+        port=one.external_port,
+        fixed_ip=one.internal_ip_address,
+        fixed_port=one.internal_port,
     )
 
 

@@ -319,4 +319,52 @@ RULES: dict[str, str] = {
     "remove_prefixes": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
     "create_subnet:service_types": "rule:admin_only",
     "update_subnet:service_types": "rule:admin_only",
+    "create_floatingip_port_forwarding": (
+        "(rule:admin_only) or (role:member and rule:ext_parent_owner)"
+    ),
+    "delete_floatingip_port_forwarding": (
+        "(rule:admin_only) or (role:member and rule:ext_parent_owner)"
+    ),
+    "get_floatingip_port_forwarding": (
+        "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
+    ),
+    "update_floatingip_port_forwarding": (
+        "(rule:admin_only) or (role:member and rule:ext_parent_owner)"
+    ),
+    "create_policy": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "delete_policy": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "get_policy": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared_qos_policy"
+    ),
+    "update_policy": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "get_policy:tags": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared_qos_policy"
+    ),
+    "create_policy:tags": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "delete_policy:tags": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "update_policy:tags": "(rule:admin_only) or (role:manager and project_id:%(project_id)s)",
+    "create_policy_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "create_policy_dscp_marking_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_policy_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_policy_dscp_marking_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "get_policy_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
+    ),
+    "get_policy_dscp_marking_rule": "(rule:admin_only) or (role:reader and rule:ext_parent_owner)",
+    "update_policy_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "update_policy_dscp_marking_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "get_rule_type": "role:reader",
+    "shared_qos_policy": "field:policies:shared=True",
 }

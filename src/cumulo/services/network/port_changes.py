@@ -13,6 +13,7 @@ from cumulo.services.network import (
     journal,
     macs,
     names,
+    qos_policies,
     quotas,
     refusals,
     router_subnets,
@@ -20,6 +21,7 @@ from cumulo.services.network import (
     tags,
 )
 from cumulo.services.network.journal import Caller
+from cumulo.services.network.port_forwarding_deletion import forget_lost
 from cumulo.services.network.ports import (
     TRUSTED_PREFIX,
     PortChange,
@@ -55,6 +57,8 @@ def update_port(
     """Change a port as it stands at `revision`, if one is given."""
     values = {k: v for k in _PLAIN if (v := getattr(wanted, k)) is not UNSET}
     values |= _new_binding(port, wanted)
+    if wanted.qos_policy_id is not UNSET:
+        values["qos_policy_id"] = qos_policies.usable(tx, ctx, wanted.qos_policy_id)
     if wanted.mac_address is not UNSET:
         values["mac_address"] = _new_mac(tx, settings, port, wanted.mac_address)
     if wanted.port_security_enabled is not UNSET:
@@ -66,7 +70,7 @@ def update_port(
     if not standard.change(tx, tables.port, port.id, revision=revision, **values):
         raise LostRace
     if wanted.fixed_ips is not UNSET or after.mac_address != port.mac_address:
-        _readdress(tx, settings, after, fixed, wanted)
+        _readdress(tx, ctx, settings, after, fixed, wanted)
     _regroup(tx, ctx, after, wanted)
     changes.mark(tx, "port", [port.id])
     _mark_router(tx, port.id)
@@ -120,6 +124,7 @@ def _new_lists(settings: NetworkSettings, port: Port, wanted: PortChange) -> dic
 
 def _readdress(
     tx: Tx,
+    ctx: Context,
     settings: NetworkSettings,
     port: Port,
     current: Sequence[FixedIp],
@@ -135,6 +140,7 @@ def _readdress(
     subnets = addresses.serving(subnets, port.device_owner)
     fixed = addresses.reassign(tx, holder_of(port), subnets, current, asked)
     _check_floating(tx, port, fixed)
+    forget_lost(tx, ctx, port.id, {ip.ip_address for ip in fixed})
     _move_leg(tx, port, fixed)
 
 
@@ -210,6 +216,7 @@ def discard_port(tx: Tx, by: Caller | None, port: Port) -> None:
     changes.mark(tx, "router", floatingip_store.disassociate(tx, leading))
     _log_lost(tx, by, leading)
     tags.forget(tx, port.id)
+    forget_lost(tx, by, port.id, ())
     router_store.leg_delete(tx, port.id)
     if not store.port_delete(tx, port.id):
         raise refusals.port_not_found(port.id)

@@ -17,6 +17,7 @@ from cumulo.services.network import (
     journal,
     macs,
     names,
+    qos_policies,
     quotas,
     refusals,
     security_groups,
@@ -74,6 +75,7 @@ class PortSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     vnic_type: VnicType = msgspec.field(name="binding:vnic_type", default="normal")
     profile: dict[str, object] | None = msgspec.field(name="binding:profile", default=None)
     dns_name: Text = ""
+    qos_policy_id: Id | None = None
 
 
 class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +98,7 @@ class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         name="binding:profile", default=UNSET
     )
     dns_name: Text | UnsetType = UNSET
+    qos_policy_id: Id | UnsetType | None = UNSET
 
 
 def port_visible(tx: Tx, ctx: Context, port_id: str) -> Port:
@@ -140,6 +143,7 @@ def create_service_port(
     project_id = spec.project_id or ""
     if project_id:
         quotas.take(tx, settings, project_id, "port")
+    qos_policies.usable(tx, ctx, spec.qos_policy_id)
     port = _new_row(tx, settings, network, spec, project_id, made_for)
     store.port_insert(tx, port)
     _assign(tx, settings, port, spec.fixed_ips)
@@ -181,6 +185,7 @@ def _new_row(
         allowed_address_pairs=[],
         extra_dhcp_opts=dhcp_options([], spec.extra_dhcp_opts or []),
         dns_name=names.checked_name(spec.dns_name),
+        qos_policy_id=spec.qos_policy_id,
     )
     pairs = checked_pairs(settings, spec.allowed_address_pairs or [], port)
     return msgspec.structs.replace(port, allowed_address_pairs=pairs)

@@ -18,25 +18,30 @@ from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
 from cumulo.services.network.store import lending as store
 from cumulo.services.network.store import listing, sharing, standard, tables
+from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnetpools as subnetpool_store
 from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.sharing import EVERYONE, EXTERNAL, SHARED
 from cumulo.services.network.store.sharing import Grant as Grant
 
-ObjectType: TypeAlias = Literal["network", "security_group", "address_scope", "subnetpool"]
+ObjectType: TypeAlias = Literal[
+    "network", "security_group", "address_scope", "subnetpool", "qos_policy"
+]
 # What may be lent, and who uses it without owning it.
 _TABLES: Mapping[str, sa.Table] = {
     "network": tables.network,
     "security_group": tables.security_group,
     "address_scope": tables.address_scope,
     "subnetpool": tables.subnetpool,
+    "qos_policy": tables.qos_policy,
 }
 _USERS: Mapping[str, Callable[[Tx, str], set[str]]] = {
     "network": store.network_users,
     "security_group": store.security_group_users,
     "address_scope": subnetpool_store.scope_users,
     "subnetpool": subnetpool_store.pool_users,
+    "qos_policy": qos_store.policy_users,
 }
 
 

@@ -17,6 +17,7 @@ from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id
 from cumulo.services.network.store import allocations, changes, sharing, standard, tables
 from cumulo.services.network.store import floatingips as floatingip_store
+from cumulo.services.network.store import port_forwardings as forwarding_store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import subnets as subnet_store
@@ -250,17 +251,25 @@ def _no_leg(router_id: str, wanted: InterfaceSpec) -> NotFound:
     )
 
 
+def _carries_floating(router: Router, subnet_id: str) -> Conflict:
+    return Conflict(
+        f"Router interface for subnet {subnet_id} on router {router.id} cannot be "
+        "deleted, as it is required by one or more floating IPs.",
+        type="RouterInterfaceInUseByFloatingIP",
+    )
+
+
 def _check_unused(tx: Tx, router: Router, subnet_id: str) -> None:
     subnet = subnet_store.subnets_by_id(tx, [subnet_id])[subnet_id]
     cidr = ipaddress.ip_network(subnet.cidr)
     inside = set(allocations.subnet_ports(tx, subnet_id))
     for one in floatingip_store.floatingips_of_routers(tx, [router.id]):
         if one.port_id in inside and ipaddress.ip_address(one.fixed_ip_address or "") in cidr:
-            raise Conflict(
-                f"Router interface for subnet {subnet_id} on router {router.id} cannot be "
-                "deleted, as it is required by one or more floating IPs.",
-                type="RouterInterfaceInUseByFloatingIP",
-            )
+            raise _carries_floating(router, subnet_id)
+    carried = [one.id for one in floatingip_store.floatingips_of_routers(tx, [router.id])]
+    forwardings = forwarding_store.forwardings_of(tx, carried).values()
+    if any(one.internal_port_id in inside for found in forwardings for one in found):
+        raise _carries_floating(router, subnet_id)
     if any(ipaddress.ip_address(route.nexthop) in cidr for route in router.routes):
         raise Conflict(
             f"Router interface for subnet {subnet_id} on router {router.id} cannot be deleted, "

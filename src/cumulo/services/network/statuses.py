@@ -44,6 +44,7 @@ def record_ports(tx: Tx, up: Mapping[str, PortStatus]) -> None:
 def _record_floating(tx: Tx, plan: RouterPlan, *, failed: bool) -> None:
     works = plan.admin_state_up and plan.gateway is not None and not failed
     ids = [one.id for one in plan.floating_ips]
+    ids += {one.floatingip_id for one in plan.port_forwardings}
     status = "ACTIVE" if works else "DOWN"
     _log(tx, "floatingip", store.floating_status_set(tx, plan.id, ids, status), status)
 

@@ -25,6 +25,7 @@ TAGGED: Collections = {
     "ports": ("port", tables.port),
     "routers": ("router", tables.router),
     "subnetpools": ("subnetpool", tables.subnetpool),
+    "policies": ("policy", tables.qos_policy),
     "floatingips": ("floatingip", tables.floatingip),
     "security-groups": ("security_group", tables.security_group),
     "security_groups": ("security_group", tables.security_group),
@@ -76,7 +77,7 @@ def _seen(collection: str, eyes: Viewer) -> sa.ColumnElement[bool]:
         "subnets": sharing.subnets_seen,
         "ports": sharing.ports_seen,
     }
-    if collection in ("subnetpools", "security-groups", "security_groups"):
+    if collection in ("subnetpools", "policies", "security-groups", "security_groups"):
         return sharing.lent(TAGGED[collection][1], eyes)
     if collection in special:
         return special[collection](eyes)

@@ -268,6 +268,48 @@ _EXTENSIONS = {
             "Subnets for certain kinds of ports.",
             "2016-03-15",
         ),
+        (
+            "floating-ip-port-forwarding",
+            "Floating IP Port Forwarding",
+            "Single ports of floating IPs.",
+            "2018-02-03",
+        ),
+        (
+            "floating-ip-port-forwarding-description",
+            "Floating IP Port Forwarding new attribute description",
+            "Descriptions of port forwardings.",
+            "2019-11-27",
+        ),
+        (
+            "floating-ip-port-forwarding-detail",
+            "Floating IP port forwarding detail",
+            "Port forwardings by all that they are.",
+            "2021-03-03",
+        ),
+        (
+            "expose-port-forwarding-in-fip",
+            "Expose Floating IP port forwardings",
+            "Port forwardings shown with their floating IPs.",
+            "2019-04-04",
+        ),
+        (
+            "qos",
+            "Quality of Service",
+            "How fast ports may be, and how their packets are marked.",
+            "2015-06-08",
+        ),
+        (
+            "qos-bw-limit-direction",
+            "Direction for QoS bandwidth limit rule",
+            "Limits for what comes in, too.",
+            "2017-04-10",
+        ),
+        (
+            "qos-rule-type-details",
+            "Details of QoS rule types",
+            "Who carries out which rules.",
+            "2017-06-22",
+        ),
     )
 }
 

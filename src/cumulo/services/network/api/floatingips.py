@@ -42,6 +42,17 @@ class PortDetails(msgspec.Struct):
     device_owner: str
 
 
+class Forwarding(msgspec.Struct):
+    """A port that a floating IP forwards, in short."""
+
+    id: str
+    protocol: str
+    external_port: int
+    internal_port: int
+    internal_port_id: str
+    internal_ip_address: str
+
+
 class FloatingIpView(StandardView, kw_only=True, gc=False):
     """A floating IP as clients see it."""
 
@@ -54,6 +65,7 @@ class FloatingIpView(StandardView, kw_only=True, gc=False):
     dns_name: str | UnsetType
     dns_domain: str | UnsetType
     port_details: PortDetails | UnsetType | None
+    port_forwardings: list[Forwarding] | UnsetType
 
 
 @routes.get("/v2.0/floatingips", policy="regular_user")
@@ -125,6 +137,17 @@ def _view(call: Call[Tools], found: Details) -> FloatingIpView:
         dns_name=floatingip.dns_name,
         dns_domain=floatingip.dns_domain,
         port_details=_port_details(found),
+        port_forwardings=[
+            Forwarding(
+                id=one.id,
+                protocol=one.protocol,
+                external_port=one.external_port,
+                internal_port=one.internal_port,
+                internal_port_id=one.internal_port_id,
+                internal_ip_address=one.internal_ip_address,
+            )
+            for one in found.forwardings
+        ],
     )
 
 

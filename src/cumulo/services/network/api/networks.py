@@ -46,6 +46,7 @@ class NetworkView(StandardView, kw_only=True, gc=False):
     physical_network: str | UnsetType | None = msgspec.field(name="provider:physical_network")
     segmentation_id: int | UnsetType | None = msgspec.field(name="provider:segmentation_id")
     dns_domain: str | UnsetType
+    qos_policy_id: str | UnsetType | None
     ipv4_address_scope: str | UnsetType | None
     ipv6_address_scope: str | UnsetType | None
 
@@ -130,6 +131,7 @@ def _view(call: Call[Tools], found: Details) -> NetworkView:
         physical_network=network.physical_network,
         segmentation_id=network.segmentation_id,
         dns_domain=network.dns_domain,
+        qos_policy_id=network.qos_policy_id,
         ipv4_address_scope=found.scopes.get(4),
         ipv6_address_scope=found.scopes.get(6),
     )

@@ -92,6 +92,7 @@ class Noun(Generic[D]):
     view: Callable[[Call[Tools], D], msgspec.Struct]
     missing: Callable[[str], NotFound]
     facts: Callable[[D], dict[str, object]] | None = None  # besides whose it is
+    rule: str = ""  # where rules call it otherwise than bodies
 
     def listed(self, call: Call[Tools], find: Callable[[Tx, Context, Listing], list[D]]) -> Answer:
         """Return the page of the list that the query asks for, without what may not be seen."""
@@ -125,7 +126,7 @@ class Noun(Generic[D]):
 
     def seen(self, call: Call[Tools], found: Sequence[D]) -> list[msgspec.Struct]:
         """Return what the caller may see of those that the caller may see."""
-        sight, views = Sight(call.ctx, self.name), []
+        sight, views = Sight(call.ctx, self._rule), []
         for one in found:
             hidden = sight.hidden(**self._facts(one))
             if hidden is not None:
@@ -136,19 +137,23 @@ class Noun(Generic[D]):
 
     def check_create(self, call: Call[Tools], spec: msgspec.Struct, **facts: object) -> None:
         """Refuse a caller who may not make this, or not with these attributes."""
-        check_create(call.ctx, self.name, spec, **{**call.ctx.own(), **facts})
+        check_create(call.ctx, self._rule, spec, **{**call.ctx.own(), **facts})
 
     def check_update(
         self, call: Call[Tools], found: D, wanted: msgspec.Struct, **facts: object
     ) -> int | None:
         """Refuse a caller who may not change this; return the revision it is meant for."""
-        check_update(call.ctx, self.name, wanted, **{**self._facts(found), **facts})
+        check_update(call.ctx, self._rule, wanted, **{**self._facts(found), **facts})
         return self._check_revision(call, found)
 
     def check_delete(self, call: Call[Tools], found: D, **facts: object) -> None:
         """Refuse a caller who may not delete this, or means another revision of it."""
-        call.ctx.require(f"delete_{self.name}", **{**self._facts(found), **facts})
+        call.ctx.require(f"delete_{self._rule}", **{**self._facts(found), **facts})
         self._check_revision(call, found)
+
+    @property
+    def _rule(self) -> str:
+        return self.rule or self.name
 
     def _facts(self, found: D) -> dict[str, object]:
         more = self.facts(found) if self.facts else {}

@@ -52,6 +52,7 @@ class PortView(StandardView, kw_only=True, gc=False):
     vif_details: dict[str, object] | UnsetType = msgspec.field(name="binding:vif_details")
     port_security_enabled: bool | UnsetType
     dns_name: str | UnsetType
+    qos_policy_id: str | UnsetType | None
     dns_assignment: list[Assignment] | UnsetType
 
 
@@ -143,6 +144,7 @@ def _view(call: Call[Tools], found: Details) -> PortView:
         vif_details=port_views.vif_details(port),
         port_security_enabled=port.port_security_enabled,
         dns_name=port.dns_name,
+        qos_policy_id=port.qos_policy_id,
         dns_assignment=names.assignments(call.tools.settings, found),
     )
 

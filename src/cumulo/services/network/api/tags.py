@@ -20,6 +20,7 @@ _IDS = {
     "ports": "port_id",
     "routers": "router_id",
     "subnetpools": "subnetpool_id",
+    "policies": "policy_id",
     "floatingips": "floatingip_id",
     "security-groups": "security_group_id",
     "security_groups": "security_group_id",

@@ -10,6 +10,7 @@ _COLLECTIONS = (
     "networks",
     "subnets",
     "subnetpools",
+    "qos/policies",
     "address-scopes",
     "ports",
     "routers",

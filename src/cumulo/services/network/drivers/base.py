@@ -66,6 +66,14 @@ class AddressPair(msgspec.Struct, frozen=True, kw_only=True):
     ip: str
 
 
+class BandwidthPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast the packets of a port may come or go."""
+
+    direction: str  # ingress, egress: as the guest sees it
+    max_kbps: int
+    max_burst_kbps: int
+
+
 class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A port of a network."""
 
@@ -87,6 +95,8 @@ class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     dhcpv6_options: dict[str, str] = {}
     hostname: str = ""  # what DHCP and the network's name service say
     dns_domain: str = ""
+    bandwidth: list[BandwidthPlan] = []
+    dscp_mark: int | None = None
 
 
 class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +133,18 @@ class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 1500
 
 
+class PortForwardingPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of an address outside that leads to a port of a guest."""
+
+    id: str
+    floatingip_id: str
+    protocol: str  # tcp, udp, sctp
+    address: str
+    port: int
+    fixed_ip: str
+    fixed_port: int
+
+
 class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A router with its legs, routes and translations."""
 
@@ -133,6 +155,7 @@ class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
     gateway: GatewayPlan | None = None
     routes: list[Route] = []
     floating_ips: list[FloatingIpPlan] = []
+    port_forwardings: list[PortForwardingPlan] = []
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):

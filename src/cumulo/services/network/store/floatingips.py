@@ -65,7 +65,8 @@ def floatingips_of_ports(tx: Tx, port_ids: Collection[str]) -> list[FloatingIp]:
 def floatingips_unused(tx: Tx, network_id: str) -> list[FloatingIp]:
     """Return the network's floating IPs that lead nowhere."""
     f = tables.floatingip.c
-    return floatingips_where(tx, f.floating_network_id == network_id, f.port_id.is_(None))
+    idle = (f.port_id.is_(None), f.router_id.is_(None))
+    return floatingips_where(tx, f.floating_network_id == network_id, *idle)
 
 
 def floatingip_insert(tx: Tx, floatingip: FloatingIp) -> None:

@@ -30,6 +30,7 @@ class Network(msgspec.Struct, frozen=True, gc=False):
     segmentation_id: int | None
     availability_zone_hints: list[str]
     dns_domain: str
+    qos_policy_id: str | None = None
 
 
 class Segment(msgspec.Struct, frozen=True):

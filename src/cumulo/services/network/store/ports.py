@@ -38,6 +38,7 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     allowed_address_pairs: list[AddressPair]
     extra_dhcp_opts: list[DhcpOption]
     dns_name: str
+    qos_policy_id: str | None = None
 
 
 _p, _m = tables.port.c, tables.port_security_group.c

@@ -29,6 +29,22 @@ def _standard() -> list[sa.Column[object]]:
     ]
 
 
+qos_policy = sa.Table("network_qos_policy", metadata, *_standard())
+
+qos_rule = sa.Table(
+    "network_qos_rule",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("project_id", text_key(_PROJECT), nullable=False),
+    sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), nullable=False),
+    sa.Column("kind", text_key(32), nullable=False),
+    sa.Column("direction", text_key(16), nullable=False),
+    sa.Column("max_kbps", sa.Integer),
+    sa.Column("max_burst_kbps", sa.Integer),
+    sa.Column("dscp_mark", sa.Integer),
+    sa.UniqueConstraint("qos_policy_id", "kind", "direction"),
+)
+
 network = sa.Table(
     "network_network",
     metadata,
@@ -43,6 +59,7 @@ network = sa.Table(
     sa.Column("segmentation_id", sa.Integer),
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
+    sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
 )
 
 # The claim on a segmentation id; a flat network claims its physical network with id 0.  It comes
@@ -116,6 +133,7 @@ port = sa.Table(
     sa.Column("allowed_address_pairs", JsonText(list[AddressPair]), nullable=False),
     sa.Column("extra_dhcp_opts", JsonText(list[DhcpOption]), nullable=False),
     sa.Column("dns_name", text_key(_NAME), nullable=False),
+    sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -213,6 +231,19 @@ floatingip = sa.Table(
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.Column("status", text_key(16), nullable=False),
     sa.UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
+)
+
+port_forwarding = sa.Table(
+    "network_port_forwarding",
+    metadata,
+    *(column for column in _standard() if column.name != "name"),
+    sa.Column("floatingip_id", sa.ForeignKey(floatingip.c.id), nullable=False),
+    sa.Column("internal_port_id", sa.ForeignKey(port.c.id), nullable=False, index=True),
+    sa.Column("internal_ip_address", text_key(64), nullable=False),
+    sa.Column("protocol", text_key(8), nullable=False),
+    sa.Column("external_port", sa.Integer, nullable=False),
+    sa.Column("internal_port", sa.Integer, nullable=False),
+    sa.UniqueConstraint("floatingip_id", "protocol", "external_port"),
 )
 
 rbac_policy = sa.Table(

@@ -36,7 +36,8 @@ from cumulo.services.network.drivers.ovn.rows import Change, Parent, row_id, uni
 
 NORTH_TABLES: Mapping[str, Sequence[str]] = {
     "NB_Global": ["nb_cfg", "sb_cfg"],
-    "Logical_Switch": ["name", "ports", "dns_records", "other_config", "external_ids"],
+    "QoS": ["priority", "direction", "match", "action", "bandwidth", "external_ids"],
+    "Logical_Switch": ["name", "ports", "qos_rules", "dns_records", "other_config", "external_ids"],
     "Logical_Switch_Port": [
         *("name", "type", "options", "addresses", "port_security", "enabled", "up", "tag"),
         *("parent_name", "dhcpv4_options", "dhcpv6_options", "external_ids"),
@@ -48,8 +49,10 @@ NORTH_TABLES: Mapping[str, Sequence[str]] = {
         *("name", "priority", "direction", "match", "action", "log", "options", "external_ids"),
     ],
     "Logical_Router": [
-        *("name", "ports", "static_routes", "nat", "enabled", "options", "external_ids"),
+        *("name", "ports", "static_routes", "nat", "load_balancer", "enabled", "options"),
+        "external_ids",
     ],
+    "Load_Balancer": ["name", "vips", "protocol", "options", "external_ids"],
     "Logical_Router_Port": [
         *("name", "mac", "networks", "gateway_chassis", "enabled", "options"),
         *("ipv6_ra_configs", "external_ids"),

@@ -20,6 +20,7 @@ from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, row_id,
 
 WISHES = "cumulo:dhcp"
 GROUPS = "cumulo:groups"
+_DIRECTIONS = {"ingress": ("to-lport", "outport"), "egress": ("from-lport", "inport")}
 _FAMILIES = {4: "dhcpv4_options", 6: "dhcpv6_options"}
 
 
@@ -85,7 +86,7 @@ def port_rows(plan: PortPlan, offers: Mapping[str, Offer]) -> list[Row]:
         },
         parent=Parent("Logical_Switch", switch_id(plan.network_id), "ports"),
     )
-    return [row, *dhcp.rows, *_names(plan)]
+    return [row, *dhcp.rows, *_names(plan), *_qos(plan)]
 
 
 def dhcp_wishes(plan: PortPlan) -> DhcpWishes | None:
@@ -238,6 +239,38 @@ def _names(plan: PortPlan) -> list[Row]:
             parent=Parent("Logical_Switch", switch_id(plan.network_id), "dns_records"),
         )
     ]
+
+
+def _qos(plan: PortPlan) -> list[Row]:
+    """Return how fast a guest may be and how its packets are marked."""
+    if plan.device_owner.startswith("network:"):
+        return []
+    found: dict[str, dict[str, Value]] = {
+        one.direction: {"bandwidth": {"rate": one.max_kbps, "burst": one.max_burst_kbps}}
+        for one in plan.bandwidth
+        if one.max_kbps
+    }
+    if plan.dscp_mark is not None:
+        found.setdefault("egress", {})["action"] = {"dscp": plan.dscp_mark}
+    return [_qos_row(plan, direction, cells) for direction, cells in sorted(found.items())]
+
+
+def _qos_row(plan: PortPlan, direction: str, cells: dict[str, Value]) -> Row:
+    pipeline, port = _DIRECTIONS[direction]
+    return Row(
+        table="QoS",
+        key=f"{plan.id} {direction}",
+        unit=unit_mark("port", plan.id),
+        columns={
+            "priority": 2002,
+            "direction": pipeline,
+            "match": f'{port} == "{plan.id}"',
+            "action": {},
+            "bandwidth": {},
+            **cells,
+        },
+        parent=Parent("Logical_Switch", switch_id(plan.network_id), "qos_rules"),
+    )
 
 
 def _bare(ip: str) -> str:

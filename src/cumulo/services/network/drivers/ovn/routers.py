@@ -1,6 +1,7 @@
 """Routers as logical routers: legs, the way out, routes and translations."""
 
 import ipaddress
+from collections import defaultdict
 from collections.abc import Sequence
 
 from cumulo.services.network.drivers.base import GatewayPlan, RouterPlan, RouterPortPlan
@@ -40,6 +41,7 @@ def router_rows(plan: RouterPlan, gateway_hosts: Sequence[str], *, distributed: 
     if plan.gateway is not None:
         rows += _gateway(router, plan, plan.gateway, gateway_hosts)
         rows += _translations(router, plan, plan.gateway, distributed=distributed)
+        rows += _forwardings(router, plan)
     for route in plan.routes:
         rows.append(_route(router, route.destination, route.nexthop))
     return rows
@@ -114,6 +116,28 @@ def _translations(
         nat = ("dnat_and_snat", address.address, address.fixed_ip)
         rows.append(_nat(router, address.id, nat, place))
     return rows
+
+
+def _forwardings(router: Row, plan: RouterPlan) -> list[Row]:
+    """Return port forwardings as load balancers with one backend, one row a protocol."""
+    vips: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for one in plan.port_forwardings:
+        vips[one.protocol][f"{one.address}:{one.port}"] = f"{one.fixed_ip}:{one.fixed_port}"
+    return [
+        Row(
+            table="Load_Balancer",
+            key=f"{plan.id} {protocol}",
+            unit=router.unit,
+            columns={
+                "name": f"pf-{plan.id}-{protocol}",
+                "vips": found,
+                "protocol": frozenset({protocol}),
+                "options": {},
+            },
+            parent=Parent(router.table, router.id, "load_balancer"),
+        )
+        for protocol, found in sorted(vips.items())
+    ]
 
 
 def _router_port(

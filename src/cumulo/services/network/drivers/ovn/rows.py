@@ -15,12 +15,16 @@ from cumulo.services.network.drivers.base import Unit
 from cumulo.services.network.drivers.ovn.ovsdb import Op
 from cumulo.services.network.drivers.ovn.replica import MARK, Replica
 
-Value: TypeAlias = str | int | bool | frozenset[str] | frozenset[int] | dict[str, str]
+Map: TypeAlias = dict[str, str] | dict[str, int]
+Value: TypeAlias = str | int | bool | frozenset[str] | frozenset[int] | Map
 
 _NAMESPACE = uuid.UUID("5a1cf0a2-52c5-4d0c-9c5f-6f1a7c8e9b10")
 _PARENT = "cumulo:in"
 # Rows of these tables are there in their own right; others live while their parent names them.
-_ROOTS = {"Logical_Switch", "Logical_Router", "Port_Group", "DHCP_Options", "DNS"}
+_ROOTS = {
+    *("Logical_Switch", "Logical_Router", "Port_Group", "DHCP_Options", "DNS"),
+    "Load_Balancer",
+}
 
 
 class Parent(NamedTuple):

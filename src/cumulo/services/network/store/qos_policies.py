@@ -1,0 +1,73 @@
+"""QoS policies and their rules as they are stored."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from cumulo.db import Tx
+from cumulo.services.network.store import standard, tables
+
+BANDWIDTH_LIMIT, DSCP_MARKING = "bandwidth_limit", "dscp_marking"
+
+
+class QosPolicy(msgspec.Struct, frozen=True, gc=False):
+    """How the packets of ports are treated."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str
+    revision_number: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class QosRule(msgspec.Struct, frozen=True, gc=False):
+    """One thing that a policy says; a policy says it once for each direction."""
+
+    id: str
+    project_id: str  # the policy's
+    qos_policy_id: str
+    kind: str
+    direction: str
+    max_kbps: int | None = None
+    max_burst_kbps: int | None = None
+    dscp_mark: int | None = None
+
+
+def rules_of(tx: Tx, policy_ids: Collection[str]) -> dict[str, list[QosRule]]:
+    """Return the rules of each policy."""
+    found: defaultdict[str, list[QosRule]] = defaultdict(list)
+    of_them = tables.qos_rule.c.qos_policy_id.in_(policy_ids)
+    for rule in standard.where(tx, tables.qos_rule, QosRule, of_them) if policy_ids else []:
+        found[rule.qos_policy_id].append(rule)
+    return dict(found)
+
+
+def rules_delete(tx: Tx, policy_id: str) -> None:
+    """Forget all that a policy says."""
+    tx.execute(sa.delete(tables.qos_rule).where(tables.qos_rule.c.qos_policy_id == policy_id))
+
+
+def networks_with(tx: Tx, policy_id: str) -> list[str]:
+    """Return the networks whose ports have the policy unless they have their own."""
+    n = tables.network.c
+    return sorted(tx.scalars(sa.select(n.id).where(n.qos_policy_id == policy_id)))
+
+
+def ports_with(tx: Tx, policy_id: str) -> list[str]:
+    """Return the ports that have the policy, themselves or by their network."""
+    p = tables.port.c
+    by_network = sa.and_(p.network_id.in_(networks_with(tx, policy_id)), p.qos_policy_id.is_(None))
+    found = sa.select(p.id).where(sa.or_(p.qos_policy_id == policy_id, by_network))
+    return sorted(tx.scalars(found))
+
+
+def policy_users(tx: Tx, policy_id: str) -> set[str]:
+    """Return the projects that have networks or ports with the policy."""
+    p, n = tables.port.c, tables.network.c
+    users = set(tx.scalars(sa.select(p.project_id).where(p.qos_policy_id == policy_id)))
+    return users | set(tx.scalars(sa.select(n.project_id).where(n.qos_policy_id == policy_id)))

@@ -1,0 +1,106 @@
+"""QoS: how fast ports may be, and how their packets are marked."""
+
+from typing import Any
+
+import pytest
+
+from cumulo.services.network.drivers.fake import FakeDriver
+from tests.network.conftest import NOWHERE, OTHER, PROJECT, Net, error_of
+
+
+@pytest.fixture
+def boss(net: Net) -> Net:
+    """Return the API as those see it who may make policies in the project."""
+    return net.as_(f"mia:{PROJECT}:manager,member,reader")
+
+
+def say(net: Net, policy: Any, kind: str, **facts: Any) -> Any:
+    path = f"/v2.0/qos/policies/{policy['id']}/{kind}_rules"
+    return net.http.post(path, {f"{kind}_rule": facts})
+
+
+def test_policies_are_made_of_rules(net: Net, boss: Net) -> None:
+    assert net.try_("policy", name="gold").status == 403
+    policy = boss.make("policy", name="gold", description="d")
+    assert (policy["rules"], policy["shared"]) == ([], False)
+    limit = say(boss, policy, "bandwidth_limit", max_kbps=1000).json()["bandwidth_limit_rule"]
+    assert limit == {
+        "id": limit["id"],
+        "max_kbps": 1000,
+        "max_burst_kbps": 0,
+        "direction": "egress",
+    }
+    twice = say(boss, policy, "bandwidth_limit", max_kbps=2000)
+    assert error_of(twice) == (409, "QoSRuleParameterConflict")
+    facts = {"max_kbps": 2000, "direction": "ingress"}
+    assert say(boss, policy, "bandwidth_limit", **facts).status == 201
+    mark = say(boss, policy, "dscp_marking", dscp_mark=26).json()["dscp_marking_rule"]
+    assert mark == {"id": mark["id"], "dscp_mark": 26}
+    assert error_of(say(boss, policy, "dscp_marking", dscp_mark=27))[0] == 400
+    assert say(boss, policy, "minimum_bandwidth", min_kbps=1).status == 404
+    shown = net.show("policy", policy["id"])
+    assert sorted(rule["type"] for rule in shown["rules"]) == [
+        *("bandwidth_limit", "bandwidth_limit", "dscp_marking"),
+    ]
+    assert shown["revision_number"] > policy["revision_number"]
+    path = f"/v2.0/qos/policies/{policy['id']}/bandwidth_limit_rules"
+    changed = boss.http.put(f"{path}/{limit['id']}", {"bandwidth_limit_rule": {"max_kbps": 9}})
+    assert changed.json()["bandwidth_limit_rule"]["max_kbps"] == 9
+    assert len(net.http.get(path).json()["bandwidth_limit_rules"]) == 2
+    assert net.http.get(f"{path}/{mark['id']}").status == 404
+    assert boss.http.delete(f"{path}/{limit['id']}").status == 204
+    assert net.stranger.http.get(path).status == 404
+
+
+def test_ports_have_their_own_policy_or_their_networks(
+    net: Net, boss: Net, driver: FakeDriver
+) -> None:
+    slow, fast = boss.make("policy", name="slow"), boss.make("policy", name="fast")
+    limit = say(boss, slow, "bandwidth_limit", max_kbps=100).json()["bandwidth_limit_rule"]
+    say(boss, fast, "bandwidth_limit", max_kbps=1000, max_burst_kbps=50)
+    say(boss, fast, "dscp_marking", dscp_mark=46)
+    network, _ = net.network(qos_policy_id=slow["id"])
+    one = net.make("port", network_id=network["id"])
+    two = net.make("port", network_id=network["id"], qos_policy_id=fast["id"])
+    net.project()
+
+    def limits(port: Any) -> list[tuple[str, int, int]]:
+        plan = driver.ports[port["id"]]
+        return [(b.direction, b.max_kbps, b.max_burst_kbps) for b in plan.bandwidth]
+
+    assert (limits(one), limits(two)) == ([("egress", 100, 80)], [("egress", 1000, 50)])
+    assert driver.ports[two["id"]].dscp_mark == 46
+    path = f"/v2.0/qos/policies/{slow['id']}/bandwidth_limit_rules/{limit['id']}"
+    boss.http.put(path, {"bandwidth_limit_rule": {"max_kbps": 200}})
+    net.project()
+    assert limits(one) == [("egress", 200, 160)]
+    net.change("network", network["id"], qos_policy_id=None)
+    net.change("port", two["id"], qos_policy_id=slow["id"])
+    net.project()
+    assert (limits(one), limits(two)) == ([], [("egress", 200, 160)])
+    assert error_of(boss.delete("policy", slow["id"])) == (409, "QosPolicyInUse")
+    net.delete("port", two["id"])
+    assert boss.delete("policy", slow["id"]).status == 204
+    missing = net.try_("port", network_id=network["id"], qos_policy_id=NOWHERE)
+    assert error_of(missing) == (404, "QosPolicyNotFound")
+
+
+def test_policies_are_shared_and_lent(net: Net, boss: Net) -> None:
+    policy = boss.make("policy", name="gold")
+    network, _ = net.stranger.network()
+    wanted = {"network_id": network["id"], "qos_policy_id": policy["id"]}
+    assert error_of(net.stranger.try_("port", **wanted)) == (404, "QosPolicyNotFound")
+    facts = {"object_type": "qos_policy", "object_id": policy["id"], "target_tenant": OTHER}
+    lent = net.make("rbac_policy", **facts, action="access_as_shared")
+    net.stranger.make("port", **wanted)
+    assert error_of(net.delete("rbac_policy", lent["id"])) == (409, "RbacPolicyInUse")
+    shared = net.admin.make("policy", name="all", shared=True)
+    assert net.stranger.show("policy", shared["id"])["shared"] is True
+
+
+def test_kinds_of_rules_are_told(net: Net) -> None:
+    kinds = net.http.get("/v2.0/qos/rule-types").json()["rule_types"]
+    assert kinds == [{"type": "bandwidth_limit"}, {"type": "dscp_marking"}]
+    told = net.http.get("/v2.0/qos/rule-types/dscp_marking").json()["rule_type"]
+    assert told["drivers"] == [{"name": "fake", "supported_parameters": []}]
+    assert net.http.get("/v2.0/qos/rule-types/minimum_bandwidth").status == 404
