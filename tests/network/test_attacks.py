@@ -35,6 +35,7 @@ def victim(net: Net) -> dict[str, str]:
         "port_forwarding_id": NOWHERE,
         "policy_id": net.as_(f"mia:{PROJECT}:manager,member,reader").make("policy", name="q")["id"],
         "rule_id": NOWHERE,
+        "trunk_id": net.make("trunk", port_id=port["id"])["id"],
         "rule_type": "dscp_marking",
         "subnetpool_id": net.make("subnetpool", name="p", prefixes=["10.0.0.0/8"])["id"],
         "address_scope_id": net.make("address_scope", name="s", ip_version=4)["id"],
@@ -70,6 +71,9 @@ BODIES: dict[str, Any] = {
     f"{QOS}/bandwidth_limit_rules/{{rule_id}}": {"bandwidth_limit_rule": {"max_kbps": 1}},
     f"{QOS}/dscp_marking_rules": {"dscp_marking_rule": {"dscp_mark": 8}},
     f"{QOS}/dscp_marking_rules/{{rule_id}}": {"dscp_marking_rule": {"dscp_mark": 8}},
+    "/v2.0/trunks/{trunk_id}": {"trunk": {"name": "x"}},
+    "/v2.0/trunks/{trunk_id}/add_subports": {"sub_ports": [{"port_id": NOWHERE}]},
+    "/v2.0/trunks/{trunk_id}/remove_subports": {"sub_ports": [{"port_id": NOWHERE}]},
     "/v2.0/quotas/{project_id}": {"quota": {"port": 1}},
 }
 
@@ -86,7 +90,7 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
 
 def everything(net: Net) -> Any:
     nouns = ("network", "subnet", "port", "router", "floatingip", "security_group", "rbac_policy")
-    more = ("security_group_rule", "subnetpool", "address_scope", "policy")
+    more = ("security_group_rule", "subnetpool", "address_scope", "policy", "trunk")
     return {noun: net.admin.list(noun) for noun in (*nouns, *more)}
 
 

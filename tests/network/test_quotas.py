@@ -21,6 +21,8 @@ def test_the_defaults_are_openstacks(net: Net) -> None:
         "security_group": 10,
         "security_group_rule": 100,
         "rbac_policy": 10,
+        "subnetpool": -1,
+        "trunk": -1,
     }
     assert net.http.get(f"/v2.0/quotas/{PROJECT}/default").json() == {"quota": shown}
     assert net.http.get("/v2.0/quotas/tenant").json() == {"tenant": {"tenant_id": PROJECT}}

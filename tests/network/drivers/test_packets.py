@@ -25,6 +25,7 @@ from tests.network.drivers.plans import (
     port,
     rule,
     subnet,
+    uid,
 )
 from tests.waiting import eventually
 
@@ -359,6 +360,39 @@ def test_a_guest_is_as_fast_and_marked_as_planned(red: OvnDriver, boot: Boot) ->
     mine = [one for one in heard if one[6:12] == mac_bytes(sender.mac)]
     assert 5 <= len(mine) < 150  # all of them would be 2.5 Mbit
     assert {one[15] >> 2 for one in mine} == {26}
+
+
+def test_a_trunk_carries_tagged_frames_into_other_networks(red: OvnDriver, boot: Boot) -> None:
+    red.sync_network(BLUE)
+    parent = boot(red_port("vm1", "10.0.0.11", OPEN.id))
+    inner = port(
+        "sub1",
+        BLUE,
+        "10.0.0.21",
+        host=HOST,
+        security_group_ids=[OPEN.id],
+        parent_id=uid("vm1"),
+        tag=100,
+    )
+    red.sync_port(inner)
+    victim = boot(port("vm2", BLUE, "10.0.0.22", host=HOST, security_group_ids=[OPEN.id]))
+    eventually(lambda: red.port_status({inner.id})[inner.id].up)
+    packet = udp(("10.0.0.21", 9), ("10.0.0.22", 9), b"tagged")
+    for tag, arrives in ((100, True), (101, False)):
+        with victim.watching(0x0800) as raw:
+            payload = struct.pack("!HH", tag, 0x0800) + packet
+            parent.send_frame(0x8100, payload, mac_bytes(victim.mac), inner.mac)
+            assert arrives_from(raw, inner.mac) is arrives
+
+
+def arrives_from(raw: socket.socket, sender: str) -> bool:
+    """Say whether a frame of the sender arrives."""
+    try:
+        while raw.recv(2048)[6:12] != mac_bytes(sender):
+            pass
+    except TimeoutError:
+        return False
+    return True
 
 
 @pytest.mark.xfail(

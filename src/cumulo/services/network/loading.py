@@ -23,6 +23,7 @@ from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import security_groups as group_store
 from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store import trunks as trunk_store
 from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.subnets import Subnet
@@ -69,6 +70,7 @@ def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     details = port_views.details(tx, plugged)
     networks = network_store.networks_by_id(tx, {port.network_id for port in plugged})
     policies = {one.port.id: _policy(one.port, networks) for one in details}
+    carried = trunk_store.carried(tx, [port.id for port in plugged])
     rules = qos_store.rules_of(tx, {each for each in policies.values() if each})
     return [
         plans.port_plan(
@@ -76,6 +78,7 @@ def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
             legs.get(one.port.id),
             networks[one.port.network_id],
             rules.get(policies[one.port.id] or "", []),
+            carried.get(one.port.id),
         )
         for one in details
     ]

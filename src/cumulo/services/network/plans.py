@@ -31,6 +31,7 @@ from cumulo.services.network.store.qos_policies import QosRule
 from cumulo.services.network.store.routers import GATEWAY, INTERFACE, Router
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
 from cumulo.services.network.store.subnets import Subnet
+from cumulo.services.network.store.trunks import Carried
 from cumulo.services.network.store.values import FixedIp
 
 _LEGS = {INTERFACE: "network:router_interface", GATEWAY: "network:router_gateway"}
@@ -92,7 +93,11 @@ def _routes(routes: Iterable[values.Route]) -> list[Route]:
 
 
 def port_plan(
-    detail: Details, leg: store.Leg | None, network: Network, qos: Sequence[QosRule] = ()
+    detail: Details,
+    leg: store.Leg | None,
+    network: Network,
+    qos: Sequence[QosRule] = (),
+    carried: Carried | None = None,
 ) -> PortPlan:
     """Return what the backend is to have of a port.
 
@@ -114,10 +119,7 @@ def port_plan(
         admin_state_up=port.admin_state_up,
         port_security=port.port_security_enabled,
         security_group_ids=detail.security_groups,
-        address_pairs=[
-            AddressPair(mac=pair.mac_address, ip=pair.ip_address)
-            for pair in port.allowed_address_pairs
-        ],
+        address_pairs=_pairs(port),
         host=port.host,
         router_id=leg.router_id if leg else None,
         dhcp_options=_options(port, 4),
@@ -126,7 +128,14 @@ def port_plan(
         dns_domain=network.dns_domain.rstrip("."),
         bandwidth=_bandwidth(qos),
         dscp_mark=next((one.dscp_mark for one in qos if one.dscp_mark is not None), None),
+        parent_id=carried.parent_id if carried else "",
+        tag=carried.tag if carried else None,
     )
+
+
+def _pairs(port: Port) -> list[AddressPair]:
+    pairs = port.allowed_address_pairs
+    return [AddressPair(mac=pair.mac_address, ip=pair.ip_address) for pair in pairs]
 
 
 def _bandwidth(rules: Sequence[QosRule]) -> list[BandwidthPlan]:

@@ -19,6 +19,7 @@ from cumulo.services.network import (
     router_subnets,
     security_groups,
     tags,
+    trunk_ports,
 )
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.port_forwarding_deletion import forget_lost
@@ -207,6 +208,7 @@ def delete_port(tx: Tx, by: Caller | None, port: Port) -> None:
             f"{port.device_owner}.",
             type="ServicePortInUse",
         )
+    trunk_ports.check_unused(tx, port)
     discard_port(tx, by, port)
 
 
@@ -217,6 +219,7 @@ def discard_port(tx: Tx, by: Caller | None, port: Port) -> None:
     _log_lost(tx, by, leading)
     tags.forget(tx, port.id)
     forget_lost(tx, by, port.id, ())
+    trunk_ports.forget(tx, by, port.id)
     router_store.leg_delete(tx, port.id)
     if not store.port_delete(tx, port.id):
         raise refusals.port_not_found(port.id)

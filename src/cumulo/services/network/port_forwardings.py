@@ -18,7 +18,7 @@ from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import port_forwardings as store
 from cumulo.services.network.store.floatingips import FloatingIp
 from cumulo.services.network.store.listing import Listing
-from cumulo.services.network.store.port_forwardings import PortForwarding
+from cumulo.services.network.store.port_forwardings import PortForwarding as PortForwarding
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import FixedIp
 

@@ -13,11 +13,28 @@ from cumulo.services.network.store import allocations, listing, sharing, tables
 from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as store
 from cumulo.services.network.store import tags as tag_store
+from cumulo.services.network.store import trunks as trunk_store
 from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import AddressPair as AddressPair
 from cumulo.services.network.store.values import DhcpOption as DhcpOption
 from cumulo.services.network.store.values import FixedIp as FixedIp
+
+
+class SubportDetails(msgspec.Struct, frozen=True):
+    """A port that a trunk carries, for who sets the guest up."""
+
+    port_id: str
+    segmentation_type: str
+    segmentation_id: int
+    mac_address: str
+
+
+class TrunkDetails(msgspec.Struct, frozen=True):
+    """What a port carries that is a trunk."""
+
+    trunk_id: str
+    sub_ports: list[SubportDetails]
 
 
 class Details(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +45,7 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     fixed_ips: list[FixedIp]
     security_groups: list[str]
     tags: list[str]
+    trunk: TrunkDetails | None = None
 
 
 def _fixed_ips(values: list[str]) -> sa.ColumnElement[bool]:
@@ -92,6 +110,7 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
     ips, groups = allocations.allocation_map(tx, ids), store.groups_map(tx, ids)
     words = tag_store.tags_map(tx, ids)
     owners = network_store.owners_of(tx, {port.network_id for port in ports})
+    trunks = _trunks(tx, ids)
     return [
         Details(
             port,
@@ -99,9 +118,30 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
             ips.get(port.id, []),
             groups.get(port.id, []),
             words.get(port.id, []),
+            trunks.get(port.id),
         )
         for port in ports
     ]
+
+
+def _trunks(tx: Tx, ids: listing.Ids) -> dict[str, TrunkDetails]:
+    """Return what those of the ports carry that are trunks."""
+    trunks = trunk_store.trunks_of_ports(tx, ids)
+    subports = trunk_store.subports_of(tx, trunks.values())
+    carried = [one.port_id for found in subports.values() for one in found]
+    macs = {port.id: port.mac_address for port in store.ports_by_id(tx, carried).values()}
+    return {
+        port_id: TrunkDetails(
+            trunk_id,
+            [
+                SubportDetails(
+                    one.port_id, one.segmentation_type, one.segmentation_id, macs[one.port_id]
+                )
+                for one in subports.get(trunk_id, [])
+            ],
+        )
+        for port_id, trunk_id in trunks.items()
+    }
 
 
 def vif_type(port: Port) -> str:

@@ -18,8 +18,8 @@ from cumulo.services.network.store.qos_policies import (
     BANDWIDTH_LIMIT,
     DSCP_MARKING,
     QosPolicy,
-    QosRule,
 )
+from cumulo.services.network.store.qos_policies import QosRule as QosRule
 
 Kbps = Annotated[LooseInt, Meta(ge=0, le=2**31 - 1)]
 KINDS = (BANDWIDTH_LIMIT, DSCP_MARKING)

@@ -27,6 +27,7 @@ class Limits(msgspec.Struct, kw_only=True):
     security_group_rule: Limit = UNSET
     rbac_policy: Limit = UNSET
     subnetpool: Limit = UNSET
+    trunk: Limit = UNSET
 
 
 def take(tx: Tx, settings: NetworkSettings, project_id: str, resource: str, count: int = 1) -> None:

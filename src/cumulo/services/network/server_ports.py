@@ -6,7 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
-from cumulo.services.network import journal, names
+from cumulo.services.network import journal, names, trunk_ports
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.networks import network_get
@@ -83,6 +83,7 @@ def bind_ports(
             standard.change(tx, tables.port, port.id, host=host, device_owner=owner, status=status)
             changes.mark(tx, "port", [port.id])
             journal.updated(tx, by, "port", port, port_get(tx, port.id))
+            trunk_ports.follow(tx, by, port.id, host)
 
 
 def release_ports(tx: Tx, server_id: str, by: Caller | None = None) -> None:
@@ -115,6 +116,7 @@ def _release(tx: Tx, by: Caller | None, port: Port, server_id: str) -> None:
     )
     changes.mark(tx, "port", [port.id])
     journal.updated(tx, by, "port", port, port_get(tx, port.id))
+    trunk_ports.follow(tx, by, port.id, "")
 
 
 def _ports(tx: Tx, server_id: str) -> list[Port]:

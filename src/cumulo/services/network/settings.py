@@ -15,6 +15,7 @@ class Quotas(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     security_group_rule: int = 100
     rbac_policy: int = 10
     subnetpool: int = -1
+    trunk: int = -1
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

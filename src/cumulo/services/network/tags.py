@@ -26,6 +26,7 @@ TAGGED: Collections = {
     "routers": ("router", tables.router),
     "subnetpools": ("subnetpool", tables.subnetpool),
     "policies": ("policy", tables.qos_policy),
+    "trunks": ("trunk", tables.trunk),
     "floatingips": ("floatingip", tables.floatingip),
     "security-groups": ("security_group", tables.security_group),
     "security_groups": ("security_group", tables.security_group),

@@ -19,6 +19,7 @@ from cumulo.services.network.api import (
     subnetpools,
     subnets,
     tags,
+    trunks,
     versions,
 )
 
@@ -33,6 +34,7 @@ OPERATIONS = [
         address_scopes,
         ports,
         routers,
+        trunks,
         floatingips,
         port_forwardings,
         qos_policies,

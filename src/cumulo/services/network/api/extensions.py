@@ -310,6 +310,18 @@ _EXTENSIONS = {
             "Who carries out which rules.",
             "2017-06-22",
         ),
+        (
+            "trunk",
+            "Trunk Extension",
+            "Ports that carry others' frames with tags.",
+            "2016-01-01",
+        ),
+        (
+            "trunk-details",
+            "Trunk port details",
+            "What the trunk of a port carries.",
+            "2016-01-01",
+        ),
     )
 }
 

@@ -10,7 +10,13 @@ from cumulo.services.network import names, networks, port_changes, port_views, p
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.names import Assignment
-from cumulo.services.network.port_views import AddressPair, Details, DhcpOption, FixedIp
+from cumulo.services.network.port_views import (
+    AddressPair,
+    Details,
+    DhcpOption,
+    FixedIp,
+    TrunkDetails,
+)
 from cumulo.services.network.ports import PortChange, PortSpec
 from cumulo.services.network.refusals import port_not_found
 from cumulo.services.network.tools import Tools
@@ -52,6 +58,7 @@ class PortView(StandardView, kw_only=True, gc=False):
     vif_details: dict[str, object] | UnsetType = msgspec.field(name="binding:vif_details")
     port_security_enabled: bool | UnsetType
     dns_name: str | UnsetType
+    trunk_details: TrunkDetails | UnsetType
     qos_policy_id: str | UnsetType | None
     dns_assignment: list[Assignment] | UnsetType
 
@@ -144,6 +151,7 @@ def _view(call: Call[Tools], found: Details) -> PortView:
         vif_details=port_views.vif_details(port),
         port_security_enabled=port.port_security_enabled,
         dns_name=port.dns_name,
+        trunk_details=UNSET if found.trunk is None else found.trunk,
         qos_policy_id=port.qos_policy_id,
         dns_assignment=names.assignments(call.tools.settings, found),
     )

@@ -21,6 +21,7 @@ _IDS = {
     "routers": "router_id",
     "subnetpools": "subnetpool_id",
     "policies": "policy_id",
+    "trunks": "trunk_id",
     "floatingips": "floatingip_id",
     "security-groups": "security_group_id",
     "security_groups": "security_group_id",

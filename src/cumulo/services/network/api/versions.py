@@ -14,6 +14,7 @@ _COLLECTIONS = (
     "address-scopes",
     "ports",
     "routers",
+    "trunks",
     "floatingips",
     "security-groups",
     "security-group-rules",

@@ -97,6 +97,8 @@ class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     dns_domain: str = ""
     bandwidth: list[BandwidthPlan] = []
     dscp_mark: int | None = None
+    parent_id: str = ""  # the trunk's port that its frames come through, with a tag
+    tag: int | None = None
 
 
 class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -175,7 +175,7 @@ class FakeDriver:
             return False
         if port.device_owner.startswith("network:router_"):
             return port.router_id in self.routers
-        since = self._plugged.get((port.id, port.host))
+        since = self._plugged.get((port.parent_id or port.id, port.host))
         return (
             since is not None
             and port.host not in self.dead_hosts

@@ -246,6 +246,25 @@ port_forwarding = sa.Table(
     sa.UniqueConstraint("floatingip_id", "protocol", "external_port"),
 )
 
+trunk = sa.Table(
+    "network_trunk",
+    metadata,
+    *_standard(),
+    sa.Column("admin_state_up", sa.Boolean, nullable=False),
+    sa.Column("port_id", sa.ForeignKey(port.c.id), nullable=False, unique=True),
+)
+
+# A port is in one trunk, and a tag leads to one port.
+subport = sa.Table(
+    "network_subport",
+    metadata,
+    sa.Column("port_id", sa.ForeignKey(port.c.id), primary_key=True),
+    sa.Column("trunk_id", sa.ForeignKey(trunk.c.id), nullable=False),
+    sa.Column("segmentation_type", text_key(16), nullable=False),
+    sa.Column("segmentation_id", sa.Integer, nullable=False),
+    sa.UniqueConstraint("trunk_id", "segmentation_id"),
+)
+
 rbac_policy = sa.Table(
     "network_rbac_policy",
     metadata,

@@ -74,8 +74,8 @@ def port_rows(plan: PortPlan, offers: Mapping[str, Offer]) -> list[Row]:
             "port_security": port_security(plan),
             "enabled": frozenset({plan.admin_state_up}),
             "options": _options(plan, kind),
-            "tag": frozenset(),
-            "parent_name": frozenset(),
+            "tag": frozenset() if plan.tag is None else frozenset({plan.tag}),
+            "parent_name": frozenset({plan.parent_id} - {""}),
             **dhcp.cells,
         },
         ids={
@@ -201,7 +201,7 @@ def _options(plan: PortPlan, kind: str) -> dict[str, str]:
         if plan.device_owner == "network:router_gateway":
             options |= {"nat-addresses": "router", "exclude-lb-vips-from-garp": "true"}
         return options
-    if kind == "" and plan.host:
+    if kind == "" and plan.host and not plan.parent_id:
         return {"requested-chassis": plan.host}
     return {}
 
