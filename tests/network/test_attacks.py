@@ -35,6 +35,7 @@ def victim(net: Net) -> dict[str, str]:
         "port_forwarding_id": NOWHERE,
         "policy_id": net.as_(f"mia:{PROJECT}:manager,member,reader").make("policy", name="q")["id"],
         "rule_id": NOWHERE,
+        "address_group_id": net.make("address_group", addresses=["10.0.0.0/8"])["id"],
         "trunk_id": net.make("trunk", port_id=port["id"])["id"],
         "rule_type": "dscp_marking",
         "subnetpool_id": net.make("subnetpool", name="p", prefixes=["10.0.0.0/8"])["id"],
@@ -74,6 +75,7 @@ BODIES: dict[str, Any] = {
     "/v2.0/trunks/{trunk_id}": {"trunk": {"name": "x"}},
     "/v2.0/trunks/{trunk_id}/add_subports": {"sub_ports": [{"port_id": NOWHERE}]},
     "/v2.0/trunks/{trunk_id}/remove_subports": {"sub_ports": [{"port_id": NOWHERE}]},
+    "/v2.0/address-groups/{address_group_id}": {"address_group": {"name": "x"}},
     "/v2.0/quotas/{project_id}": {"quota": {"port": 1}},
 }
 
@@ -83,6 +85,8 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
         return {"subnet_id": victim["subnet_id"]}
     if path.endswith("_extraroutes"):
         return {"router": {"routes": []}}
+    if path.endswith("_addresses"):
+        return {"addresses": ["10.9.0.0/24"]}
     if path.endswith("_prefixes"):
         return {"prefixes": ["10.9.0.0/24"]}
     return {"tags": ["x"]} if path.endswith("/tags") else BODIES.get(path)
@@ -90,8 +94,15 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
 
 def everything(net: Net) -> Any:
     nouns = ("network", "subnet", "port", "router", "floatingip", "security_group", "rbac_policy")
-    more = ("security_group_rule", "subnetpool", "address_scope", "policy", "trunk")
-    return {noun: net.admin.list(noun) for noun in (*nouns, *more)}
+    more = (
+        "security_group_rule",
+        "subnetpool",
+        "address_scope",
+        "policy",
+        "trunk",
+        "address_group",
+    )
+    return {noun: net.admin.list(noun) for noun in (*nouns, *more, "address_group")}
 
 
 def test_another_projects_id_opens_nothing_on_any_operation(

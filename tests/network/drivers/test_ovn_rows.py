@@ -384,3 +384,14 @@ def test_router_advertisements() -> None:
 def test_a_router_that_is_down() -> None:
     row = only(router_rows(r1(admin_state_up=False), [], distributed=False), "Logical_Router")
     assert row.columns["enabled"] == {False}
+
+
+def test_a_rule_for_an_address_group_admits_its_addresses_of_the_family() -> None:
+    ranges = ["10.0.0.1/32", "10.1.0.0/16", "fd00::/64"]
+    four = rule_match(rule("ingress", "tcp", remote_addresses=ranges), uid("g"))
+    assert four is not None
+    assert "ip4.src == {10.0.0.1/32, 10.1.0.0/16}" in four
+    six = rule_match(rule("egress", ethertype="IPv6", remote_addresses=ranges), uid("g"))
+    assert six is not None
+    assert "ip6.dst == {fd00::/64}" in six
+    assert rule_match(rule("ingress", remote_addresses=["fd00::/64"]), uid("g")) is None

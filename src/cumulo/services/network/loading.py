@@ -13,6 +13,7 @@ from cumulo.services.network.drivers.base import (
     SecurityGroupPlan,
     Unit,
 )
+from cumulo.services.network.store import address_groups as address_store
 from cumulo.services.network.store import allocations, tables
 from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as network_store
@@ -93,7 +94,11 @@ def _policy(port: Port, networks: Mapping[str, Network]) -> str | None:
 def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:
     groups = group_store.groups_where(tx, tables.security_group.c.id.in_(ids)) if ids else []
     rules = group_store.rules_map(tx, [group.id for group in groups])
-    return [plans.security_group_plan(group, rules.get(group.id, [])) for group in groups]
+    named = {one.remote_address_group_id for found in rules.values() for one in found}
+    addresses = address_store.addresses_of(tx, [each for each in named if each])
+    return [
+        plans.security_group_plan(group, rules.get(group.id, []), addresses) for group in groups
+    ]
 
 
 def _routers(tx: Tx, ids: Collection[str]) -> list[RouterPlan]:

@@ -242,7 +242,9 @@ def _cidrs(leg: Leg, around: Surroundings) -> list[str]:
     return [f"{fixed.ip_address}/{lengths[fixed.subnet_id]}" for fixed in leg.fixed_ips]
 
 
-def security_group_plan(group: SecurityGroup, rules: Iterable[Rule]) -> SecurityGroupPlan:
+def security_group_plan(
+    group: SecurityGroup, rules: Iterable[Rule], addresses: Mapping[str, list[str]]
+) -> SecurityGroupPlan:
     """Return what the backend is to have of a security group."""
     return SecurityGroupPlan(
         id=group.id,
@@ -258,6 +260,7 @@ def security_group_plan(group: SecurityGroup, rules: Iterable[Rule]) -> Security
                 port_range_max=rule.port_range_max,
                 remote_ip_prefix=rule.remote_ip_prefix,
                 remote_group_id=rule.remote_group_id,
+                remote_addresses=addresses.get(rule.remote_address_group_id or ""),
             )
             for rule in rules
         ],

@@ -378,4 +378,14 @@ RULES: dict[str, str] = {
     "add_subports": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
     "get_subports": "(rule:admin_only) or (role:reader and project_id:%(project_id)s)",
     "remove_subports": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_address_group": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "delete_address_group": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "get_address_group": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or "
+        "rule:shared_address_groups"
+    ),
+    "update_address_group": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "shared_address_groups": "field:address_groups:shared=True",
+    "add_addresses": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "remove_addresses": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
 }

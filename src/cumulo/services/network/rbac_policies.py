@@ -16,6 +16,7 @@ from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
+from cumulo.services.network.store import address_groups as address_store
 from cumulo.services.network.store import lending as store
 from cumulo.services.network.store import listing, sharing, standard, tables
 from cumulo.services.network.store import qos_policies as qos_store
@@ -26,7 +27,7 @@ from cumulo.services.network.store.sharing import EVERYONE, EXTERNAL, SHARED
 from cumulo.services.network.store.sharing import Grant as Grant
 
 ObjectType: TypeAlias = Literal[
-    "network", "security_group", "address_scope", "subnetpool", "qos_policy"
+    "network", "security_group", "address_scope", "subnetpool", "qos_policy", "address_group"
 ]
 # What may be lent, and who uses it without owning it.
 _TABLES: Mapping[str, sa.Table] = {
@@ -35,6 +36,7 @@ _TABLES: Mapping[str, sa.Table] = {
     "address_scope": tables.address_scope,
     "subnetpool": tables.subnetpool,
     "qos_policy": tables.qos_policy,
+    "address_group": tables.address_group,
 }
 _USERS: Mapping[str, Callable[[Tx, str], set[str]]] = {
     "network": store.network_users,
@@ -42,6 +44,7 @@ _USERS: Mapping[str, Callable[[Tx, str], set[str]]] = {
     "address_scope": subnetpool_store.scope_users,
     "subnetpool": subnetpool_store.pool_users,
     "qos_policy": qos_store.policy_users,
+    "address_group": address_store.group_users,
 }
 
 

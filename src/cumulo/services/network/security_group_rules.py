@@ -12,7 +12,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, quotas, refusals
+from cumulo.services.network import address_groups, journal, quotas, refusals
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseInt, Text
@@ -65,6 +65,7 @@ class RuleSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     port_range_max: LooseInt | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_address_group_id: Id | None = None
     description: Text = ""
     project_id: Text | UnsetType = UNSET
     tenant_id: Text | UnsetType = UNSET
@@ -116,6 +117,8 @@ def _check_free(tx: Tx, ctx: Context, rule: Rule) -> None:
     found = store.group_find(tx, remote) if remote else None
     if remote and (found is None or not (ctx.is_admin or found.project_id == ctx.project_id)):
         raise refusals.security_group_not_found(remote)
+    if rule.remote_address_group_id:
+        address_groups.group_visible(tx, ctx, rule.remote_address_group_id)
 
 
 def delete_rule(tx: Tx, ctx: Context, rule: Rule) -> None:
@@ -149,6 +152,7 @@ def _new_rule(ctx: Context, group: SecurityGroup, spec: RuleSpec) -> Rule:
         remote_ip_prefix=prefix_of(spec.remote_ip_prefix),
         remote_group_id=spec.remote_group_id or None,
         sameness="",
+        remote_address_group_id=spec.remote_address_group_id,
     )
     check(rule)
     return msgspec.structs.replace(rule, sameness=same_as(rule))
@@ -209,7 +213,8 @@ def check(rule: Rule) -> None:
     """Refuse a rule whose parts do not go together."""
     if rule.port_range_min is not None or rule.port_range_max is not None:
         _check_ports(rule)
-    if rule.remote_ip_prefix and rule.remote_group_id:
+    remotes = (rule.remote_ip_prefix, rule.remote_group_id, rule.remote_address_group_id)
+    if sum(map(bool, remotes)) > 1:
         raise Invalid(
             "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may "
             "be provided.",
@@ -277,7 +282,7 @@ def same_as(rule: Rule) -> str:
         "+" if rule.port_range_min is None else rule.port_range_min,
         "+" if rule.port_range_max is None else rule.port_range_max,
         "+" if rule.remote_ip_prefix in everywhere else rule.remote_ip_prefix,
-        rule.remote_group_id or "+",
+        rule.remote_group_id or rule.remote_address_group_id or "+",
     )
     return "_".join(str(part) for part in parts)
 
@@ -302,6 +307,7 @@ _SHAPE = listing.Shape(
         "port_range_max",
         "remote_ip_prefix",
         "remote_group_id",
+        "remote_address_group_id",
     ),
 )
 

@@ -1,6 +1,7 @@
 """Networking over HTTP: the Networking API v2.0, one module a noun."""
 
 from cumulo.services.network.api import (
+    address_groups,
     address_scopes,
     agents,
     extensions,
@@ -41,6 +42,7 @@ OPERATIONS = [
         qos_rules,
         security_groups,
         security_group_rules,
+        address_groups,
         tags,
         rbac_policies,
         quotas,

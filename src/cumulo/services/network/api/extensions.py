@@ -322,6 +322,24 @@ _EXTENSIONS = {
             "What the trunk of a port carries.",
             "2016-01-01",
         ),
+        (
+            "address-group",
+            "Address group",
+            "Addresses that rules speak of by one name.",
+            "2020-07-15",
+        ),
+        (
+            "security-groups-remote-address-group",
+            "Remote address group id field for security group rules",
+            "Rules for address groups.",
+            "2020-08-25",
+        ),
+        (
+            "rbac-address-group",
+            "Add address_group type to RBAC",
+            "Address groups lent to single projects.",
+            "2021-01-31",
+        ),
     )
 }
 

@@ -36,6 +36,7 @@ class RuleView(StandardView, kw_only=True, gc=False):
     port_range_max: int | UnsetType | None
     remote_ip_prefix: str | UnsetType | None
     remote_group_id: str | UnsetType | None
+    remote_address_group_id: str | UnsetType | None
     normalized_cidr: str | UnsetType | None
     belongs_to_default_sg: bool | UnsetType
 
@@ -108,6 +109,7 @@ def rule_view(call: Call[Tools], found: Details) -> RuleView:
         port_range_max=rule.port_range_max,
         remote_ip_prefix=prefix,
         remote_group_id=rule.remote_group_id,
+        remote_address_group_id=rule.remote_address_group_id,
         normalized_cidr=str(ipaddress.ip_network(prefix, strict=False)) if prefix else None,
         belongs_to_default_sg=found.in_default_group,
     )

@@ -16,6 +16,7 @@ _COLLECTIONS = (
     "routers",
     "trunks",
     "floatingips",
+    "address-groups",
     "security-groups",
     "security-group-rules",
     "quotas",

@@ -171,6 +171,7 @@ class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
     port_range_max: int | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_addresses: list[str] | None = None  # ranges of either family
 
 
 class SecurityGroupPlan(msgspec.Struct, frozen=True, kw_only=True):

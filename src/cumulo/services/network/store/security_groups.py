@@ -43,6 +43,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     remote_ip_prefix: str | None
     remote_group_id: str | None
     sameness: str
+    remote_address_group_id: str | None = None
 
 
 _r, _d = tables.security_group_rule.c, tables.default_security_group.c

@@ -162,6 +162,13 @@ default_security_group = sa.Table(
     sa.Column("security_group_id", sa.ForeignKey(security_group.c.id), nullable=False, index=True),
 )
 
+address_group = sa.Table(
+    "network_address_group",
+    metadata,
+    *_standard(),
+    sa.Column("addresses", JsonText(list[str]), nullable=False),
+)
+
 # `sameness` spells what the rule permits; two rules of a group may not permit the same.
 security_group_rule = sa.Table(
     "network_security_group_rule",
@@ -176,6 +183,7 @@ security_group_rule = sa.Table(
     sa.Column("remote_ip_prefix", text_key(64)),
     sa.Column("remote_group_id", sa.ForeignKey(security_group.c.id), index=True),
     sa.Column("sameness", text_key(200), nullable=False),
+    sa.Column("remote_address_group_id", sa.ForeignKey(address_group.c.id), index=True),
     sa.UniqueConstraint("security_group_id", "sameness"),
 )
 

@@ -129,10 +129,20 @@ def rule_match(rule: RulePlan, group_id: str) -> str | None:
             return None
         if prefix.prefixlen:
             parts.append(f"{word}.{far} == {prefix}")
+    if rule.remote_addresses is not None:
+        among = _of_family(family, rule.remote_addresses)
+        if not among:
+            return None
+        parts.append(f"{word}.{far} == {{{', '.join(among)}}}")
     if rule.remote_group_id is not None:
         parts.append(f"{word}.{far} == ${port_group_name(rule.remote_group_id)}_{word}")
     protocol = list(_protocol(rule))
     return None if protocol == [None] else " && ".join([*parts, *filter(None, protocol)])
+
+
+def _of_family(family: int, ranges: list[str]) -> list[str]:
+    networks = [ipaddress.ip_network(each, strict=False) for each in ranges]
+    return [str(network) for network in networks if network.version == family]
 
 
 def _protocol(rule: RulePlan) -> Iterator[str | None]:
