@@ -17,6 +17,7 @@ from cumulo.services.compute.scheduler.schedule import resources_of
 from cumulo.services.compute.store import server_tables
 from cumulo.services.compute.store import tables as compute_tables
 from cumulo.services.compute.store.servers import Server, Wanted, server_list
+from cumulo.services.image.store import tables as image_tables
 from cumulo.services.network.drivers.base import NetworkDriver, Present
 from cumulo.services.network.reconcile import owned
 from cumulo.services.network.server_ports import COMPUTE
@@ -32,6 +33,18 @@ _COUNTED = ("network", "subnet", "port", "router", "floatingip", "security_group
 def disagreements(db: Database, nodes: Nodes, driver: NetworkDriver) -> list[str]:
     """Return everything on which two parts of the cloud are not of one mind."""
     return [*db.read(_in_the_database), *_on_hosts(db, nodes), *_in_the_network(db, driver)]
+
+
+def unsettled(tx: Tx) -> list[str]:
+    """Return what still goes on, or looks as if it did."""
+    servers = server_list(tx, Wanted(limit=1_000_000))
+    return [*_unfinished(tx, servers), *_states(tx, servers), *_images(tx)]
+
+
+def _images(tx: Tx) -> Iterator[str]:
+    for row in tx.execute(sa.select(image_tables.image)):
+        if row.status in ("saving", "importing"):
+            yield f"image {row.id} is {row.status}"
 
 
 def _in_the_database(tx: Tx) -> list[str]:
