@@ -45,12 +45,14 @@ def test_rules_let_in(ann: Client) -> None:
     assert rule(ann, **wanted).status == 400
     among = rule(ann, **wanted, group_id=group["id"]).json()["security_group_rule"]
     assert (among["group"], among["ip_range"]) == ({"name": "web", "tenant_id": "p1"}, {})
+    near = rule(ann, **wanted, cidr="10.2.3.124/24").json()["security_group_rule"]
+    assert near["ip_range"] == {"cidr": "10.2.3.124/24"}
     ping = {**wanted, "ip_protocol": "icmp", "from_port": -1, "to_port": -1}
     assert rule(ann, **ping).json()["security_group_rule"]["from_port"] == -1
     url = f"{_GROUPS}/{group['id']}"
-    assert len(ann.get(url).json()["security_group"]["rules"]) == 3
+    assert len(ann.get(url).json()["security_group"]["rules"]) == 4
     assert ann.delete(f"{_RULES}/{first['id']}").status == 202
-    assert len(ann.get(url).json()["security_group"]["rules"]) == 2
+    assert len(ann.get(url).json()["security_group"]["rules"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def _spec(wanted: WantedRule) -> RuleSpec:
 
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        return ipaddress.ip_interface(text).with_prefixlen
     except ValueError as error:
         raise Invalid(f"Invalid cidr: {text[:80]}", field="cidr") from error
 
