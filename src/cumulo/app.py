@@ -35,6 +35,7 @@ from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
 from cumulo.services.identity import public as identity
 from cumulo.services.identity.access_keys import token_of
 from cumulo.services.identity.api import OPERATIONS as IDENTITY
+from cumulo.services.image import public as image
 from cumulo.services.image.api import FAMILY as IMAGE_FAMILY
 from cumulo.services.image.api import OPERATIONS as IMAGE
 from cumulo.services.image.drivers.file import FileStore
@@ -164,6 +165,7 @@ class Cloud:
         )
         identity.bootstrap(self.db, self.identity, first)
         self.db.write(compute.add_first_flavor, system())
+        self.db.write(image.add_first_resource_types)
 
     @cached_property
     def apis(self) -> list[Api]:

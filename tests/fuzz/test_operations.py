@@ -135,7 +135,7 @@ def _place(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
     sent["right"], sent["body"] = body, changed(body, where, to)
     names = [part for part in where if isinstance(part, str)]
     if names and names != [operation.action]:
-        sent["wrong"] = [names[-1], *(to if isinstance(to, dict) else [str(to)])]
+        sent["wrong"] = [*names, *(to if isinstance(to, dict) else [str(to)])]
 
 
 def _key(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ def _fuzz(
         told = (operation.method, operation.path, operation.action, sent, answer.text[:2000])
         assert answer.status < 500 or answer.status == 501, told
         if answer.status >= 400:
-            check_shape(service, operation, answer, told)
+            check_shape(service, operation, sent["headers"].get("accept", "json"), answer, told)
             changed_much = operation.name not in TRACES and kept.is_changed()
             assert not changed_much, ("refused, and yet something changed", *told)
         if answer.status == 400 and sent["wrong"] and not names_any(answer.text, sent["wrong"]):
@@ -248,13 +248,19 @@ def _json(body: Any) -> bytes:
 
 def names_any(text: str, names: list[str]) -> bool:
     """Say whether a message names the field that is wrong, as it is spelled there or in words."""
-    plain = text.lower().replace("_", " ")
-    return any(name and name.lower().replace("_", " ") in plain for name in names)
+    plain = text.lower().replace("_", " ").replace("tenant", "project")
+    singular = [name.lower().replace("_", " ").replace("tenant", "project")[:300] for name in names]
+    return any(name.removesuffix("s") in plain for name in singular if name)
 
 
-def check_shape(service: str, operation: Operation, answer: Answer, told: Any) -> None:
+def check_shape(
+    service: str, operation: Operation, asked_for: str, answer: Answer, told: Any
+) -> None:
     """Find the code and the words where this service's clients look for them."""
     if operation.method == "HEAD":
+        return
+    if "json" not in asked_for:
+        assert str(answer.status) in answer.text or answer.json(), told
         return
     told = (*told, answer.headers)
     assert answer.headers["content-type"].startswith("application/json"), told

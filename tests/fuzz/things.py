@@ -66,6 +66,13 @@ class Things:
         given(api.put(file, body=b"disk" * 1000, headers=binary))
         given(api.post(f"/v2/images/{ids['image_id']}/members", {"member": PROJECT}))
         ids["member_id"] = PROJECT
+        kind = {"name": "OS::Nova::Flavor"}
+        inside = {"objects": [{"name": "o"}], "tags": [{"name": "t"}]}
+        inside |= {"properties": {"p": {"title": "p", "type": "string"}}}
+        space = {"namespace": "hw", "visibility": "public", "resource_type_associations": [kind]}
+        given(api.post("/v2/metadefs/namespaces", {**space, **inside}))
+        ids |= {"namespace_name": "hw", "object_name": "o", "property_name": "p"}
+        ids |= {"tag_name": "t", "name": kind["name"]}
 
     def network(self, api: Client, ids: dict[str, str]) -> None:
         ids["network_id"] = made(api, "/v2.0/networks", network={"name": "n"})

@@ -9,6 +9,10 @@ _OWNER_OR_MEMBER = (
     "rule:context_is_admin or role:reader and "
     "(project_id:%(project_id)s or project_id:%(member_id)s)"
 )
+_METADEF = (
+    "rule:context_is_admin or "
+    "(role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
+)
 
 RULES: dict[str, str] = {
     "context_is_admin": "role:admin",
@@ -33,4 +37,33 @@ RULES: dict[str, str] = {
     "get_members": _OWNER_OR_MEMBER,
     "modify_member": "rule:context_is_admin or (role:member and project_id:%(member_id)s)",
     "stores_info_detail": "rule:context_is_admin or rule:service_api",
+    "metadef_admin": "rule:context_is_admin",
+    "get_metadef_namespaces": (
+        "rule:context_is_admin or (role:reader and project_id:%(project_id)s)"
+    ),
+    "get_metadef_namespace": _METADEF,
+    "get_metadef_object": _METADEF,
+    "get_metadef_objects": _METADEF,
+    "get_metadef_property": _METADEF,
+    "get_metadef_properties": _METADEF,
+    "get_metadef_tag": _METADEF,
+    "get_metadef_tags": _METADEF,
+    "get_metadef_resource_type": _METADEF,
+    "list_metadef_resource_types": _METADEF,
+    "add_metadef_namespace": "rule:metadef_admin",
+    "modify_metadef_namespace": "rule:metadef_admin",
+    "delete_metadef_namespace": "rule:metadef_admin",
+    "add_metadef_object": "rule:metadef_admin",
+    "modify_metadef_object": "rule:metadef_admin",
+    "delete_metadef_object": "rule:metadef_admin",
+    "add_metadef_property": "rule:metadef_admin",
+    "modify_metadef_property": "rule:metadef_admin",
+    "remove_metadef_property": "rule:metadef_admin",
+    "add_metadef_tag": "rule:metadef_admin",
+    "add_metadef_tags": "rule:metadef_admin",
+    "modify_metadef_tag": "rule:metadef_admin",
+    "delete_metadef_tag": "rule:metadef_admin",
+    "delete_metadef_tags": "rule:metadef_admin",
+    "add_metadef_resource_type_association": "rule:metadef_admin",
+    "remove_metadef_resource_type_association": "rule:metadef_admin",
 }

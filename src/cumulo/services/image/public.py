@@ -14,6 +14,7 @@ from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import ImageSpec as ImageSpec
 from cumulo.services.image.inspection import DISKS
 from cumulo.services.image.limits import ImageLimits as ImageLimits
+from cumulo.services.image.metadefs import add_first_resource_types as add_first_resource_types
 from cumulo.services.image.policy import RULES
 from cumulo.services.image.store.image_list import Page, Viewer, Wanted, image_list
 from cumulo.services.image.tools import ImageTools as ImageTools

@@ -1,6 +1,15 @@
 """The Image API v2."""
 
-from cumulo.services.image.api import discovery, image_data, images, members, schemas
+from cumulo.services.image.api import (
+    discovery,
+    image_data,
+    images,
+    members,
+    metadef_namespaces,
+    metadef_schemas,
+    metadefs,
+    schemas,
+)
 from cumulo.services.image.errors import InvalidImageData, NoLongerThere
 from cumulo.web.faults import PAGE, Family
 
@@ -11,4 +20,7 @@ OPERATIONS = [
     *image_data.routes.operations,
     *members.routes.operations,
     *schemas.routes.operations,
+    *metadef_namespaces.routes.operations,
+    *metadefs.routes.operations,
+    *metadef_schemas.routes.operations,
 ]

@@ -1,0 +1,104 @@
+"""Documents that describe metadata definitions."""
+
+from typing import Any
+
+import msgspec
+
+from cumulo.services.image.api.metadef_fields import ObjectSpec, PropertySpec, TagSpec
+from cumulo.services.image.api.metadef_namespaces import AssociationBody, NewNamespace
+from cumulo.services.image.tools import ImageTools
+from cumulo.web import Call, Routes
+
+routes = Routes()
+_AT = "/v2/schemas/metadefs"
+_RULE = "get_metadef_namespaces"
+
+
+@routes.get(f"{_AT}/namespace", policy=_RULE)
+def show_namespace_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a namespace."""
+    return _described("namespace", NewNamespace)
+
+
+@routes.get(f"{_AT}/namespaces", policy=_RULE)
+def show_namespaces_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a list of namespaces."""
+    return _listed("namespaces", NewNamespace)
+
+
+@routes.get(f"{_AT}/object", policy=_RULE)
+def show_object_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe an object."""
+    return _described("object", ObjectSpec)
+
+
+@routes.get(f"{_AT}/objects", policy=_RULE)
+def show_objects_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a list of objects."""
+    return _listed("objects", ObjectSpec)
+
+
+@routes.get(f"{_AT}/property", policy=_RULE)
+def show_property_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a property."""
+    return _described("property", PropertySpec)
+
+
+@routes.get(f"{_AT}/properties", policy=_RULE)
+def show_properties_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe all properties of a namespace."""
+    return _listed("properties", PropertySpec, container="object")
+
+
+@routes.get(f"{_AT}/tag", policy=_RULE)
+def show_tag_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a tag."""
+    return _described("tag", TagSpec)
+
+
+@routes.get(f"{_AT}/tags", policy=_RULE)
+def show_tags_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a list of tags."""
+    return _listed("tags", TagSpec)
+
+
+@routes.get(f"{_AT}/resource_type", policy=_RULE)
+def show_resource_type_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe what a namespace is for."""
+    return _described("resource_type_association", AssociationBody)
+
+
+@routes.get(f"{_AT}/resource_types", policy=_RULE)
+def show_resource_types_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe all that a namespace is for."""
+    return _listed("resource_type_associations", AssociationBody)
+
+
+def _described(name: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Derive the document from what bodies are checked against."""
+    schemas, components = msgspec.json.schema_components(
+        [kind], ref_template="#/definitions/{name}"
+    )
+    own = components.pop(schemas[0]["$ref"].rpartition("/")[2])
+    found = {"name": name, "required": own.get("required", []), "properties": own["properties"]}
+    times = {key: {"type": "string", "readOnly": True} for key in ("created_at", "updated_at")}
+    found["properties"] = {**own["properties"], **times}
+    return {**found, "additionalProperties": False, "definitions": components}
+
+
+def _listed(name: str, kind: type[msgspec.Struct], *, container: str = "array") -> dict[str, Any]:
+    one = _described(name, kind)
+    inner = {key: one[key] for key in ("required", "properties", "additionalProperties")}
+    items = "items" if container == "array" else "additionalProperties"
+    return {
+        "name": name,
+        "properties": {
+            name: {"type": container, items: {"type": "object", **inner}},
+            **{key: {"type": "string"} for key in ("first", "next", "schema")},
+        },
+        "definitions": one["definitions"],
+        "links": [
+            {"rel": rel, "href": href}
+            for rel, href in (("first", "{first}"), ("next", "{next}"), ("describedby", "{schema}"))
+        ],
+    }
