@@ -42,7 +42,7 @@ from cumulo.services.image.drivers.file import FileStore
 from cumulo.services.image.policy import RULES as IMAGE_RULES
 from cumulo.services.image.reconcile import RECONCILERS as IMAGE_RECONCILERS
 from cumulo.services.image.tools import ImageTools
-from cumulo.services.image.workflows.delete_image import DELETE_IMAGE
+from cumulo.services.image.workflows import WORKFLOWS as IMAGE_WORKFLOWS
 from cumulo.services.network import public as network
 from cumulo.services.network.api import OPERATIONS as NETWORK
 from cumulo.services.network.drivers.base import NetworkDriver
@@ -200,7 +200,7 @@ class Cloud:
         """Return one worker for each service that has workflows."""
         served: list[tuple[Sequence[Any], Any]] = [
             (compute.WORKFLOWS, self.compute),
-            ([DELETE_IMAGE], self.image),
+            (IMAGE_WORKFLOWS, self.image),
         ]
         return [Worker(self.db, flows, tools, bell=self.bell) for flows, tools in served]
 

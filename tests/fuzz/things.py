@@ -67,7 +67,7 @@ class Things:
         given(api.post(f"/v2/images/{ids['image_id']}/members", {"member": PROJECT}))
         ids["member_id"] = PROJECT
         kind = {"name": "OS::Nova::Flavor"}
-        inside = {"objects": [{"name": "o"}], "tags": [{"name": "t"}]}
+        inside: dict[str, Any] = {"objects": [{"name": "o"}], "tags": [{"name": "t"}]}
         inside |= {"properties": {"p": {"title": "p", "type": "string"}}}
         space = {"namespace": "hw", "visibility": "public", "resource_type_associations": [kind]}
         given(api.post("/v2/metadefs/namespaces", {**space, **inside}))

@@ -8,7 +8,7 @@ from cumulo.services.image.api import FAMILY, OPERATIONS
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.policy import RULES
 from cumulo.services.image.tools import ImageTools
-from cumulo.services.image.workflows.delete_image import DELETE_IMAGE
+from cumulo.services.image.workflows import WORKFLOWS
 from cumulo.web.edge import Api, Edge
 from cumulo.work import Worker
 from tests.client import Answer, Client, authenticate
@@ -43,7 +43,7 @@ class Service:
 
     def work(self) -> None:
         """Let every workflow run to its end."""
-        Worker(self.tools.db, [DELETE_IMAGE], self.tools).run_pending()
+        Worker(self.tools.db, WORKFLOWS, self.tools).run_pending()
 
     def files(self) -> list[str]:
         """Return what lies in the store."""

@@ -20,11 +20,13 @@ from cumulo.kit.units import MIB, ceil_div
 from cumulo.services.image.digests import ALGORITHM, Digester, Digests
 from cumulo.services.image.drivers.base import ImageStore, Incoming
 from cumulo.services.image.errors import NoLongerThere
-from cumulo.services.image.images import Image, image_visible, require
+from cumulo.services.image.images import UNFINISHED as _UNFINISHED
+from cumulo.services.image.images import Image, Status, image_visible, require
 from cumulo.services.image.inspection import DISKS, Inspection
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images as store
-from cumulo.work import events
+from cumulo.services.image.store import staged
+from cumulo.work import Caller, events
 
 _ALIVE_EVERY_S = 10
 
@@ -44,21 +46,53 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     virtual_size: int | None
 
 
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """What came in, for which image and by which upload."""
+
+    image_id: str
+    upload_id: str
+    received: Received
+
+
 def upload(
     db: Database, ctx: Context, images: ImageStore, limits: ImageLimits, given: Upload
 ) -> None:
     """Take an image's bytes in; afterwards it is active, or nothing has happened."""
+    with _arrived(db, ctx, images, limits, given, "saving") as (arrival, incoming):
+        incoming.keep()
+        if not db.write(finish, ctx, arrival, limits):
+            raise _gone(arrival.image_id)
+
+
+def stage(
+    db: Database, ctx: Context, images: ImageStore, limits: ImageLimits, given: Upload
+) -> None:
+    """Take an image's bytes in for an import to come; afterwards they wait, or nothing is there."""
+    with _arrived(db, ctx, images, limits, given, "uploading") as (arrival, incoming):
+        incoming.park()
+        if not db.write(_set_aside, arrival):
+            raise _gone(arrival.image_id)
+
+
+@contextlib.contextmanager
+def _arrived(
+    db: Database,
+    ctx: Context,
+    images: ImageStore,
+    limits: ImageLimits,
+    given: Upload,
+    status: Status,
+) -> Iterator[tuple[Arrival, Incoming]]:
+    """Yield bytes once they are in the store and good; whatever fails then, too, leaves none."""
     upload_id = new_id()
-    image = db.write(_begin, ctx, given.image_id, upload_id, limits)
+    image = db.write(_begin, ctx, given.image_id, upload_id, limits, status)
     with contextlib.ExitStack() as undo:
         undo.callback(db.write, _give_up, image, upload_id)
         incoming = images.begin(image.id, upload_id)
         undo.callback(incoming.discard)
         received = _receive(db, image, upload_id, limits, given, incoming)
         _show_alive(db, image.id, upload_id)
-        incoming.keep()
-        if not db.write(_finish, ctx, image.id, upload_id, received, limits):
-            raise _gone(image.id)
+        yield Arrival(image_id=image.id, upload_id=upload_id, received=received), incoming
         undo.pop_all()
 
 
@@ -89,18 +123,25 @@ def end_upload(tx: Tx, image_id: str, upload_id: str) -> bool:
     return image is not None and _give_up(tx, image, upload_id)
 
 
-def _begin(tx: Tx, ctx: Context, image_id: str, upload_id: str, limits: ImageLimits) -> Image:
+def _begin(
+    tx: Tx,
+    ctx: Context,
+    image_id: str,
+    upload_id: str,
+    limits: ImageLimits,
+    status: Status = "saving",
+) -> Image:
     image = image_visible(tx, ctx, image_id)
     require(ctx, "upload_image", image)
     if image.status != "queued":
-        raise _wrong_status(image)
+        raise _wrong_status(image, status)
     missing = [name for name in ("disk_format", "container_format") if not getattr(image, name)]
     if missing:
         word = "Property" if len(missing) == 1 else "Properties"
         raise Invalid(f"{word} {', '.join(missing)} must be set prior to saving data.")
     alive = {"upload_id": upload_id, "upload_seen_at": clock.timestamp()}
-    if not store.image_move(tx, image_id, to="saving", expected=["queued"], values=alive):
-        raise _wrong_status(image)
+    if not store.image_move(tx, image_id, to=status, expected=["queued"], values=alive):
+        raise _wrong_status(image, status)
     default = limits.totals()["image_count_uploading"]
     quota.claim(tx, "image", image.owner or "", "image_count_uploading", 1, default)
     return image
@@ -134,9 +175,34 @@ def _receive(
         return Received(digests=digester.finish(), virtual_size=virtual_size)
 
 
-def _finish(
-    tx: Tx, ctx: Context, image_id: str, upload_id: str, received: Received, limits: ImageLimits
-) -> bool:
+def _set_aside(tx: Tx, arrival: Arrival) -> bool:
+    """Let the bytes wait for an import; say whether the image waited for them."""
+    waits = store.image_move(
+        tx,
+        arrival.image_id,
+        to="uploading",
+        expected=["uploading"],
+        upload_id=arrival.upload_id,
+        values={"upload_seen_at": None},
+    )
+    if waits:
+        staged.staged_insert(tx, arrival.image_id, _staged(arrival.received))
+    return waits
+
+
+def _staged(received: Received) -> staged.Staged:
+    digests = received.digests
+    return staged.Staged(
+        size=digests.size,
+        virtual_size=received.virtual_size,
+        checksum=digests.checksum,
+        os_hash_value=digests.os_hash_value,
+    )
+
+
+def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
+    """Make an image whose bytes are in place active; say whether it waited for them."""
+    image_id, upload_id, received = arrival.image_id, arrival.upload_id, arrival.received
     before = store.image_find(tx, image_id)
     digests = received.digests
     values: dict[str, object] = {
@@ -149,7 +215,12 @@ def _finish(
         "upload_seen_at": None,
     }
     if before is None or not store.image_move(
-        tx, image_id, to="active", expected=["saving"], upload_id=upload_id, values=values
+        tx,
+        image_id,
+        to="active",
+        expected=["saving", "importing"],
+        upload_id=upload_id,
+        values=values,
     ):
         return False
     owner, default = before.owner or "", limits.totals()["image_size_total"]
@@ -172,10 +243,11 @@ def _finish(
 def _give_up(tx: Tx, image: Image, upload_id: str) -> bool:
     nothing = {"upload_id": None, "upload_seen_at": None}
     moved = store.image_move(
-        tx, image.id, to="queued", expected=["saving"], upload_id=upload_id, values=nothing
+        tx, image.id, to="queued", expected=_UNFINISHED, upload_id=upload_id, values=nothing
     )
     if moved:
         quota.release(tx, "image", image.owner or "", "image_count_uploading", 1)
+        staged.staged_delete(tx, image.id)
     return moved
 
 
@@ -198,8 +270,8 @@ def _check_size(size: int, limits: ImageLimits) -> None:
         )
 
 
-def _wrong_status(image: Image) -> Conflict:
-    return Conflict(f"Image status transition from {image.status} to saving is not allowed")
+def _wrong_status(image: Image, to: Status) -> Conflict:
+    return Conflict(f"Image status transition from {image.status} to {to} is not allowed")
 
 
 def _gone(image_id: str) -> NoLongerThere:

@@ -24,6 +24,7 @@ CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compr
 DISK_FORMATS = (
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop",
 )  # fmt: skip
+UNFINISHED: tuple[Status, ...] = ("saving", "uploading", "importing")
 VISIBILITIES = ("community", "public", "private", "shared")
 
 
@@ -208,11 +209,16 @@ def delete_image(tx: Tx, ctx: Context, image_id: str) -> Image:
     return image
 
 
+def upload_of(tx: Tx, image: Image) -> str | None:
+    """Return the upload that an image waits for, or whose bytes wait for an import."""
+    return store.upload_of(tx, image.id)
+
+
 def release_counts(tx: Tx, image: Image) -> None:
     """Stop counting an image that is gone."""
     owner = image.owner or ""
     quota.release(tx, "image", owner, "image_count_total", 1)
-    if image.status == "saving":
+    if image.status in UNFINISHED:
         quota.release(tx, "image", owner, "image_count_uploading", 1)
     if image.size:
         quota.release(tx, "image", owner, "image_size_total", ceil_div(image.size, MIB))

@@ -37,6 +37,7 @@ RULES: dict[str, str] = {
     "get_members": _OWNER_OR_MEMBER,
     "modify_member": "rule:context_is_admin or (role:member and project_id:%(member_id)s)",
     "stores_info_detail": "rule:context_is_admin or rule:service_api",
+    "tasks_api_access": "rule:context_is_admin",
     "metadef_admin": "rule:context_is_admin",
     "get_metadef_namespaces": (
         "rule:context_is_admin or (role:reader and project_id:%(project_id)s)"

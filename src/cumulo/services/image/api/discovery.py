@@ -1,10 +1,9 @@
-"""What this service offers: versions, stores, ways of import, quotas."""
+"""What this service offers: versions, stores, quotas."""
 
 from typing import Any
 
 import msgspec
 
-from cumulo.kit.errors import Invalid
 from cumulo.services.image import images
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.versions import VERSIONS
@@ -50,12 +49,6 @@ class StoresView(msgspec.Struct):
     stores: list[StoreView]
 
 
-class Import(msgspec.Struct):
-    """A wish to have an image's data imported."""
-
-    method: dict[str, Any]
-
-
 @routes.get("/", policy=None)
 def choose_version(call: Call[ImageTools]) -> Reply:
     """List the versions, from which a client must choose."""
@@ -66,21 +59,6 @@ def choose_version(call: Call[ImageTools]) -> Reply:
 def list_versions(call: Call[ImageTools]) -> VersionsView:
     """List the versions."""
     return _versions(call)
-
-
-@routes.get("/v2/info/import", policy="get_images")
-def show_import_methods(call: Call[ImageTools]) -> dict[str, Any]:
-    """List the ways of import; data is uploaded directly here."""
-    methods = {"description": "Import methods available.", "type": "array", "value": []}
-    return {"import-methods": methods}
-
-
-@routes.post("/v2/images/{image_id}/import", policy="modify_image", status=202)
-def import_image(call: Call[ImageTools], image_id: str, body: Import) -> None:
-    """Refuse every way of import, as a service that offers none does."""
-    if "name" not in body.method:
-        raise Invalid("Import request requires a 'name' field.")
-    raise Invalid(f"Unknown import method name '{str(body.method['name'])[:64]}'.")
 
 
 @routes.get("/v2/info/stores", policy="get_images")

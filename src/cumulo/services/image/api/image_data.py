@@ -2,7 +2,7 @@
 
 import re
 
-from cumulo.kit.errors import Invalid, NotFound
+from cumulo.kit.errors import Invalid
 from cumulo.services.image import image_data
 from cumulo.services.image.images import Image
 from cumulo.services.image.tools import ImageTools
@@ -23,8 +23,9 @@ def upload_image(call: Call[ImageTools], image_id: str, body: Upload) -> None:
 
 @routes.put("/v2/images/{image_id}/stage", policy="modify_image", status=204, media=(_BYTES,))
 def stage_image(call: Call[ImageTools], image_id: str, body: Upload) -> None:
-    """Answer as a site without the glance-direct method of import does."""
-    raise NotFound("'glance-direct' method is not available at this site.")
+    """Upload an image's data for an import to come; it is checked while it arrives."""
+    given = image_data.Upload(image_id=image_id, pieces=body, size=_announced(call, body))
+    image_data.stage(call.db, call.ctx, call.tools.images, call.tools.image_limits, given)
 
 
 @routes.get("/v2/images/{image_id}/file", policy="download_image")

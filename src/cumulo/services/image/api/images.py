@@ -11,6 +11,7 @@ from cumulo.services.image.api.image_queries import question_of
 from cumulo.services.image.api.image_updates import NEW, OLD, changes_of
 from cumulo.services.image.image_lists import Page
 from cumulo.services.image.images import Image
+from cumulo.services.image.imports import METHODS
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows import delete_image as removal
 from cumulo.web import Call, Reply, Routes
@@ -31,6 +32,7 @@ def create_image(call: Call[ImageTools], body: dict[str, Any]) -> Reply:
     image = call.db.write(images.new_image, call.ctx, spec, call.tools.image_limits)
     headers = {
         "Location": f"{call.url}/v2/images/{image.id}",
+        "OpenStack-image-import-methods": ",".join(METHODS),
         "OpenStack-image-store-ids": call.tools.images.name,
     }
     return Reply(_show(call, image), headers=headers)

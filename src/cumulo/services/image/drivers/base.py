@@ -35,6 +35,9 @@ class Incoming(Protocol):
         Raises `Conflict` when the image has bytes: another upload was faster.
         """
 
+    def park(self) -> None:
+        """Make the bytes safe on disk, to be made the image's later by `adopt`."""
+
     def discard(self) -> None:
         """Remove what was written, kept or not, or find it gone."""
 
@@ -47,6 +50,12 @@ class ImageStore(Protocol):
 
     def begin(self, image_id: str, upload_id: str) -> Incoming:
         """Open a place for an upload's bytes."""
+
+    def adopt(self, image_id: str, upload_id: str) -> None:
+        """Make parked bytes the image's in one stroke, or find that done.
+
+        Raises `NotFound` when there are none.
+        """
 
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:
         """Yield bytes piece by piece; raises `NotFound` at once when there are none."""

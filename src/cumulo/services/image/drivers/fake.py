@@ -26,6 +26,15 @@ class FakeStore:
         self.touched[image_id, upload_id] = clock.timestamp()
         return _IncomingBytes(self, image_id, upload_id)
 
+    def adopt(self, image_id: str, upload_id: str) -> None:
+        """Make parked bytes the image's in one stroke, or find that done."""
+        parked = self.uploads.pop((image_id, upload_id), None)
+        if parked is not None:
+            self.images[image_id] = bytes(parked)
+            self.touched[image_id, None] = clock.timestamp()
+        elif image_id not in self.images:
+            raise NotFound(f"Image {image_id} has no staged data.", image_id=image_id)
+
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:
         """Yield bytes piece by piece; raises `NotFound` at once when there are none."""
         if image_id not in self.images:
@@ -82,6 +91,9 @@ class _IncomingBytes:
         self._store.images[self._image_id] = bytes(whole)
         self._store.touched[self._image_id, None] = clock.timestamp()
         self._kept = True
+
+    def park(self) -> None:
+        """Make the bytes safe, to be made the image's later by `adopt`."""
 
     def discard(self) -> None:
         """Remove what was written, kept or not, or find it gone."""

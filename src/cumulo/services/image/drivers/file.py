@@ -33,6 +33,23 @@ class FileStore:
         """Open a place for an upload's bytes."""
         return _IncomingFile(self._upload_path(image_id, upload_id), self._path(image_id))
 
+    def adopt(self, image_id: str, upload_id: str) -> None:
+        """Make parked bytes the image's in one stroke, or find that done."""
+        parked, target = self._upload_path(image_id, upload_id), self._path(image_id)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(parked, target)
+            parked.unlink()
+        except FileNotFoundError as error:
+            if not target.exists():
+                raise NotFound(
+                    f"Image {image_id} has no staged data.", image_id=image_id
+                ) from error
+        except OSError as error:
+            raise _told(error) from error
+        for directory in (self._directory, self._incoming):
+            _sync_directory(directory)
+
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:
         """Yield bytes piece by piece; raises `NotFound` at once when there are none."""
         try:
@@ -112,6 +129,15 @@ class _IncomingFile:
                 _sync_directory(directory)
         except FileExistsError as error:
             raise Conflict(f"Image {self._target.name} has data already.") from error
+        except OSError as error:
+            raise _told(error) from error
+
+    def park(self) -> None:
+        """Make the bytes safe on disk, to be made the image's later by `adopt`."""
+        try:
+            os.fsync(self._descriptor)
+            self._close()
+            _sync_directory(self._path.parent)
         except OSError as error:
             raise _told(error) from error
 

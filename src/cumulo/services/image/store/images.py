@@ -12,7 +12,9 @@ from cumulo.db.statements import insert_absent
 from cumulo.kit.clock import now, timestamp
 from cumulo.services.image.store import tables
 
-Status: TypeAlias = Literal["queued", "saving", "active", "deactivated", "deleted"]
+Status: TypeAlias = Literal[
+    "queued", "saving", "uploading", "importing", "active", "deactivated", "deleted"
+]
 Visibility: TypeAlias = Literal["public", "community", "shared", "private"]
 
 i = tables.image.c
@@ -115,27 +117,34 @@ def image_move(
 
 def image_empty(tx: Tx, image_id: str) -> None:
     """Forget all that belongs to a deleted image but its id."""
-    for table in (tables.image_property, tables.image_tag, tables.image_member):
+    for table in _BELONGING:
         tx.execute(sa.delete(table).where(table.c.image_id == image_id))
+
+
+def upload_of(tx: Tx, image_id: str) -> str | None:
+    """Return the id of the upload that an image waits for, or whose bytes it is to get."""
+    return tx.scalars(sa.select(i.upload_id).where(i.id == image_id)).one_or_none()
 
 
 def upload_seen(tx: Tx, image_id: str, upload_id: str) -> bool:
     """Record that an upload is alive; say whether the image still waits for it."""
     change = sa.update(tables.image).where(
-        i.id == image_id, i.upload_id == upload_id, i.status == "saving"
+        i.id == image_id, i.upload_id == upload_id, i.status.in_(["saving", "uploading"])
     )
     return bool(tx.execute(change.values(upload_seen_at=timestamp())).rowcount)
 
 
 def uploads_silent(tx: Tx, since: float) -> list[tuple[str, str]]:
     """Return the image and upload ids of uploads not heard of after `since`."""
-    select = sa.select(i.id, i.upload_id).where(i.status == "saving", i.upload_seen_at < since)
+    select = sa.select(i.id, i.upload_id).where(
+        i.status.in_(["saving", "uploading"]), i.upload_seen_at < since
+    )
     return [(row.id, row.upload_id) for row in tx.execute(select.order_by(i.id))]
 
 
 def images_with_bytes(tx: Tx) -> dict[str, str | None]:
     """Return the ids of the images whose bytes must stay, those being uploaded with the upload."""
-    select = sa.select(i.id, i.upload_id).where(i.status.in_(["saving", "active", "deactivated"]))
+    select = sa.select(i.id, i.upload_id).where(i.status.in_(_WITH_BYTES))
     return {row.id: row.upload_id for row in tx.execute(select)}
 
 
@@ -169,6 +178,11 @@ def tag_remove(tx: Tx, image_id: str, value: str) -> bool:
     return bool(tx.execute(forget).rowcount)
 
 
+_BELONGING = (
+    tables.image_property, tables.image_tag, tables.image_member, tables.image_staged,
+    tables.image_task,
+)  # fmt: skip
+_WITH_BYTES = ("saving", "uploading", "importing", "active", "deactivated")
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 _BY_ID = sa.select(*_COLUMNS).where(i.id == sa.bindparam("of_id"), i.status != "deleted")
 _PROPERTIES = (

@@ -35,6 +35,32 @@ image = sa.Table(
     sa.Column("upload_seen_at", sa.Double),
 )
 
+# What staged bytes are: those of the upload that the image names, which an import will take.
+image_staged = sa.Table(
+    "image_staged",
+    metadata,
+    sa.Column("image_id", text_key(36), primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("virtual_size", sa.BigInteger),
+    sa.Column("checksum", text_key(32), nullable=False),
+    sa.Column("os_hash_value", text_key(128), nullable=False),
+)
+
+image_task = sa.Table(
+    "image_task",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("image_id", text_key(36), nullable=False, index=True),
+    sa.Column("status", text_key(16), nullable=False),
+    sa.Column("method", text_key(32), nullable=False),
+    sa.Column("message", long_text(), nullable=False),
+    sa.Column("owner", text_key(255), nullable=False),
+    sa.Column("user_id", text_key(64)),
+    sa.Column("request_id", text_key(64)),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
 image_property = sa.Table(
     "image_property",
     metadata,

@@ -1,1 +1,9 @@
 """What takes longer than a request."""
+
+from typing import Any
+
+from cumulo.services.image.workflows.delete_image import DELETE_IMAGE
+from cumulo.services.image.workflows.import_image import IMPORT_IMAGE
+from cumulo.work import Workflow
+
+WORKFLOWS: list[Workflow[Any, Any]] = [DELETE_IMAGE, IMPORT_IMAGE]

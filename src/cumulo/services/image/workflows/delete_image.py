@@ -16,6 +16,7 @@ class DeleteImage(msgspec.Struct, frozen=True):
     """Which image is gone."""
 
     image_id: str
+    upload_id: str | None = None
 
 
 class Tools(Protocol):
@@ -29,8 +30,11 @@ Run: TypeAlias = _Run[DeleteImage, Tools]
 
 
 def remove_bytes(run: Run) -> None:
-    """Take the bytes off the disk; an upload still under way removes its own."""
-    run.tools.images.delete(run.params.image_id)
+    """Take the bytes off the disk, those too that wait for an import."""
+    image_id, upload_id = run.params.image_id, run.params.upload_id
+    run.tools.images.delete(image_id)
+    if upload_id is not None:
+        run.tools.images.delete_upload(image_id, upload_id)
 
 
 DELETE_IMAGE = Workflow("image.delete", DeleteImage, [Step(remove_bytes)])
@@ -39,4 +43,5 @@ DELETE_IMAGE = Workflow("image.delete", DeleteImage, [Step(remove_bytes)])
 def delete_image(tx: Tx, ctx: Context, image_id: str) -> None:
     """Make an image unknown now and let its bytes be removed, whatever happens to this process."""
     gone = images.delete_image(tx, ctx, image_id)
-    start(tx, DELETE_IMAGE, DeleteImage(gone.id), ctx=ctx, subject=f"image/{gone.id}")
+    params = DeleteImage(gone.id, images.upload_of(tx, gone))
+    start(tx, DELETE_IMAGE, params, ctx=ctx, subject=f"image/{gone.id}", cancel=True)
