@@ -306,3 +306,13 @@ def test_strangers_may_ask_for_the_versions_only(cloud: Cloud) -> None:
     assert refused.status == 406
     assert refused.json()["errors"][0]["max_version"] == "1.39"
     assert cloud.client.get(P, headers={"Accept": "text/xml"}).status == 406
+
+
+def test_what_is_wrong_is_told_with_its_place(cloud: Cloud) -> None:
+    uuid = new_id()
+    cloud.client.post(P, {"name": "host", "uuid": uuid})
+    wrong = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": "many"}}}
+    answer = cloud.client.put(f"{P}/{uuid}/inventories", wrong)
+    assert answer.status == 400
+    detail = answer.json()["errors"][0]["detail"]
+    assert "is not of type 'integer' On instance['inventories']['total']" in detail

@@ -212,6 +212,16 @@ def test_no_database_is_asked_to_store_nul(api: Client, name: bytes, status: int
     assert api.request("POST", "/v2/things", body=body).status == status
 
 
+def test_a_nul_is_refused_by_the_name_of_its_field(api: Client) -> None:
+    for body, field in (
+        (b'{"thing": {"name": "\\u0000"}}', "thing.name"),
+        (b'{"thing": [0, {"\\u0000x": 1}]}', "thing.1.x"),
+        (b'"\\u0000"', "body"),
+    ):
+        message = api.request("POST", "/v2/things", body=body).json()["badRequest"]["message"]
+        assert f"field/attribute {field}." in message
+
+
 def test_nul_names_nothing(api: Client) -> None:
     assert api.get("/v2/things/a%00").status == 404
     assert api.get("/v2/things?name=a%00b").status == 400

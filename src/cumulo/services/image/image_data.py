@@ -1,9 +1,9 @@
 """The bytes of images: how they come in, who may read them.
 
-An upload holds the image in status saving, under an id of its own, and shows every few seconds
-that it is alive.  Bytes are hashed and inspected as they pass; only when all of them are there
-and good does the image become active.  However an upload ends, what it leaves is either an
-active image or a queued one without bytes.
+An upload holds the image in status saving, or uploading when its bytes are only staged, under an
+id of its own, and shows every few seconds that it is alive.  Bytes are hashed and inspected as
+they pass; only when all of them are there and good does the image become active, or do they wait
+for an import.  However an upload ends otherwise, it leaves a queued image without bytes.
 """
 
 import contextlib
