@@ -106,4 +106,5 @@ def test_forwardings_go_with_their_port_and_their_floating_ip(
     net.change("port", port["id"], fixed_ips=[{"ip_address": "10.0.0.77"}])
     assert net.http.get(path(inside)).json() == {"port_forwardings": []}
     assert forward(net, inside, internal_port_id=port["id"]).status == 201
-    assert net.delete("floatingip", inside["floating"]["id"]).status == 204
+    refused = net.delete("floatingip", inside["floating"]["id"])
+    assert error_of(refused) == (409, "FipInUseByPortForwarding")

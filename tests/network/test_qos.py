@@ -104,3 +104,12 @@ def test_kinds_of_rules_are_told(net: Net) -> None:
     told = net.http.get("/v2.0/qos/rule-types/dscp_marking").json()["rule_type"]
     assert told["drivers"] == [{"name": "fake", "supported_parameters": []}]
     assert net.http.get("/v2.0/qos/rule-types/minimum_bandwidth").status == 404
+
+
+def test_new_networks_have_the_projects_default(net: Net, boss: Net) -> None:
+    policy = boss.make("policy", name="gold", is_default=True)
+    again = boss.try_("policy", name="other", is_default=True)
+    assert error_of(again) == (409, "QoSPolicyDefaultAlreadyExists")
+    assert net.make("network")["qos_policy_id"] == policy["id"]
+    assert net.make("network", qos_policy_id=None)["qos_policy_id"] is None
+    assert net.stranger.make("network")["qos_policy_id"] is None

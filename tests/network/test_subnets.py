@@ -181,8 +181,11 @@ def test_ipv6_needs_packets_of_1280_bytes(net: Net) -> None:
     small = net.make("network", mtu=1279)
     facts = {"cidr": "fd00::/64", "ip_version": 6}
     refused = net.try_("subnet", network_id=small["id"], **facts)
-    assert error_of(refused) == (400, "NetworkMTUSubnetConflict")
+    assert error_of(refused) == (409, "NetworkMTUSubnetConflict")
     network = net.make("network", mtu=1280)
     net.make("subnet", network_id=network["id"], **facts)
     shrunk = net.try_change("network", network["id"], mtu=1279)
-    assert error_of(shrunk) == (400, "NetworkMTUSubnetConflict")
+    assert error_of(shrunk) == (409, "NetworkMTUSubnetConflict")
+    tiny = net.make("network", mtu=67)
+    small4 = net.try_("subnet", network_id=tiny["id"], cidr="10.0.0.0/24", ip_version=4)
+    assert error_of(small4) == (409, "NetworkMTUSubnetConflict")

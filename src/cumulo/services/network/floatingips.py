@@ -285,6 +285,15 @@ class Details(msgspec.Struct, frozen=True):
     forwardings: list[PortForwarding]
 
 
+def check_forwards_none(found: Details) -> None:
+    """Refuse to take a floating IP away from guests that its ports lead to."""
+    if found.forwardings:
+        raise Conflict(
+            f"Floating IP {found.floatingip.id} in use by Port Forwarding resources.",
+            type="FipInUseByPortForwarding",
+        )
+
+
 _SHAPE = listing.Shape(
     tables.floatingip,
     listing.columns_of(

@@ -40,7 +40,7 @@ from cumulo.services.network.store.listing import Listing
 from cumulo.services.network.store.networks import Network, Segment
 from cumulo.services.network.store.subnets import Subnet
 
-MIN_MTU, IPV6_MIN_MTU = 68, 1280
+MIN_MTU = {4: 68, 6: 1280}
 # Ports that the cloud made for itself and takes away with the network.
 OWN_PORTS = {"network:dhcp", "network:distributed"}
 
@@ -68,7 +68,7 @@ class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     )
     availability_zone_hints: list[Text] = []
     dns_domain: Text = ""
-    qos_policy_id: Id | None = None
+    qos_policy_id: Id | UnsetType | None = UNSET
 
 
 class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -131,7 +131,11 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
         segmentation_id=segment.segmentation_id,
         availability_zone_hints=spec.availability_zone_hints,
         dns_domain=names.checked_domain(spec.dns_domain),
-        qos_policy_id=qos_policies.usable(tx, ctx, spec.qos_policy_id),
+        qos_policy_id=(
+            qos_policies.default_of(tx, project_id)
+            if spec.qos_policy_id is UNSET
+            else qos_policies.usable(tx, ctx, spec.qos_policy_id)
+        ),
     )
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
@@ -157,12 +161,8 @@ def _mtu(settings: NetworkSettings, segment: Segment, asked: int | UnsetType) ->
     most = segments.mtu_of(settings, segment.network_type)
     if asked is UNSET or asked == 0:
         return most
-    if not MIN_MTU <= asked <= most:
-        raise refusals.invalid_input(
-            f"Requested MTU is {'too small' if asked < MIN_MTU else 'too big'}: {asked}, "
-            f"must be between {MIN_MTU} and {most}",
-            "InvalidInput",
-        )
+    if asked > most:
+        raise refusals.invalid_input(f"Requested MTU is too big, maximum is {most}")
     return asked
 
 
@@ -172,11 +172,12 @@ def _check_mtu(subnets: Sequence[Subnet], mtu: int) -> None:
 
 
 def check_mtu(ip_version: int, mtu: int) -> None:
-    """Refuse IPv6 where its smallest packet would not fit."""
-    if ip_version == 6 and mtu < IPV6_MIN_MTU:
-        raise refusals.invalid_input(
-            f"Network MTU {mtu} is too small for IPv6, which needs {IPV6_MIN_MTU}",
-            "NetworkMTUSubnetConflict",
+    """Refuse a version of IP where its smallest packet would not fit."""
+    if mtu < MIN_MTU.get(ip_version, 0):
+        raise Conflict(
+            f"Network MTU {mtu} is too small for IPv{ip_version}, which needs "
+            f"{MIN_MTU[ip_version]}.",
+            type="NetworkMTUSubnetConflict",
         )
 
 

@@ -27,6 +27,7 @@ class QosPolicySpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Text = ""
     description: Text = ""
     shared: LooseBool = False
+    is_default: LooseBool = False
     project_id: Text | UnsetType = UNSET
     tenant_id: Text | UnsetType = UNSET
 
@@ -37,6 +38,7 @@ class QosPolicyChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Text | UnsetType = UNSET
     description: Text | UnsetType = UNSET
     shared: LooseBool | UnsetType = UNSET
+    is_default: LooseBool | UnsetType = UNSET
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -80,12 +82,31 @@ def create_policy(
         revision_number=1,
         created_at=now,
         updated_at=now,
+        is_default=spec.is_default,
     )
+    _check_default(tx, policy)
     standard.insert(tx, tables.qos_policy, policy)
     if spec.shared:
         rbac_policies.grant(tx, ctx, settings, "qos_policy", policy, sharing.SHARED)
     journal.created(tx, ctx, "qos_policy", policy)
     return policy
+
+
+def default_of(tx: Tx, project_id: str) -> str | None:
+    """Return the policy that a project's new networks have when none is named."""
+    p = tables.qos_policy.c
+    mine = (p.project_id == project_id, p.is_default.is_(True))
+    found = standard.where(tx, tables.qos_policy, QosPolicy, *mine)
+    return found[0].id if found else None
+
+
+def _check_default(tx: Tx, policy: QosPolicy) -> None:
+    present = default_of(tx, policy.project_id) if policy.is_default else None
+    if present not in (None, policy.id):
+        raise Conflict(
+            f"A default QoS policy exists for project {policy.project_id}: {present}.",
+            type="QoSPolicyDefaultAlreadyExists",
+        )
 
 
 def update_policy(
@@ -106,6 +127,7 @@ def update_policy(
         rbac_policies.grant(tx, ctx, settings, "qos_policy", policy, sharing.SHARED)
     elif wanted.shared is False:
         rbac_policies.revoke(tx, ctx, policy)
+    _check_default(tx, msgspec.structs.replace(policy, **values))
     if not standard.change(tx, tables.qos_policy, policy.id, revision=revision, **values):
         raise LostRace
     after = policy_visible(tx, ctx, policy.id)
@@ -128,7 +150,9 @@ def delete_policy(tx: Tx, ctx: Context, policy: QosPolicy) -> None:
     journal.deleted(tx, ctx, "qos_policy", policy)
 
 
-_SHAPE = listing.Shape(tables.qos_policy, listing.columns_of(tables.qos_policy, "name"))
+_SHAPE = listing.Shape(
+    tables.qos_policy, listing.columns_of(tables.qos_policy, "name", "is_default")
+)
 
 
 def list_policies(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:

@@ -1,5 +1,7 @@
 """Ports in trunks: taken, plugged in with their trunk, released."""
 
+from typing import Any
+
 import msgspec
 
 from cumulo.db import Tx
@@ -50,7 +52,7 @@ def follow(tx: Tx, by: Caller | None, parent_id: str, host: str) -> None:
         _change(tx, by, port, host=host, **({} if host else {"status": "DOWN"}))
 
 
-def _change(tx: Tx, by: Caller | None, port: Port, **values: str) -> None:
+def _change(tx: Tx, by: Caller | None, port: Port, **values: Any) -> None:
     standard.change(tx, tables.port, port.id, **values)
     changes.mark(tx, "port", [port.id])
     journal.updated(tx, by, "port", port, msgspec.structs.replace(port, **values))

@@ -340,6 +340,12 @@ _EXTENSIONS = {
             "Address groups lent to single projects.",
             "2021-01-31",
         ),
+        (
+            "qos-default",
+            "QoS default policy",
+            "Policies for new networks for which none is named.",
+            "2017-04-19",
+        ),
     )
 }
 

@@ -121,6 +121,7 @@ def _update(tx: Tx, call: Call[Tools], floatingip_id: str, wanted: FloatingIpCha
 def _delete(tx: Tx, call: Call[Tools], floatingip_id: str) -> None:
     found = _details(tx, call, floatingip_id)
     FLOATINGIP.check_delete(call, found)
+    floatingips.check_forwards_none(found)
     floatingip_deletion.delete_floatingip(tx, call.ctx, found.floatingip)
 
 

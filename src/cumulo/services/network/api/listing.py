@@ -91,22 +91,24 @@ def _names(kind: type[msgspec.Struct]) -> Mapping[str, str]:
 
 def _links(call: Call[Tools], items: Sequence[Any]) -> list[dict[str, str]]:
     limit, reverse = _limit(call.filters), _is_true(call.filters.get("page_reverse", [""])[-1])
-    if limit is None or not items:
+    if limit is None:
         return []
     full, links = len(items) >= limit, []
     if full or reverse:
-        links.append({"rel": "next", "href": _href(call, items[-1].id)})
+        links.append({"rel": "next", "href": _href(call, items[-1:])})
     if full or not reverse:
-        href = _href(call, items[0].id, ("page_reverse", "True"))
+        href = _href(call, items[:1], ("page_reverse", "True"))
         links.append({"rel": "previous", "href": href})
     return links
 
 
-def _href(call: Call[Tools], marker: str, *more: tuple[str, str]) -> str:
+def _href(call: Call[Tools], marker: Sequence[Any], *more: tuple[str, str]) -> str:
+    """Return the address of the page beside an item; beyond an empty page, from the end."""
     kept = [
         (name, value)
         for name, values in call.filters.items()
         for value in values
         if name not in ("marker", "page_reverse")
     ]
-    return f"{call.url}{call.path}?{urlencode([*kept, ('marker', marker), *more])}"
+    marked = [("marker", one.id) for one in marker]
+    return f"{call.url}{call.path}?{urlencode([*kept, *marked, *more])}"

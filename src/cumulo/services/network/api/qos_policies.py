@@ -34,6 +34,7 @@ class QosPolicyView(StandardView, kw_only=True):
     """A QoS policy as clients see it."""
 
     shared: bool | UnsetType
+    is_default: bool | UnsetType
     rules: list[QosRuleView] | UnsetType
 
 
@@ -98,6 +99,7 @@ def _view(call: Call[Tools], found: Details) -> QosPolicyView:
     return QosPolicyView(
         **standard(found.policy, found.tags),
         shared=found.shared,
+        is_default=found.policy.is_default,
         rules=[rule_view(call, rule, within=True) for rule in found.rules],
     )
 

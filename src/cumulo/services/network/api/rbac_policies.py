@@ -40,7 +40,6 @@ class RbacPolicyView(msgspec.Struct, kw_only=True):
     object_id: str | UnsetType
     action: str | UnsetType
     target_tenant: str | UnsetType
-    target_project: str | UnsetType
 
 
 @routes.get("/v2.0/rbac-policies", policy="regular_user")
@@ -111,7 +110,6 @@ def _view(call: Call[Tools], found: Grant) -> RbacPolicyView:
         object_id=found.object_id,
         action=found.action,
         target_tenant=found.target_project,
-        target_project=found.target_project,
     )
 
 

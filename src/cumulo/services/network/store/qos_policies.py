@@ -23,6 +23,7 @@ class QosPolicy(msgspec.Struct, frozen=True, gc=False):
     revision_number: int
     created_at: datetime
     updated_at: datetime
+    is_default: bool = False
 
 
 class QosRule(msgspec.Struct, frozen=True, gc=False):

@@ -29,7 +29,12 @@ def _standard() -> list[sa.Column[object]]:
     ]
 
 
-qos_policy = sa.Table("network_qos_policy", metadata, *_standard())
+qos_policy = sa.Table(
+    "network_qos_policy",
+    metadata,
+    *_standard(),
+    sa.Column("is_default", sa.Boolean, nullable=False),
+)
 
 qos_rule = sa.Table(
     "network_qos_rule",
