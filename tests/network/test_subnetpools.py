@@ -21,7 +21,7 @@ def cut(net: Net, found: Any, **facts: Any) -> Any:
 
 def test_subnets_are_cut_from_the_smallest_gap(net: Net) -> None:
     found = pool(net, "10.1.0.0/16", "10.9.0.0/24", default_prefixlen=26)
-    assert (found["ip_version"], found["min_prefixlen"], found["max_prefixlen"]) == (4, 8, 32)
+    assert (found["ip_version"], found["min_prefixlen"], found["max_prefixlen"]) == (4, "8", "32")
     assert (found["shared"], found["is_default"], found["address_scope_id"]) == (False, False, None)
     first, second = (cut(net, found).json()["subnet"] for _ in range(2))
     assert (first["cidr"], second["cidr"]) == ("10.9.0.0/26", "10.9.0.64/26")

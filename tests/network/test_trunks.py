@@ -46,7 +46,7 @@ def test_a_port_carries_others(net: Net, parent: Any, driver: FakeDriver) -> Non
     net.project()
     plan = driver.ports[one["id"]]
     assert (plan.parent_id, plan.tag) == (parent["id"], 100)
-    gone = change(net, trunk, "remove", {"port_id": one["id"]})
+    gone = change(net, trunk, "remove", carried(one, 100))
     assert gone.json()["sub_ports"] == [carried(two, 200)]
     net.project()
     assert (driver.ports[one["id"]].parent_id, driver.ports[one["id"]].tag) == ("", None)

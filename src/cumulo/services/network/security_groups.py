@@ -10,7 +10,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, quotas, rbac_policies, refusals, tags
+from cumulo.services.network import journal, quotas, rbac_policies, refusals, spelling, tags
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.security_group_rules import same_as
@@ -207,6 +207,7 @@ def usable_groups(
     tx: Tx, ctx: Context, project_id: str, group_ids: Collection[str]
 ) -> list[SecurityGroup]:
     """Return the groups, if the project may put its ports into all of them."""
+    spelling.check_unique(list(group_ids), "security_groups")
     wanted = set(group_ids)
     g = tables.security_group.c
     found = store.groups_where(tx, g.id.in_(wanted))

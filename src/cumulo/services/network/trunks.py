@@ -54,12 +54,6 @@ class TrunkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     admin_state_up: LooseBool | UnsetType = UNSET
 
 
-class GoneSubport(msgspec.Struct, forbid_unknown_fields=True):
-    """A port that a trunk is to carry no more."""
-
-    port_id: Id
-
-
 class Details(msgspec.Struct, frozen=True):
     """A trunk with what is kept outside of its row."""
 
@@ -108,6 +102,7 @@ def create_trunk(tx: Tx, ctx: Context, settings: NetworkSettings, spec: TrunkSpe
 
 def _add(tx: Tx, ctx: Context, trunk: Trunk, parent: Port, wanted: Sequence[SubportSpec]) -> None:
     for spec in wanted:
+        _check_segment(spec)
         port = ports.port_visible(tx, ctx, spec.port_id)
         kind, number = _segment(tx, spec, port)
         trunk_ports.check_unused(tx, port)
@@ -136,15 +131,23 @@ def _segment(tx: Tx, spec: SubportSpec, port: Port) -> tuple[str, int]:
                 "Cannot use 'inherit' segmentation_type without a VLAN network"
             )
         return "vlan", network.segmentation_id or 0
+    assert spec.segmentation_type is not UNSET
+    assert spec.segmentation_id is not UNSET
+    return spec.segmentation_type, spec.segmentation_id
+
+
+def _check_segment(spec: SubportSpec) -> None:
+    """Refuse a tag that is none; one that is to be the network's is not said."""
+    if spec.segmentation_type == "inherit":
+        return
     number = spec.segmentation_id
     if spec.segmentation_type is UNSET or number is UNSET:
         raise refusals.invalid_input(
-            f"Invalid segmentation details for subport {port.id}: segmentation_type and "
+            f"Invalid segmentation details for subport {spec.port_id}: segmentation_type and "
             "segmentation_id are required"
         )
     if not 1 <= number <= 4094:
         raise refusals.invalid_input(f"Invalid value for 'segmentation_id', '{number}'")
-    return spec.segmentation_type, number
 
 
 def update_trunk(
@@ -167,7 +170,7 @@ def add_subports(tx: Tx, ctx: Context, trunk: Trunk, wanted: Sequence[SubportSpe
     return _logged(tx, ctx, trunk)
 
 
-def remove_subports(tx: Tx, ctx: Context, trunk: Trunk, gone: Sequence[GoneSubport]) -> Trunk:
+def remove_subports(tx: Tx, ctx: Context, trunk: Trunk, gone: Sequence[SubportSpec]) -> Trunk:
     """Have a trunk carry fewer ports."""
     _check_enabled(trunk)
     _touch(tx, trunk)

@@ -39,9 +39,9 @@ class SubnetPoolView(StandardView, kw_only=True):
 
     ip_version: int | UnsetType
     prefixes: list[str] | UnsetType
-    default_prefixlen: int | UnsetType
-    min_prefixlen: int | UnsetType
-    max_prefixlen: int | UnsetType
+    default_prefixlen: str | UnsetType  # numbers that this API writes as text
+    min_prefixlen: str | UnsetType
+    max_prefixlen: str | UnsetType
     default_quota: int | UnsetType | None
     is_default: bool | UnsetType
     address_scope_id: str | UnsetType | None
@@ -134,9 +134,9 @@ def _view(call: Call[Tools], found: Details) -> SubnetPoolView:
         **standard(pool, found.tags),
         ip_version=pool.ip_version,
         prefixes=pool.prefixes,
-        default_prefixlen=pool.default_prefixlen,
-        min_prefixlen=pool.min_prefixlen,
-        max_prefixlen=pool.max_prefixlen,
+        default_prefixlen=str(pool.default_prefixlen),
+        min_prefixlen=str(pool.min_prefixlen),
+        max_prefixlen=str(pool.max_prefixlen),
         default_quota=pool.default_quota,
         is_default=pool.is_default,
         address_scope_id=pool.address_scope_id,

@@ -12,7 +12,6 @@ from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.tools import Tools
 from cumulo.services.network.trunks import (
     Details,
-    GoneSubport,
     Subport,
     SubportSpec,
     TrunkChange,
@@ -36,16 +35,10 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     trunk: TrunkChange
 
 
-class AddBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Ports to carry."""
+class SubportsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Ports to carry, or to carry no more."""
 
     sub_ports: list[SubportSpec]
-
-
-class RemoveBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Ports to carry no more."""
-
-    sub_ports: list[GoneSubport]
 
 
 class SubportView(msgspec.Struct):
@@ -96,13 +89,13 @@ def delete_trunk(call: Call[Tools], trunk_id: str) -> None:
 
 
 @routes.put("/v2.0/trunks/{trunk_id}/add_subports", policy="regular_user")
-def add_subports(call: Call[Tools], trunk_id: str, body: AddBody) -> TrunkView:
+def add_subports(call: Call[Tools], trunk_id: str, body: SubportsBody) -> TrunkView:
     """Have a trunk carry more ports."""
     return _view(call, call.db.write(_add_subports, call, trunk_id, body.sub_ports))
 
 
 @routes.put("/v2.0/trunks/{trunk_id}/remove_subports", policy="regular_user")
-def remove_subports(call: Call[Tools], trunk_id: str, body: RemoveBody) -> TrunkView:
+def remove_subports(call: Call[Tools], trunk_id: str, body: SubportsBody) -> TrunkView:
     """Have a trunk carry fewer ports."""
     return _view(call, call.db.write(_remove_subports, call, trunk_id, body.sub_ports))
 
@@ -149,7 +142,7 @@ def _add_subports(
 
 
 def _remove_subports(
-    tx: Tx, call: Call[Tools], trunk_id: str, gone: Sequence[GoneSubport]
+    tx: Tx, call: Call[Tools], trunk_id: str, gone: Sequence[SubportSpec]
 ) -> Details:
     trunk = trunks.trunk_visible(tx, call.ctx, trunk_id)
     call.ctx.require("remove_subports", project_id=trunk.project_id)
