@@ -78,7 +78,8 @@ def _run(
             if report_to is not None:
                 os.close(report_to)
                 tell = _say_nothing
-            stop.wait()
+            while not stop.wait(1):  # a signal that comes just before the wait would not end it
+                pass
         finally:
             program.stop(tell)
 

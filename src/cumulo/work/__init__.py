@@ -11,3 +11,4 @@ from cumulo.work.workflow import Failure as Failure
 from cumulo.work.workflow import Run as Run
 from cumulo.work.workflow import Step as Step
 from cumulo.work.workflow import Workflow as Workflow
+from cumulo.work.workflow import Write as Write

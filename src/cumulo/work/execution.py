@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from cumulo.db import Database
+from cumulo.db import Database, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import random_bytes
 from cumulo.work import runs
 from cumulo.work.runs import CANCELLED, LostLease, RunRow
-from cumulo.work.workflow import Failure, Run, Step, StepLog, Workflow
+from cumulo.work.workflow import Failure, Run, Step, StepLog, Workflow, Write
 
 LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
@@ -103,9 +103,12 @@ class _Passage:
 
     def _step(self, step: Step[Any, Any]) -> bool:
         """Do one step and record it; return whether to go on."""
-        started, attempts = clock.timestamp(), self.row.attempts + 1
+        started, written, result = clock.timestamp(), None, None
         try:
-            result = msgspec.to_builtins(step.do(self.run))
+            if isinstance(step, Write):
+                written = self.db.write(self._written, step, started)
+            else:
+                result = step.do(self.run)
         except (Unavailable, LostLease):
             raise
         except Exception as error:
@@ -115,15 +118,25 @@ class _Passage:
                 LOG.exception("run %s (%s) failed in %s", self.row.id, self.row.kind, step.name)
                 self._turn_back(_failure(error, step.name), step, started)
             return False
-        done = StepLog(step.name, "done", started, clock.timestamp(), attempts, result)
-        log = [*self.row.log, done]
-        last = len(log) == len(self.workflow.steps)
-        goes_on = self.db.write(runs.step_done, self.row, log, last=last)
-        self.run.results[step.name] = result
+        log, goes_on = written or self.db.write(self._recorded, step.name, started, result)
+        self.run.results[step.name] = log[-1].result
         self._note(log)
         if not goes_on:
             self._note(log, "unwinding", CANCELLED)
         return goes_on
+
+    def _written(self, tx: Tx, step: Write[Any, Any], started: float) -> tuple[list[StepLog], bool]:
+        return self._recorded(tx, step.name, started, step.work(tx, self.run))
+
+    def _recorded(
+        self, tx: Tx, name: str, started: float, result: object
+    ) -> tuple[list[StepLog], bool]:
+        """Record a step as done; return the log so far and whether to go on."""
+        ended, attempts = clock.timestamp(), self.row.attempts + 1
+        done = StepLog(name, "done", started, ended, attempts, msgspec.to_builtins(result))
+        log = [*self.row.log, done]
+        last = len(log) == len(self.workflow.steps)
+        return log, runs.step_done(tx, self.row, log, last=last)
 
     def _finish(self) -> None:
         """End a run without steps left."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 import msgspec
 
-from cumulo.db import Database
+from cumulo.db import Database, Tx
 
 P = TypeVar("P", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -69,11 +69,11 @@ class Run(Generic[P, T]):
         self.results: dict[str, Any] = {}
         self.is_cancelled: Callable[[], bool] = lambda: False
 
-    def result_of(self, step: "Callable[[Run[P, T]], R]") -> R:
+    def result_of(self, step: "Callable[..., R]") -> R:
         """Return what `step` returned earlier in this run; an undo may have to `find` it."""
         return msgspec.convert(self.results[step.__name__], _returned(step))  # type: ignore[no-any-return]
 
-    def find_result_of(self, step: "Callable[[Run[P, T]], R]") -> R | None:
+    def find_result_of(self, step: "Callable[..., R]") -> R | None:
         """Return what `step` returned, or None when it did not come to its end."""
         return self.result_of(step) if step.__name__ in self.results else None
 
@@ -92,6 +92,28 @@ class Step(Generic[P, T]):
         self, do: Callable[[Run[P, T]], object], *, undo: Callable[[Run[P, T]], None] | None = None
     ) -> None:
         self.name, self.do, self.undo = do.__name__, do, undo
+
+
+class Write(Step[P, T]):
+    """A step that does nothing but change the database.
+
+    Its change and the record that it is done are one transaction: it is done once, and a worker
+    that lost the run changes nothing.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Tx, Run[P, T]], object],
+        *,
+        undo: Callable[[Run[P, T]], None] | None = None,
+    ) -> None:
+        self.work = work
+
+        def alone(run: Run[P, T]) -> object:
+            return run.db.write(work, run)
+
+        alone.__name__ = work.__name__
+        super().__init__(alone, undo=undo)
 
 
 class Workflow(Generic[P, T]):

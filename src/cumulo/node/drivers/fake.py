@@ -211,8 +211,9 @@ class FakeNode:
     def ensure_metadata(self, port: MetadataPort) -> None:
         """Remember that the network is served."""
         with self.script.around("ensure_metadata"), self._lock:
-            self._listeners.ports[port.network_id] = port
-            self._save_listeners()
+            if self._listeners.ports.get(port.network_id) != port:
+                self._listeners.ports[port.network_id] = port
+                self._save_listeners()
 
     def remove_metadata(self, network_id: str) -> None:
         """Forget it."""

@@ -191,7 +191,7 @@ def servers_with_address(tx: Tx, pattern: str, version: int) -> list[str]:
 
 def metadata_ports(tx: Tx, server_id: str) -> list[MetadataPort]:
     """Return where the server's networks answer metadata requests."""
-    networks = dict.fromkeys(port.network_id for port in ports_of(tx, server_id))
+    networks = network.networks_of_server(tx, server_id)
     found = (network.metadata_port(tx, network_id) for network_id in networks)
     return [_metadata(port) for port in found if port is not None]
 

@@ -6,7 +6,7 @@ from cumulo.kit.ids import new_id
 from cumulo.services.network import addresses, journal, macs
 from cumulo.services.network.addresses import Holder
 from cumulo.services.network.settings import NetworkSettings
-from cumulo.services.network.store import allocations, changes, tables
+from cumulo.services.network.store import allocations, changes
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store.networks import Network
@@ -23,9 +23,7 @@ def device_of(network_id: str) -> str:
 
 def find_port(tx: Tx, network_id: str) -> Port | None:
     """Return the network's metadata port, once it has one."""
-    p = tables.port.c
-    found = port_store.ports_where(tx, p.network_id == network_id, p.made_for == network_id)
-    return found[0] if found else None
+    return port_store.port_made_for(tx, network_id)
 
 
 def ensure_port(tx: Tx, settings: NetworkSettings, network: Network) -> None:

@@ -148,7 +148,8 @@ def create_service_port(
     store.port_insert(tx, port)
     _assign(tx, settings, port, spec.fixed_ips)
     _join_groups(tx, ctx, settings, port, spec.security_groups)
-    if port.status != "N/A":
+    # What is made for a server is told once the server is on a host, and changed there.
+    if port.status != "N/A" and not made_for:
         changes.mark(tx, "port", [port.id])
     journal.created(tx, ctx, "port", port)
     return port

@@ -66,6 +66,7 @@ ServerSubnet = server_views.ServerSubnet
 MetadataPort = server_views.MetadataPort
 addresses_of_servers = server_views.addresses_of_servers
 ports_of_servers = server_views.ports_of_servers
+networks_of_server = server_views.networks_of_server
 subnets_of_ports = server_views.subnets_of_ports
 server_by_address = server_views.server_by_address
 servers_with_address = server_views.servers_with_address

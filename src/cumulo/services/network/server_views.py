@@ -1,8 +1,7 @@
 """What others show or tell of servers' networks."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import msgspec
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from cumulo.services.network import metadata
 from cumulo.services.network.server_ports import COMPUTE
 from cumulo.services.network.store import allocations, tables
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.selection import of_some
 from cumulo.services.network.store.subnets import Subnet
 
 
@@ -85,21 +85,15 @@ def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> list[ShownAddre
         .join(tables.network, n.id == p.network_id)
         .join(tables.allocation, a.port_id == p.id)
         .outerjoin(tables.floatingip, over)
-        .where(*_plugged(tx, server_ids))
+        .where(among(tx, p.device_id, server_ids), _OWNED)
         .order_by(p.created_at, p.id, a.position, f.created_at, f.id)
     )
     return [ShownAddress(*row) for row in tx.execute(select).all()]
 
 
-def _plugged(tx: Tx, server_ids: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
-    p = tables.port.c
-    owned = p.device_owner.startswith(COMPUTE, autoescape=True)
-    return (among(tx, p.device_id, server_ids), owned)
-
-
 def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ServerPort]]:
     """Return the ports of each server, oldest first."""
-    rows = _rows(tx, server_ids)
+    rows = of_some(tx, _PORTS, tables.port.c.device_id, server_ids)
     ips = _addresses(tx, [row.id for row in rows])
     found: defaultdict[str, list[ServerPort]] = defaultdict(list)
     for row in rows:
@@ -107,43 +101,59 @@ def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[Serv
     return found
 
 
-def _rows(tx: Tx, server_ids: Collection[str]) -> Sequence[Any]:
-    p, n = tables.port.c, tables.network.c
-    select = sa.select(
-        p.id,
-        p.device_id,
-        p.project_id,
-        p.network_id,
-        n.name,
-        p.mac_address,
-        n.mtu,
-        p.status,
-        p.host,
-        p.admin_state_up,
-        p.made_for != p.device_id,
-    )
-    select = select.join(tables.network, n.id == p.network_id).where(*_plugged(tx, server_ids))
-    return tx.execute(select.order_by(p.created_at, p.id)).all()
-
-
 def _addresses(tx: Tx, port_ids: Collection[str]) -> Mapping[str, list[ServerAddress]]:
     """Return the addresses of each port, in their order, with the floating IPs over them."""
-    a, f = tables.allocation.c, tables.floatingip.c
-    over = sa.and_(f.port_id == a.port_id, f.fixed_ip_address == a.ip_address)
-    select = (
-        sa.select(a.port_id, a.subnet_id, a.ip_address, f.floating_ip_address, f.id)
-        .outerjoin_from(tables.allocation, tables.floatingip, over)
-        .where(among(tx, a.port_id, port_ids))
-        .order_by(a.port_id, a.position, f.created_at, f.id)
-    )
     found: defaultdict[str, list[ServerAddress]] = defaultdict(list)
-    for port_id, subnet_id, address, floating, floating_id in tx.execute(select).all():
+    rows = of_some(tx, _ADDRESSES, tables.allocation.c.port_id, port_ids)
+    for port_id, subnet_id, address, floating, floating_id in rows:
         # Of two floating IPs over one address, from two networks, the elder is shown.
         if not (found[port_id] and found[port_id][-1].address == address):
             version = 6 if ":" in address else 4
             shown = ServerAddress(subnet_id, address, version, floating, floating_id)
             found[port_id].append(shown)
     return found
+
+
+def networks_of_server(tx: Tx, server_id: str) -> list[str]:
+    """Return the networks that a server's ports are in, that of the oldest port first."""
+    return list(dict.fromkeys(tx.scalars(_NETWORKS, {"of_server": server_id})))
+
+
+# Built once, since each boot runs them several times.
+_p, _n, _a, _f = tables.port.c, tables.network.c, tables.allocation.c, tables.floatingip.c
+_OWNED = _p.device_owner.startswith(COMPUTE, autoescape=True)
+_PORTS = (
+    sa.select(
+        _p.id,
+        _p.device_id,
+        _p.project_id,
+        _p.network_id,
+        _n.name,
+        _p.mac_address,
+        _n.mtu,
+        _p.status,
+        _p.host,
+        _p.admin_state_up,
+        _p.made_for != _p.device_id,
+    )
+    .join(tables.network, _n.id == _p.network_id)
+    .where(_OWNED)
+    .order_by(_p.created_at, _p.id)
+)
+_ADDRESSES = (
+    sa.select(_a.port_id, _a.subnet_id, _a.ip_address, _f.floating_ip_address, _f.id)
+    .outerjoin_from(
+        tables.allocation,
+        tables.floatingip,
+        sa.and_(_f.port_id == _a.port_id, _f.fixed_ip_address == _a.ip_address),
+    )
+    .order_by(_a.port_id, _a.position, _f.created_at, _f.id)
+)
+_NETWORKS = (
+    sa.select(_p.network_id)
+    .where(_p.device_id == sa.bindparam("of_server"), _OWNED)
+    .order_by(_p.created_at, _p.id)
+)
 
 
 def server_by_address(tx: Tx, network_id: str, address: str) -> tuple[str, str] | None:

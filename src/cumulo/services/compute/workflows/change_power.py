@@ -13,7 +13,7 @@ from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import reached
 from cumulo.work import Run as _Run
-from cumulo.work import Step, Workflow
+from cumulo.work import Step, Workflow, Write
 
 Verb: TypeAlias = Literal[
     "stop", "start", "pause", "unpause", "suspend", "resume", "reboot", "reboot hard"
@@ -92,12 +92,8 @@ def _begin(tx: Tx, params: ChangePower) -> str:
     return server.host
 
 
-def settle(run: Run) -> None:
+def settle(tx: Tx, run: Run) -> None:
     """Say what the server is now."""
-    run.db.write(_settle, run)
-
-
-def _settle(tx: Tx, run: Run) -> None:
     end = ENDS[run.params.verb]
     server = store.server_get(tx, run.params.server_id)
     store.server_move(
@@ -134,5 +130,5 @@ def give_up(run: Run) -> None:
 
 
 CHANGE_POWER = Workflow(
-    "compute.change_power", ChangePower, [Step(change), Step(settle)], failed=give_up
+    "compute.change_power", ChangePower, [Step(change), Write(settle)], failed=give_up
 )

@@ -9,13 +9,12 @@ from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute import guests, networking, servers, states
 from cumulo.services.compute.scheduler.schedule import Wishes, schedule
-from cumulo.services.compute.services import Health
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
+from cumulo.services.compute.workflows.hosts import await_network, reached, remove_guest
 from cumulo.services.placement import public as placement
-from cumulo.work import CANCELLED, Step, Workflow, start
+from cumulo.work import CANCELLED, Step, Workflow, Write, start
 from cumulo.work import Run as _Run
 
 _EVENT = "compute__do_build_and_run_instance"
@@ -49,25 +48,24 @@ class Plugged(msgspec.Struct, frozen=True):
 Run: TypeAlias = _Run[CreateServer, Tools]
 
 
-def place(run: Run) -> Placed:
-    """Choose a host and take the room there."""
-    return run.db.write(_place, run.params, run.tools.health)
-
-
-def _place(tx: Tx, params: CreateServer, health: Health) -> Placed:
+def place(tx: Tx, run: Run) -> Placed:
+    """Choose a host, take the room there and bind the ports to it."""
+    params = run.params
     server = store.server_get(tx, params.server_id)
     wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
-    host = schedule(tx, server, wishes, health)
+    host = schedule(tx, server, wishes, run.tools.health)
     task = "networking" if server.task_state == "scheduling" else server.task_state
     store.server_update(tx, server.id, host=host.name, task_state=task)
+    networking.bind_ports(tx, server.id, host.name)
     actions.event_start(tx, params.action, _EVENT, host.name)
     return Placed(host.name)
 
 
 def leave(run: Run) -> None:
-    """Give the room back."""
+    """Unbind the ports and give the room back."""
 
     def leave_it(tx: Tx) -> None:
+        networking.unbind_ports(tx, run.params.server_id)
         placement.release(tx, run.params.server_id)
         store.server_update(tx, run.params.server_id, host=None)
 
@@ -75,13 +73,8 @@ def leave(run: Run) -> None:
 
 
 def plug(run: Run) -> Plugged:
-    """Bind the ports to the host, and wait until the network knows."""
-    return Plugged(plug_in(run, run.params.server_id, run.result_of(place).host))
-
-
-def unplug(run: Run) -> None:
-    """Unbind the ports."""
-    run.db.write(networking.unbind_ports, run.params.server_id)
+    """Wait until the network knows where the ports are."""
+    return Plugged(await_network(run, run.params.server_id, run.result_of(place).host))
 
 
 def spawn(run: Run) -> None:
@@ -105,12 +98,8 @@ def destroy(run: Run) -> None:
         remove_guest(run, placed.host, run.params.server_id)
 
 
-def activate(run: Run) -> None:
+def activate(tx: Tx, run: Run) -> None:
     """Say that it runs."""
-    run.db.write(_activate, run)
-
-
-def _activate(tx: Tx, run: Run) -> None:
     now = clock.now()
     moved = store.server_move(
         tx,
@@ -166,10 +155,10 @@ CREATE_SERVER = Workflow(
     "compute.create_server",
     CreateServer,
     [
-        Step(place, undo=leave),
-        Step(plug, undo=unplug),
+        Write(place, undo=leave),
+        Step(plug),
         Step(spawn, undo=destroy),
-        Step(activate),
+        Write(activate),
     ],
     failed=give_up,
 )

@@ -21,7 +21,7 @@ from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows import image_copies
 from cumulo.services.compute.workflows.hosts import remove_guest
 from cumulo.services.placement import public as placement
-from cumulo.work import CANCELLED, Failure, Step, Workflow
+from cumulo.work import CANCELLED, Failure, Step, Workflow, Write
 from cumulo.work import Run as _Run
 
 _EVENT = "compute_terminate_instance"
@@ -51,12 +51,8 @@ def _hosts(tx: Tx, params: DeleteServer) -> list[str]:
     return sorted(moves.hosts_of(tx, server))
 
 
-def forget(run: Run) -> None:
+def forget(tx: Tx, run: Run) -> None:
     """Give back the ports, the room and the quota, and mark the row."""
-    run.db.write(_forget, run)
-
-
-def _forget(tx: Tx, run: Run) -> None:
     try:
         server = store.server_get(tx, run.params.server_id)
     except NotFound:
@@ -109,5 +105,5 @@ def _give_up(tx: Tx, run: Run) -> None:
 
 
 DELETE_SERVER = Workflow(
-    "compute.delete_server", DeleteServer, [Step(destroy), Step(forget)], failed=give_up
+    "compute.delete_server", DeleteServer, [Step(destroy), Write(forget)], failed=give_up
 )

@@ -42,6 +42,11 @@ def tried(run: Run[Any, Tools], host: str) -> Iterator[Node]:
 def plug_in(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
     """Bind a server's ports to a host and wait until the network knows; return its networks."""
     run.db.write(networking.bind_ports, server_id, host)
+    return await_network(run, server_id, host)
+
+
+def await_network(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
+    """Wait until the network knows where a server's ports are; return its networks."""
     networking.put_in_force(run.tools.network, server_id)
     wanted = run.db.read(networking.metadata_ports, server_id)
     with reached(run, host) as node:

@@ -46,6 +46,11 @@ _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _BY_ID = sa.select(tables.port).where(_p.id == sa.bindparam("of_id"))
 _AMONG = sa.select(tables.port).where(_p.id.in_(_IDS)).order_by(_p.created_at, _p.id)
 _OF_DEVICES = sa.select(tables.port).where(_p.device_id.in_(_IDS)).order_by(_p.created_at, _p.id)
+_OWN = (
+    sa.select(tables.port)
+    .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == _p.network_id)
+    .order_by(_p.created_at, _p.id)
+)
 _GROUPS = sa.select(_m.port_id, _m.security_group_id).order_by(_m.port_id, _m.security_group_id)
 
 
@@ -73,6 +78,12 @@ def ports_of_devices(tx: Tx, device_ids: Collection[str], owner_prefix: str) -> 
     """Return the ports plugged into the devices, whose owner begins with `owner_prefix`."""
     found = tx.execute(_OF_DEVICES, {"ids": list(device_ids)}).all() if device_ids else ()
     return [port for row in found if (port := Port(*row)).device_owner.startswith(owner_prefix)]
+
+
+def port_made_for(tx: Tx, network_id: str) -> Port | None:
+    """Return the first port in a network that was made for the network itself."""
+    row = tx.execute(_OWN, {"of_network": network_id}).first()
+    return Port(*row) if row else None
 
 
 def ports_of_network(tx: Tx, network_id: str) -> list[Port]:
