@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cumulo.auth import Context
 from cumulo.db import Database, Tx
-from cumulo.services.identity import tokens
+from cumulo.services.identity import catalog, tokens
+from cumulo.services.identity.catalog import CatalogEntry
 from cumulo.services.identity.keys import Keyring
 from cumulo.services.identity.refusals import unknown_caller
 from cumulo.services.identity.store.generation import generation_get
@@ -16,11 +17,12 @@ from cumulo.services.identity.tokens import Token
 _MOST_KNOWN = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     generation: int
     token: Token
     context: Context
+    catalog: list[CatalogEntry] | None = None  # once somebody asked for it
 
 
 class TokenValidator:
@@ -53,6 +55,17 @@ class TokenValidator:
         if known.token.is_expired(allowance_s):
             raise unknown_caller()
         return known.token
+
+    def catalog(self, token_id: str) -> list[CatalogEntry]:
+        """Return the catalog that a token shows, remembered as the token is."""
+        return self._db.read(self._look_at_catalog, token_id)
+
+    def _look_at_catalog(self, tx: Tx, token_id: str) -> list[CatalogEntry]:
+        known = self._look(tx, token_id)
+        if known.catalog is None:
+            owner = known.context
+            known.catalog = catalog.catalog(tx, user_id=owner.user_id, project_id=owner.project_id)
+        return known.catalog
 
     def _look(self, tx: Tx, token_id: str) -> _Known:
         key = hashlib.sha256(token_id.encode()).digest()

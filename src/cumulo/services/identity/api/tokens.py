@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from cumulo.db import Tx
 from cumulo.kit.clock import iso_micro_z
 from cumulo.kit.errors import NotFound
-from cumulo.services.identity import catalog, tokens
+from cumulo.services.identity import tokens
 from cumulo.services.identity.api.wire import Call
 from cumulo.services.identity.authentication import (
     CredentialRef,
@@ -292,8 +292,7 @@ def answer(
     """Return a token as clients see it."""
     entries = None
     if with_catalog and token.scope.kind != "unscoped":
-        project_id = token.target.id if token.target and token.scope.kind == "project" else None
-        entries = call.db.read(catalog.catalog, user_id=token.user.id, project_id=project_id)
+        entries = call.tools.tokens.catalog(token_id)
     body = TokenBody(_view(token, entries))
     return Reply(body, status=status, headers={"X-Subject-Token": token_id})
 
