@@ -59,9 +59,9 @@ def test_every_disk_names_its_format_and_its_whole_chain() -> None:
 
 def test_disks_have_names_and_the_first_boots() -> None:
     disks = domain().findall("devices/disk")
-    assert [disk.find("target").get("dev") for disk in disks] == ["vda", "vdb", "sda"]  # type: ignore[union-attr]
+    assert [disk.find("target").get("dev") for disk in disks] == ["vda", "vdb", "vdc"]  # type: ignore[union-attr]
     assert [disk.find("boot") is not None for disk in disks] == [True, False, False]
-    assert disks[2].get("device") == "cdrom"
+    assert [disk.find("readonly") is not None for disk in disks] == [False, False, True]
 
 
 def test_a_nic_is_its_port() -> None:
@@ -101,11 +101,12 @@ def test_names_cannot_break_out(name: str) -> None:
 
 
 def test_devices_are_what_the_image_asks_for() -> None:
-    properties = {"hw_disk_bus": "scsi", "hw_vif_model": "e1000e", "hw_cdrom_bus": "virtio"}
+    properties = {"hw_disk_bus": "scsi", "hw_vif_model": "e1000e", "hw_cdrom_bus": "sata"}
     found = domain(msgspec.structs.replace(SPEC, properties=properties))
     targets = [disk.find("target").get("dev") for disk in found.findall("devices/disk")]  # type: ignore[union-attr]
-    assert targets == ["sda", "sdb", "vda"]
+    assert targets == ["sda", "sdb", "sdc"]
     assert found.find("devices/interface/model").get("type") == "e1000e"  # type: ignore[union-attr]
+    assert found.findall("devices/disk")[2].get("device") == "cdrom"
     silent = domain(msgspec.structs.replace(SPEC, properties={"hw_video_model": "none"}))
     assert silent.find("devices/graphics") is None
 

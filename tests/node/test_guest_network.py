@@ -1,5 +1,6 @@
 """Real guests reach the network that OVN makes, and leave no trace in the switch."""
 
+import contextlib
 import hashlib
 import re
 import socket
@@ -73,16 +74,24 @@ def nic_of(plan: PortPlan) -> Nic:
     return Nic(port_id=plan.id, mac=plan.mac, mtu=RED.mtu)
 
 
-def test_a_guest_talks_tcp_both_ways(wired: Bench, red: OvnDriver, site: Site) -> None:
+@pytest.fixture
+def neighbour(red: OvnDriver, site: Site) -> Iterator[Guest]:
+    """A guest at 10.0.0.12 that serves the payload by HTTP."""
+    guest = Guest(site, red_port(red, "vm2", "10.0.0.12"))
+    eventually(lambda: red.port_status({guest.plan.id})[guest.plan.id].up)
+    red.wait_in_force(10)
+    guest.boot()
+    listener = guest.inside(lambda: socket.create_server(("10.0.0.12", 80)))
+    threading.Thread(target=serve, args=(listener,), daemon=True).start()
+    yield guest
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    guest.remove()
+
+
+def test_a_guest_talks_tcp_both_ways(wired: Bench, red: OvnDriver, neighbour: Guest) -> None:
     """Pings pass where checksums are left out; only TCP shows that they are not."""
     plan = red_port(red, "vm1", "10.0.0.11")
-    neighbour = Guest(site, red_port(red, "vm2", "10.0.0.12"))
-    eventually(lambda: red.port_status({neighbour.plan.id})[neighbour.plan.id].up)
-    red.wait_in_force(10)
-    neighbour.boot()
-    listener = neighbour.inside(lambda: socket.create_server(("10.0.0.12", 80)))
-    thread = threading.Thread(target=serve_once, args=(listener,))
-    thread.start()
     script = (
         "#!/bin/sh\n"
         "for try in 1 2 3 4 5 6 7 8 9; do\n"
@@ -103,9 +112,6 @@ def test_a_guest_talks_tcp_both_ways(wired: Bench, red: OvnDriver, site: Site) -
     eventually(lambda: neighbour.reaches("10.0.0.11", 22), 30)
     with neighbour.connect("10.0.0.11", 22, timeout_s=30) as ssh:
         assert ssh.recv(4) == b"SSH-"
-    thread.join()
-    listener.close()
-    neighbour.remove()
 
 
 def test_a_removed_guest_leaves_the_switch(wired: Bench, red: OvnDriver, site: Site) -> None:
@@ -156,10 +162,13 @@ def test_a_guest_that_died_while_nobody_looked_leaves_the_switch(
     assert site.fabric.switch.plugged() == {}
 
 
-def serve_once(listener: socket.socket) -> None:
-    """Answer one request for anything with the payload."""
-    connection, _ = listener.accept()
-    with connection:
-        connection.recv(4096)
-        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(PAYLOAD)}\r\n\r\n"
-        connection.sendall(head.encode() + PAYLOAD)
+def serve(listener: socket.socket) -> None:
+    """Answer requests for anything with the payload."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(60)
+                connection.recv(4096)
+                head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(PAYLOAD)}\r\n\r\n"
+                connection.sendall(head.encode() + PAYLOAD)

@@ -4,8 +4,11 @@ Nothing is left to guess: each disk names its format and its whole chain, so tha
 an image decides how it is opened.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Literal
 from xml.etree import ElementTree
 
@@ -14,7 +17,8 @@ import msgspec
 from cumulo.node.api import GuestSpec, HostError, Nic
 
 NAMESPACE = "https://cumulo.invalid/guest/1"
-_SPARE_SLOTS = 4  # disks and NICs that can be attached while it runs, beyond those from the start
+_SPARE_SLOTS = 6  # disks and NICs that can be attached while it runs
+_FIRST_FIXED_SLOT = 8  # on the root bus, for what stays: every bridge takes time at boot
 _TAP_PREFIX = "tap"
 _DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd"}
 _VIF_MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
@@ -67,14 +71,18 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     for event, what in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         _add(domain, f"on_{event}", what)
     devices = _add(domain, "devices")
-    _controllers(devices, spec)
-    _disks(devices, spec, layout.disks)
+    slots = itertools.count(_FIRST_FIXED_SLOT)
+    _controllers(devices, spec, {_bus_of(spec, disk) for disk in layout.disks})
+    _disks(devices, spec, layout.disks, slots)
     for nic in spec.nics:
         _interface(devices, nic, _chosen(spec, "hw_vif_model", _VIF_MODELS), layout.tap_offloads)
     _consoles(devices, spec, layout)
     rng = _add(devices, "rng", model="virtio")
     _add(rng, "backend", "/dev/urandom", model="random")
-    _add(devices, "memballoon", model="virtio", freePageReporting="on")
+    _fixed(rng, slots)
+    # Reporting free pages is cheap for a processor that has help from hardware only.
+    reporting = "on" if layout.virt_type == "kvm" else "off"
+    _fixed(_add(devices, "memballoon", model="virtio", freePageReporting=reporting), slots)
     return ElementTree.tostring(domain, encoding="unicode")
 
 
@@ -136,26 +144,25 @@ def _processor(domain: Element, spec: GuestSpec, layout: Layout) -> None:
     _add(cpu, "topology", sockets=str(spec.vcpus), cores="1", threads="1")
 
 
-def _controllers(devices: Element, spec: GuestSpec) -> None:
+def _controllers(devices: Element, spec: GuestSpec, buses: set[str]) -> None:
     _add(devices, "controller", type="usb", model="none")
     _add(devices, "controller", type="pci", index="0", model="pcie-root")
-    for index in range(_SPARE_SLOTS + _slots(spec)):
+    for index in range(len(spec.nics) + _SPARE_SLOTS):
         _add(devices, "controller", type="pci", index=str(index + 1), model="pcie-root-port")
-    _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
+    if "scsi" in buses:  # looking for disks on it takes a while, even when there are none
+        _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
 
 
-def _slots(spec: GuestSpec) -> int:
-    return len(spec.nics) + 6
+def _bus_of(spec: GuestSpec, disk: Disk) -> str:
+    if disk.is_cdrom:
+        return _chosen(spec, "hw_cdrom_bus", ("virtio", "scsi", "sata"))
+    return _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES))
 
 
-def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk]) -> None:
-    buses = {
-        False: _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES)),
-        True: _chosen(spec, "hw_cdrom_bus", ("scsi", "sata", "virtio")),
-    }
-    used: dict[str, int] = {}
+def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk], slots: Iterator[int]) -> None:
+    used: Counter[str] = Counter()
     for disk in disks:
-        bus = buses[disk.is_cdrom]
+        bus = _bus_of(spec, disk)
         # A drive that is read only is a disk to virtio, which knows no others.
         as_cdrom = disk.is_cdrom and bus != "virtio"
         element = _add(devices, "disk", type="file", device="cdrom" if as_cdrom else "disk")
@@ -164,13 +171,19 @@ def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk]) -> None:
         _add(element, "source", file=str(disk.path))
         _backing(element, disk)
         prefix = _DISK_BUSES[bus]
-        letter = "abcdefghijklmnopqrstuvwxyz"[used.get(prefix, 0)]
-        used[prefix] = used.get(prefix, 0) + 1
-        _add(element, "target", dev=prefix + letter, bus=bus)
+        _add(element, "target", dev=prefix + ascii_lowercase[used[prefix]], bus=bus)
+        used[prefix] += 1
         if disk.is_cdrom:
             _add(element, "readonly")
         if disk.is_boot_disk:
             _add(element, "boot", order="1")
+        if bus == "virtio":
+            _fixed(element, slots)
+
+
+def _fixed(element: Element, slots: Iterator[int]) -> None:
+    """Put a device where it cannot be taken out while the guest runs."""
+    _add(element, "address", type="pci", bus="0", slot=str(next(slots)))
 
 
 def _backing(element: Element, disk: Disk) -> None:
