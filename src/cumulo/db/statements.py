@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql, sqlite
 
 from cumulo.db.engine import Tx
 
@@ -23,6 +23,8 @@ def insert_absent(tx: Tx, table: sa.Table, /, **row: Any) -> None:
 @functools.cache
 def _insert_absent(dialect: str, table: sa.Table) -> sa.Insert:
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # the start of all others is quicker without
+
         return postgresql.insert(table).on_conflict_do_nothing()
     if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()

@@ -5,10 +5,12 @@ in /etc/shadow".  oslo.utils' inspectors, written for this, look at the bytes on
 """
 
 from collections.abc import Callable
-
-from oslo_utils.imageutils import format_inspector
+from typing import TYPE_CHECKING
 
 from cumulo.services.image.errors import InvalidImageData
+
+if TYPE_CHECKING:
+    from oslo_utils.imageutils import format_inspector
 
 # Containers whose content is the disk itself; others hold archives that no inspector opens.
 DISKS = frozenset({"bare", "ami", "ari", "aki"})
@@ -30,6 +32,9 @@ class Inspection:
     """Looks at bytes as they pass; raises `InvalidImageData` as soon as they are wrong."""
 
     def __init__(self, disk_format: str, *, virtual_size_cap: int) -> None:
+        # Large, and needed by the first upload only.
+        from oslo_utils.imageutils import format_inspector
+
         self._declared, self._cap = disk_format, virtual_size_cap
         kinds = format_inspector.ALL_FORMATS.items()
         self._inspectors = {name: kind() for name, kind in kinds if name != "raw"}
@@ -112,6 +117,8 @@ class Inspection:
         return size
 
     def _check_safety(self, name: str, inspector: "format_inspector.FileInspector") -> None:
+        from oslo_utils.imageutils import format_inspector
+
         try:
             inspector.safety_check()
         except format_inspector.SafetyCheckFailed as error:
