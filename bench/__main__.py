@@ -9,6 +9,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
+from bench.guest import guests
 from bench.http import Cloud, tell, timed, together
 
 MANY = int(os.environ.get("MANY", "1000"))
@@ -71,7 +72,7 @@ def pss(pid: int) -> float:
 def measure(cloud: Cloud) -> None:
     """Measure every service in turn."""
     cloud.log_in()
-    for part in (tokens, users, networks, providers, images, servers):
+    for part in (tokens, users, networks, providers, images, servers, guests):
         part(cloud)
 
 
