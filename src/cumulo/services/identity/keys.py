@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.services.identity.settings import IdentitySettings
+from cumulo.services.identity.signing import JWS, Signer, new_secret_number
 from cumulo.services.identity.store.generation import generation_advance, generation_get
 from cumulo.services.identity.store.keys import (
     Key,
@@ -23,6 +24,7 @@ from cumulo.services.identity.store.keys import (
 
 TOKEN = "token"  # noqa: S105 - a purpose, not a secret
 CREDENTIAL = "credential"
+_ROTATED = (TOKEN, JWS)
 _SLACK = timedelta(hours=1)
 _ORDER = {"primary": 0, "staged": 1, "secondary": 2}
 
@@ -32,6 +34,7 @@ class Keyring:
 
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
+        self.signer = Signer()
         self._loaded: tuple[int, MultiFernet] | None = None
 
     def seal(self, tx: Tx, payload: bytes, at: int | None = None) -> str:
@@ -58,10 +61,12 @@ class Keyring:
 
 def ensure_keys(tx: Tx) -> None:
     """Make the first keys, unless there are some."""
-    if not key_list(tx, TOKEN):
-        key_ensure(tx, _new_key(TOKEN, 1, "primary"))
-        key_ensure(tx, _new_key(TOKEN, 2, "staged"))
-        key_ensure(tx, _new_key(CREDENTIAL, 1, "primary"))
+    lacking = [purpose for purpose in (*_ROTATED, CREDENTIAL) if not key_list(tx, purpose)]
+    for purpose in lacking:
+        key_ensure(tx, _new_key(purpose, 1, "primary"))
+        if purpose in _ROTATED:
+            key_ensure(tx, _new_key(purpose, 2, "staged"))
+    if lacking:
         generation_advance(tx)
 
 
@@ -69,11 +74,12 @@ def rotate(tx: Tx, settings: IdentitySettings) -> None:
     """Let the staged key sign from now on; no token that is worth something loses its worth."""
     generation_advance(tx)  # first, so that two who rotate at once do it one after the other
     now = clock.now()
-    newest = key_list(tx, TOKEN)[0].number
-    key_move(tx, TOKEN, of="primary", to="secondary", since=now)
-    key_move(tx, TOKEN, of="staged", to="primary", since=now)
-    key_ensure(tx, _new_key(TOKEN, newest + 1, "staged"))
-    keys_forget(tx, TOKEN, now - _reach(settings))
+    for purpose in _ROTATED:
+        newest = key_list(tx, purpose)[0].number
+        key_move(tx, purpose, of="primary", to="secondary", since=now)
+        key_move(tx, purpose, of="staged", to="primary", since=now)
+        key_ensure(tx, _new_key(purpose, newest + 1, "staged"))
+        keys_forget(tx, purpose, now - _reach(settings))
 
 
 def rotate_if_due(tx: Tx, settings: IdentitySettings) -> bool:
@@ -86,7 +92,8 @@ def rotate_if_due(tx: Tx, settings: IdentitySettings) -> bool:
 
 
 def _new_key(purpose: str, number: int, state: str) -> Key:
-    return Key(purpose, number, state, Fernet.generate_key().decode(), clock.now())
+    secret = new_secret_number() if purpose == JWS else Fernet.generate_key().decode()
+    return Key(purpose, number, state, secret, clock.now())
 
 
 def _reach(settings: IdentitySettings) -> timedelta:

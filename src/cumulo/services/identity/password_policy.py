@@ -8,6 +8,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Invalid, Unauthorized
 from cumulo.services.identity.passwords import Passwords
 from cumulo.services.identity.settings import IdentitySettings
+from cumulo.services.identity.store.generation import generation_get
 from cumulo.services.identity.store.passwords import (
     failure_record,
     failures_forget,
@@ -73,7 +74,7 @@ def keep_hash(tx: Tx, settings: IdentitySettings, user: User) -> None:
     """Remember the password that is about to be replaced, as long as the rules need it."""
     count = settings.unique_last_password_count
     if count > 1 and user.password_hash:
-        hash_keep(tx, user.id, user.password_hash, clock.now(), most=count - 1)
+        hash_keep(tx, user.id, user.password_hash, generation_get(tx), most=count - 1)
 
 
 def columns(

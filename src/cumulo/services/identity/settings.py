@@ -8,6 +8,8 @@ import msgspec
 class IdentitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tokens and passwords; the names are Keystone's where it has the option."""
 
+    # How new tokens are made; those of the other kind that are out stay good.
+    provider: Literal["fernet", "jws"] = "fernet"
     expiration: Annotated[int, msgspec.Meta(ge=60)] = 3600
     allow_expired_window: Annotated[int, msgspec.Meta(ge=0)] = 48 * 3600
     key_rotation: Annotated[int, msgspec.Meta(ge=60)] = 24 * 3600

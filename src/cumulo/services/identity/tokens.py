@@ -1,6 +1,6 @@
 """What a token says, how it is made and when it is still worth something.
 
-A token is not stored: it carries who, how, for what scope and until when, sealed with Fernet.
+A token is not stored: it carries who, how, for what scope and until when, sealed or signed.
 Everything else (names, roles, whether anything was disabled meanwhile) is looked up when the
 token is used, so that a change acts on tokens that are already out.
 """
@@ -8,7 +8,6 @@ token is used, so that a change acts on tokens that are already out.
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import msgspec
 
@@ -18,6 +17,8 @@ from cumulo.auth.access import AccessRule
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.ids import new_secret
+from cumulo.services.identity import claims
+from cumulo.services.identity.claims import METHODS, Claims
 from cumulo.services.identity.delegations import Delegation, Lent, lent
 from cumulo.services.identity.keys import Keyring
 from cumulo.services.identity.refusals import unknown_caller
@@ -31,14 +32,6 @@ from cumulo.services.identity.store.revocations import is_revoked, revocation_en
 from cumulo.services.identity.store.roles import Role
 from cumulo.services.identity.store.users import User, user_find
 
-# The order is that of bits in tokens: new ones go to the end.
-METHODS = ("password", "token", "application_credential", "totp", "ec2credential")
-DELEGATIONS: tuple[Literal["trust", "application_credential"], ...] = (
-    "trust",
-    "application_credential",
-)
-_FORMAT = 1
-
 
 class Grant(msgspec.Struct, frozen=True):
     """What was proved before a token is made, and what it is to be good for."""
@@ -50,22 +43,6 @@ class Grant(msgspec.Struct, frozen=True):
     expires_at: datetime | None = None
     parent_audit_id: str | None = None
     delegation: Delegation | None = None
-
-
-class _Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What is sealed in a token; positions are fixed, new fields go to the end."""
-
-    format: int
-    user_id: bytes
-    methods: int
-    scope_kind: int
-    scope_id: bytes
-    issued_at: int
-    expires_at: int
-    audit_ids: list[bytes]
-    generation: int
-    delegated_by: int = 0  # one more than the place in DELEGATIONS
-    delegation_id: bytes = b""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -135,44 +112,40 @@ class Token(msgspec.Struct, frozen=True):
 
 def issue(tx: Tx, keyring: Keyring, settings: IdentitySettings, grant: Grant) -> tuple[str, Token]:
     """Make a token, unless the user has nothing to do with the scope; writes nothing."""
-    issued_at = int(clock.timestamp())
-    expires_at = grant.expires_at or clock.now() + timedelta(seconds=settings.expiration)
-    by = grant.delegation
-    audit_ids = [new_secret(16)]
-    if grant.parent_audit_id:
-        audit_ids.append(_audit_bytes(grant.parent_audit_id))
-    payload = _Payload(
-        format=_FORMAT,
-        user_id=_packed(grant.user_id),
-        methods=sum(1 << bit for bit, name in enumerate(METHODS) if name in grant.methods),
-        scope_kind=_KINDS.index(grant.scope.kind),
-        scope_id=_packed(grant.scope.id),
-        issued_at=issued_at,
-        expires_at=int(expires_at.timestamp()),
-        audit_ids=audit_ids,
+    now = clock.now()
+    before = (grant.parent_audit_id,) if grant.parent_audit_id else ()
+    said = Claims(
+        user_id=grant.user_id,
+        methods=grant.methods,
+        scope=grant.scope,
+        issued_at=int(now.timestamp()),
+        expires_at=_seconds(grant.expires_at or now + timedelta(seconds=settings.expiration)),
+        audit_ids=(_new_audit_id(), *before),
         generation=generation_get(tx),
-        delegated_by=DELEGATIONS.index(by.kind) + 1 if by else 0,
-        delegation_id=_packed(by.id) if by else b"",
+        delegation=grant.delegation,
     )
-    token = _worth(tx, payload)
+    token = _worth(tx, said)
     if token.by and token.by.expires_at and token.by.expires_at < token.expires_at:
         # So that no later check has to look at the delegation's clock.
-        ends = int(token.by.expires_at.timestamp())
-        payload = msgspec.structs.replace(payload, expires_at=ends)
-        token = _worth(tx, payload)
-    return keyring.seal(tx, msgspec.msgpack.encode(payload), issued_at), token
+        said = msgspec.structs.replace(said, expires_at=_seconds(token.by.expires_at))
+        token = _worth(tx, said)
+    if settings.provider == "jws":
+        return keyring.signer.sign(tx, claims.named(said)), token
+    return keyring.seal(tx, claims.packed(said), said.issued_at), token
 
 
 def read(tx: Tx, keyring: Keyring, token_id: str) -> Token:
     """Return what a token is worth now, expired or not; raise `Unauthorized` when nothing."""
-    sealed = keyring.open(tx, token_id)
-    if sealed is None:
+    said = None
+    if "." in token_id:
+        signed = keyring.signer.verified(tx, token_id)
+        said = claims.read_named(signed) if signed is not None else None
+    else:
+        sealed = keyring.open(tx, token_id)
+        said = claims.unpacked(sealed) if sealed is not None else None
+    if said is None:
         raise unknown_caller()
-    try:
-        payload = msgspec.msgpack.decode(sealed, type=_Payload)
-    except (msgspec.DecodeError, msgspec.ValidationError):  # ours, but no token
-        raise unknown_caller() from None
-    return _worth(tx, payload)
+    return _worth(tx, said)
 
 
 def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
@@ -186,18 +159,16 @@ def revoke(tx: Tx, token: Token, *, with_descendants: bool = True) -> None:
     )
 
 
-def _worth(tx: Tx, payload: _Payload) -> Token:
-    user = user_find(tx, _unpacked(payload.user_id))
-    audit_ids = [_audit_text(one) for one in payload.audit_ids]
-    if user is None or is_revoked(tx, audit_ids):
+def _worth(tx: Tx, said: Claims) -> Token:
+    user = user_find(tx, said.user_id)
+    if user is None or is_revoked(tx, list(said.audit_ids)):
         raise unknown_caller()
-    scope = Scope(_KINDS[payload.scope_kind], _unpacked(payload.scope_id))
+    scope = said.scope
     target, target_domain = target_of(tx, scope)
     group_ids: list[str] = []
     by = None
-    if payload.delegated_by:
-        kind = DELEGATIONS[payload.delegated_by - 1]
-        by = lent(tx, Delegation(kind, _unpacked(payload.delegation_id)), user)
+    if said.delegation:
+        by = lent(tx, said.delegation, user)
         if by.scope != scope:
             raise unknown_caller()
         roles = by.roles
@@ -205,18 +176,18 @@ def _worth(tx: Tx, payload: _Payload) -> Token:
         group_ids = group_ids_of(tx, user.id)
         mine = of_actors(user.id, group_ids)
         roles = () if scope == UNSCOPED else tuple(roles_of(tx, mine, scope, target))
-    domains = _standing(tx, by.answerable if by else (user,), payload.generation)
-    _check_standing([target, target_domain], payload.generation)
+    domains = _standing(tx, by.answerable if by else (user,), said.generation)
+    _check_standing([target, target_domain], said.generation)
     if scope != UNSCOPED and not roles:
         raise unknown_caller()
     speaker = by.user if by else user
     return Token(
         user=speaker,
         user_domain=domains[speaker.domain_id],
-        methods=tuple(name for bit, name in enumerate(METHODS) if payload.methods >> bit & 1),
-        audit_ids=tuple(audit_ids),
-        issued_at=datetime.fromtimestamp(payload.issued_at, UTC),
-        expires_at=datetime.fromtimestamp(payload.expires_at, UTC),
+        methods=tuple(name for name in METHODS if name in said.methods),
+        audit_ids=said.audit_ids,
+        issued_at=datetime.fromtimestamp(said.issued_at, UTC),
+        expires_at=datetime.fromtimestamp(said.expires_at, UTC),
         scope=scope,
         target=target,
         target_domain=target_domain,
@@ -245,33 +216,9 @@ def _check_standing(those: Sequence[User | Project | None], generation: int) -> 
             raise unknown_caller()
 
 
-_KINDS: tuple[Literal["unscoped", "project", "domain", "system"], ...] = (
-    "unscoped",
-    "project",
-    "domain",
-    "system",
-)
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
 
 
-def _packed(resource_id: str) -> bytes:
-    """Halve the ids that are 32 hexadecimal digits, which most are; others never have 16 bytes."""
-    try:
-        packed = bytes.fromhex(resource_id)
-    except ValueError:
-        packed = b""
-    if len(packed) == 16 and packed.hex() == resource_id:
-        return packed
-    text = resource_id.encode()
-    return text + b"\0" if len(text) == 16 else text
-
-
-def _unpacked(packed: bytes) -> str:
-    return packed.hex() if len(packed) == 16 else packed.rstrip(b"\0").decode()
-
-
-def _audit_text(audit_id: bytes) -> str:
-    return base64.urlsafe_b64encode(audit_id).decode().rstrip("=")
-
-
-def _audit_bytes(audit_id: str) -> bytes:
-    return base64.urlsafe_b64decode(audit_id + "==")
+def _new_audit_id() -> str:
+    return base64.urlsafe_b64encode(new_secret(16)).decode().rstrip("=")

@@ -16,7 +16,7 @@ def hashes_kept(tx: Tx, user_id: str) -> list[str]:
     return list(tx.scalars(select.order_by(h.kept_at.desc(), h.password_hash)))
 
 
-def hash_keep(tx: Tx, user_id: str, password_hash: str, at: datetime, *, most: int) -> None:
+def hash_keep(tx: Tx, user_id: str, password_hash: str, at: int, *, most: int) -> None:
     """Keep a hash, and of those before it only the newest."""
     insert_absent(tx, password_history, user_id=user_id, password_hash=password_hash, kept_at=at)
     for old in hashes_kept(tx, user_id)[most:]:

@@ -62,7 +62,7 @@ password_history = sa.Table(
     metadata,
     sa.Column("user_id", text_key(_ID), primary_key=True),
     sa.Column("password_hash", text_key(255), primary_key=True),
-    sa.Column("kept_at", UtcDateTime, nullable=False),
+    sa.Column("kept_at", sa.BigInteger, nullable=False),  # a generation: no two are alike
 )
 
 group = sa.Table(
