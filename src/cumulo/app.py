@@ -109,7 +109,7 @@ class Cloud:
         self.settings, self.state, self.outside = settings, state, outside
         self.passwords = passwords
         self.bell = LocalDoorbell()
-        self.db = db or Database(settings.database.connection or f"sqlite:///{state}/cumulo.db")
+        self.db = db or Database(settings.database.connection or database_url(state))
         self.db.ring = self.bell.ring
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
@@ -170,15 +170,7 @@ class Cloud:
     @cached_property
     def apis(self) -> list[Api]:
         """Every service as the edge sees it."""
-        policies = {name: self._policy(name, rules) for name, rules in _RULES.items()}
-        scopes = {"scopes": identity.EVERY_SCOPE, "rule_scopes": identity.RULE_SCOPES}
-        policies["identity"] = self._policy("identity", identity.RULES, **scopes)
-        for name, policy in policies.items():
-            policy.beside(*[other for key, other in policies.items() if key != name])
-        return _apis(self, policies)
-
-    def _policy(self, service: str, rules: dict[str, str], **scopes: Any) -> Policy:
-        return Policy(rules, file=self.state / "policy" / f"{service}.yaml", **scopes)
+        return _apis(self, policies(self.state / "policy"))
 
     def edge(self, name: str) -> Edge:
         """Return the WSGI application of one service."""
@@ -245,6 +237,41 @@ _RULES: dict[str, dict[str, str]] = {
     "objectstore": OBJECTSTORE_RULES,
     "placement": PLACEMENT_RULES,
 }
+
+
+OPERATIONS: dict[str, Sequence[Operation]] = {
+    "compute": COMPUTE,
+    "identity": IDENTITY,
+    "image": IMAGE,
+    "network": NETWORK,
+    "placement": PLACEMENT,
+}
+
+
+def policies(directory: Path) -> dict[str, Policy]:
+    """Return the rules of every service, with what an operator wrote in a directory over them."""
+    identitys = {"scopes": identity.EVERY_SCOPE, "rule_scopes": identity.RULE_SCOPES}
+    found = {}
+    for name, rules in {**_RULES, "identity": identity.RULES}.items():
+        scopes: Any = identitys if name == "identity" else {}
+        found[name] = Policy(rules, file=directory / f"{name}.yaml", **scopes)
+    for name, policy in found.items():
+        policy.beside(*[other for key, other in found.items() if key != name])
+    return found
+
+
+def policy_symptoms(directory: Path) -> list[str]:
+    """Return what is wrong with the rules that an operator wrote."""
+    return [
+        f"{directory / name}.yaml has a rule {rule}, which nothing asks for."
+        for name, policy in policies(directory).items()
+        for rule in policy.unknown
+    ]
+
+
+def database_url(state: Path) -> str:
+    """Return where the database is, unless the settings say."""
+    return f"sqlite:///{state}/cumulo.db"
 
 
 def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:

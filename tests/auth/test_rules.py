@@ -106,3 +106,28 @@ def test_a_service_may_ask_by_anothers_rules() -> None:
     compute.beside(images)
     assert compute.allows("get_image", ANN, {})
     assert not compute.allows("boot", ANN, {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("", "yes @"),
+        ("not role:admin", "yes not"),
+        ("role:admin or @", "yes any of"),
+        ("role:admin and @", "no  all of"),
+        ("rule:inner", "yes inner: role:member"),
+        ("user_id:%(owner)s", "no  user_id:%(owner)s (the caller's user_id is ann; the target's"),
+    ],
+)
+def test_an_explanation_agrees_with_the_rule(rule: str, told: str) -> None:
+    policy = Policy({"asked": rule, "inner": "role:member"})
+    verdict = policy.explain("asked", ANN, {"owner": "bob"})
+    assert verdict.holds == policy.allows("asked", ANN, {"owner": "bob"})
+    assert any(line.strip().startswith(told) for line in verdict.lines())
+
+
+def test_an_explanation_looks_at_the_scope_first() -> None:
+    policy = Policy({"asked": "@"}, scopes=frozenset({"system"}))
+    verdict = policy.explain("asked", ANN, {})
+    assert not verdict.holds
+    assert verdict.lines()[1] == "  no  scope is system (the token's is project)"

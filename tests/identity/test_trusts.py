@@ -194,6 +194,8 @@ def test_a_trust_can_be_lent_on_but_never_grow(lending: Lending) -> None:
     carol = lending.borrow(second["id"], "carol")
     assert carol.get("/v3/auth/projects").status == 200
     assert lending.ann.delete(f"{TRUSTS}/{first['id']}").status == 204
+    assert lending.ann.get(f"{TRUSTS}/{first['id']}").status == 404
+    assert lending.ann.delete(f"{TRUSTS}/{first['id']}").status == 404
     assert carol.get("/v3/auth/projects").status == 401
     assert lending.admin.get(f"{TRUSTS}/{second['id']}").status == 404
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import yaml
 
+from cumulo.auth.explanation import Verdict, explain
 from cumulo.auth.rules import Caller, Check, Target, compile_rule
 from cumulo.kit import clock
 from cumulo.kit.errors import Invalid
@@ -56,6 +57,15 @@ class Policy:
         """Return a rule as written, by the operator or by default."""
         return self._texts[rule]
 
+    def default(self, rule: str) -> str:
+        """Return a rule as it is by default, whatever the operator wrote."""
+        return self._defaults.get(rule, "")
+
+    @property
+    def unknown(self) -> list[str]:
+        """Return the names that only the operator's file has."""
+        return sorted(self._texts.keys() - self._defaults.keys())
+
     def beside(self, *neighbours: "Policy") -> None:
         """Let rules of other services be asked too, as when compute reads an image for a caller."""
         self._neighbours = neighbours
@@ -69,6 +79,16 @@ class Policy:
                     return other.allows(rule, caller, target)
         scopes = self._rule_scopes.get(rule, self._scopes)
         return _scope(caller) in scopes and self._find(rule)(caller, target)
+
+    def explain(self, rule: str, caller: Scoped, target: Target) -> Verdict:
+        """Return why `rule` permits or refuses, the scope of the token first."""
+        if rule not in self._texts:
+            raise Invalid(f"Policy has no rule named {rule}.")
+        scopes = self._rule_scopes.get(rule, self._scopes)
+        mine = _scope(caller)
+        said = f"scope is {' or '.join(sorted(scopes))} (the token's is {mine})"
+        parts = (Verdict(said, mine in scopes), explain(rule, self.text, caller, target))
+        return Verdict(rule, all(part.holds for part in parts), parts)
 
     def _find(self, rule: str) -> Check:
         """Return a rule as a function; the defaults are compiled when first asked for."""

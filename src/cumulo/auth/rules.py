@@ -10,9 +10,11 @@ costs microseconds; oslo.policy's own engine looks at its files on each call.
 import ast
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from cumulo.kit.errors import Invalid
+
+T = TypeVar("T")
 
 
 class Caller(Protocol):
@@ -33,37 +35,83 @@ _TOKEN = re.compile(r"""\(|\)|(?:'[^']*'|"[^"]*"|%\([^)]*\)s|[^\s()])+""")
 
 def compile_rule(text: str, lookup: Lookup) -> Check:
     """Return `text` as a function; `lookup` finds the rules it refers to, when it runs."""
+    return parse_rule(text, _Compiled(lookup))
+
+
+def parse_rule(text: str, forms: "Forms[T]") -> T:
+    """Return what `forms` makes of a rule's parts."""
     if not text.strip():
-        return _always
-    parser = _Parser(_TOKEN.findall(text), text, lookup)
-    check = parser.either()
+        return forms.word("@")
+    parser = _Parser(_TOKEN.findall(text), text, forms)
+    whole = parser.either()
     if parser.rest:
         raise Invalid(f"Policy rule '{text}' has '{parser.rest[0]}' where it should end.")
-    return check
+    return whole
 
 
-class _Parser:
+class Forms(Protocol[T]):
+    """What becomes of a rule's parts: functions, or explanations."""
+
+    def word(self, word: str) -> T:
+        """Return a single check, such as role:admin, @ or !."""
+
+    def any_of(self, parts: list[T]) -> T:
+        """Return what holds when one part does."""
+
+    def all_of(self, parts: list[T]) -> T:
+        """Return what holds when every part does."""
+
+    def unless(self, part: T) -> T:
+        """Return what holds when a part does not."""
+
+
+class _Compiled:
+    """Functions that say whether they hold."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    def word(self, word: str) -> Check:
+        if word in ("@", "!"):
+            return _always if word == "@" else _never
+        kind, _, match = word.partition(":")
+        if kind == "rule":
+            return _rule(match, self._lookup)
+        if kind == "role":
+            return _role(match)
+        return _field(match) if kind == "field" else _compare(kind, match)
+
+    def any_of(self, parts: list[Check]) -> Check:
+        return lambda caller, target: any(check(caller, target) for check in parts)
+
+    def all_of(self, parts: list[Check]) -> Check:
+        return lambda caller, target: all(check(caller, target) for check in parts)
+
+    def unless(self, part: Check) -> Check:
+        return lambda caller, target: not part(caller, target)
+
+
+class _Parser(Generic[T]):
     """Recursive descent: or binds weaker than and, and weaker than not."""
 
-    def __init__(self, tokens: list[str], text: str, lookup: Lookup) -> None:
-        self.rest, self._text, self._lookup = tokens, text, lookup
+    def __init__(self, tokens: list[str], text: str, forms: Forms[T]) -> None:
+        self.rest, self._text, self._forms = tokens, text, forms
 
-    def either(self) -> Check:
-        checks = [self._both()]
+    def either(self) -> T:
+        parts = [self._both()]
         while self._take("or"):
-            checks.append(self._both())
-        return checks[0] if len(checks) == 1 else _any(checks)
+            parts.append(self._both())
+        return parts[0] if len(parts) == 1 else self._forms.any_of(parts)
 
-    def _both(self) -> Check:
-        checks = [self._single()]
+    def _both(self) -> T:
+        parts = [self._single()]
         while self._take("and"):
-            checks.append(self._single())
-        return checks[0] if len(checks) == 1 else _all(checks)
+            parts.append(self._single())
+        return parts[0] if len(parts) == 1 else self._forms.all_of(parts)
 
-    def _single(self) -> Check:
+    def _single(self) -> T:
         if self._take("not"):
-            inner = self._single()
-            return lambda caller, target: not inner(caller, target)
+            return self._forms.unless(self._single())
         if self._take("("):
             inside = self.either()
             if not self._take(")"):
@@ -71,19 +119,10 @@ class _Parser:
             return inside
         if not self.rest:
             raise Invalid(f"Policy rule '{self._text}' ends too early.")
-        return self._check(self.rest.pop(0))
-
-    def _check(self, word: str) -> Check:
-        if word in ("@", "!"):
-            return _always if word == "@" else _never
-        kind, colon, match = word.partition(":")
-        if not colon or word == ")":
+        word = self.rest.pop(0)
+        if word not in ("@", "!") and (":" not in word or word == ")"):
             raise Invalid(f"Policy rule '{self._text}' has '{word}' where a check should be.")
-        if kind == "rule":
-            return _rule(match, self._lookup)
-        if kind == "role":
-            return _role(match)
-        return _field(match) if kind == "field" else _compare(kind, match)
+        return self._forms.word(word)
 
     def _take(self, word: str) -> bool:
         found = bool(self.rest) and self.rest[0].lower() == word
@@ -98,14 +137,6 @@ def _always(_caller: Caller, _target: Target) -> bool:
 
 def _never(_caller: Caller, _target: Target) -> bool:
     return False
-
-
-def _any(checks: list[Check]) -> Check:
-    return lambda caller, target: any(check(caller, target) for check in checks)
-
-
-def _all(checks: list[Check]) -> Check:
-    return lambda caller, target: all(check(caller, target) for check in checks)
 
 
 def _rule(name: str, lookup: Lookup) -> Check:

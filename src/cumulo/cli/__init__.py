@@ -22,6 +22,11 @@ class _Commands(click.Group):
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",
         "image": "Make images.",
+        "policy": "Show who may do what, and why not.",
+        "bootstrap": "Make the first users and what they need, or mend them.",
+        "db": "Bring the database to this version.",
+        "keys": "List and rotate the keys of tokens and credentials.",
+        "doctor": "Look for what would make trouble.",
         "serve": "",
     }
 

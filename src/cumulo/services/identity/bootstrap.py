@@ -37,7 +37,7 @@ from cumulo.services.identity.store.roles import (
     role_insert,
     role_page,
 )
-from cumulo.services.identity.store.users import User, user_insert, user_named
+from cumulo.services.identity.store.users import User, user_change, user_insert, user_named
 
 DEFAULT_DOMAIN = "default"
 # Each implies the next.
@@ -81,6 +81,28 @@ def bootstrap(db: Database, passwords: Passwords, spec: Bootstrap) -> None:
         )
     for user in db.write(_make, spec, hashes):
         passwords.remember(user.id, user.password_hash or "", wanted[user.name])
+
+
+def restore_admin(db: Database, passwords: Passwords, password: str) -> None:
+    """Let the admin in again, whatever became of its password, its state and its roles."""
+    db.write(_restore, passwords.hash(password))
+
+
+def _restore(tx: Tx, password_hash: str) -> None:
+    user = user_named(tx, "admin", DEFAULT_DOMAIN)
+    assert user is not None, "made by the bootstrap that came before"
+    user_change(
+        tx,
+        user,
+        enabled=True,
+        password_hash=password_hash,
+        password_expires_at=None,
+        failed_auth_count=0,
+        failed_auth_at=None,
+        tokens_since=generation_advance(tx),
+    )
+    projects = {name: _project(tx, name, description) for name, description in _PROJECTS}
+    _assign(tx, user, projects, _roles(tx))
 
 
 def _missing_users(tx: Tx, names: list[str]) -> list[str]:

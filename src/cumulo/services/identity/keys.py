@@ -13,6 +13,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.identity.signing import JWS, Signer, new_secret_number
+from cumulo.services.identity.store.credentials import sealed_replace
 from cumulo.services.identity.store.generation import generation_advance, generation_get
 from cumulo.services.identity.store.keys import (
     Key,
@@ -80,6 +81,24 @@ def rotate(tx: Tx, settings: IdentitySettings) -> None:
         key_move(tx, purpose, of="staged", to="primary", since=now)
         key_ensure(tx, _new_key(purpose, newest + 1, "staged"))
         keys_forget(tx, purpose, now - _reach(settings))
+
+
+def rotate_credentials(tx: Tx) -> int:
+    """Seal every secret that is kept with a new key, and forget the one before."""
+    generation_advance(tx)
+    (before,) = key_list(tx, CREDENTIAL)
+    old = Fernet(before.secret)
+    new = _new_key(CREDENTIAL, before.number + 1, "primary")
+    count = sealed_replace(tx, lambda sealed: _resealed(sealed, old, Fernet(new.secret)))
+    key_move(tx, CREDENTIAL, of="primary", to="secondary", since=new.since)
+    keys_forget(tx, CREDENTIAL, new.since + timedelta(seconds=1))
+    key_ensure(tx, new)
+    return count
+
+
+def _resealed(sealed: str, old: Fernet, new: Fernet) -> str:
+    secret = old.decrypt((sealed + "=" * (-len(sealed) % 4)).encode())
+    return new.encrypt(secret).decode().rstrip("=")
 
 
 def rotate_if_due(tx: Tx, settings: IdentitySettings) -> bool:

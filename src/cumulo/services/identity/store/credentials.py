@@ -1,5 +1,6 @@
 """Statements on credentials: secrets kept for users, sealed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict
 from cumulo.services.identity.store.listing import Listing, Page, page
-from cumulo.services.identity.store.tables import credential
+from cumulo.services.identity.store.tables import consumer, credential
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -52,6 +53,17 @@ def credential_change(tx: Tx, before: Credential, sealed_blob: str) -> Credentia
     change = sa.update(credential).where(credential.c.id == before.id)
     tx.execute(change.values(sealed_blob=sealed_blob))
     return msgspec.structs.replace(before, sealed_blob=sealed_blob)
+
+
+def sealed_replace(tx: Tx, reseal: Callable[[str], str]) -> int:
+    """Seal anew all that is kept sealed; return how much that is."""
+    count = 0
+    for table, column in ((credential, "sealed_blob"), (consumer, "sealed_secret")):
+        for row in list(tx.execute(sa.select(table.c.id, table.c[column]).order_by(table.c.id))):
+            change = sa.update(table).where(table.c.id == row.id)
+            tx.execute(change.values({column: reseal(row[1])}))
+            count += 1
+    return count
 
 
 def credential_delete(tx: Tx, credential_id: str) -> None:
