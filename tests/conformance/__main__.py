@@ -12,6 +12,12 @@ from tests.conformance.preparation import prepare
 from tests.walks.clouds import CommandCloud, write_ports
 
 _HOSTS = 3
+# What tempest.conf says of them too.
+_PASSWORDS = """[identity]
+lockout_failure_attempts = 2
+lockout_duration = 5
+unique_last_password_count = 2
+"""
 
 
 @contextmanager
@@ -20,7 +26,7 @@ def emulated_cloud(state: Path) -> Iterator[CommandCloud]:
     state.mkdir(parents=True)
     write_ports(state / "cumulo.toml")
     with (state / "cumulo.toml").open("a") as settings:
-        settings.write(f"[emulated]\nhosts = {_HOSTS}\n")
+        settings.write(f"[emulated]\nhosts = {_HOSTS}\n{_PASSWORDS}")
     cloud = CommandCloud(state)
     cloud.up("--emulate")
     try:

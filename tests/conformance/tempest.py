@@ -13,6 +13,7 @@ _ROOT = HERE.parent.parent
 _RESULT = re.compile(r"^\{\d+\} (.+?) (?:\[[\d.]+s\] )?\.\.\. (ok|FAILED|SKIPPED)(?:: (.*))?$")
 SELECTIONS = {
     "smoke": r"\[.*\bsmoke\b.*\]",
+    "identity": r"^tempest\.api\.identity",
     "compute": r"^tempest\.api\.compute",
     "object_storage": r"^tempest\.api\.object_storage",
     "everything": r"^tempest\.api",
