@@ -66,6 +66,12 @@ def test_who_may_do_what(apis: list[Api]) -> None:
     golden.check("policy.txt", "\n".join(lines) + "\n")
 
 
+def test_no_row_of_identitys_is_empty(apis: list[Api]) -> None:
+    """A rule that lets nobody do anything was asked about the wrong target."""
+    (api,) = [api for api in apis if api.name == "identity"]
+    assert [rule for rule in api.policy.names if "y" not in _row(api.policy, rule)] == []
+
+
 def _row(policy: Policy, rule: str) -> str:
     return "".join(
         "y" if policy.allows(rule, who, _target(rule)) else "-" for who in CALLERS.values()
@@ -80,7 +86,15 @@ def _target(rule: str) -> dict[str, object]:
         target[f"target.{kind}.id"] = "p1" if kind == "project" else "ann"
         target[f"target.{kind}.user_id"] = "ann"
         target[f"target.{kind}.project_id"] = "p1"
-    return target
+    return target | {
+        "target.token.user_id": "ann",
+        "target.trust.trustor_user_id": "ann",
+        "target.trust.trustee_user_id": "bob",
+        "target.role.name": "member",
+        "target.domain_id": "default",
+        "target.limit.project_id": "p1",
+        "target.limit.project.domain_id": "default",
+    }
 
 
 def test_every_operation_has_its_rule_and_its_sentence(apis: list[Api]) -> None:

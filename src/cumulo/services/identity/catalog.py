@@ -20,6 +20,7 @@ from cumulo.services.identity.store.endpoint_groups import shown_forget
 from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.limits import limits_forget
 from cumulo.services.identity.store.listing import Listing, Page
+from cumulo.services.identity.store.policy_associations import associations_forget
 
 # What an endpoint's URL may leave open.  Nothing else is ever substituted: URLs come from people.
 _OPEN = {"project_id", "tenant_id", "user_id"}
@@ -113,6 +114,7 @@ def delete_region(tx: Tx, ctx: Context, region_id: str) -> None:
             "associated endpoints."
         )
     for one in below:
+        associations_forget(tx, region_id=one)
         store.region_delete(tx, one)
     note(tx, ctx, "delete", before=region)
 
@@ -156,6 +158,9 @@ def delete_service(tx: Tx, ctx: Context, service_id: str) -> None:
     mine = store.endpoint_page(tx, Listing(equals={"service_id": service.id})).members
     shown_forget(tx, endpoint_ids=tuple(one.id for one in mine))
     limits_forget(tx, service_id=service.id)
+    for one in mine:
+        associations_forget(tx, endpoint_id=one.id)
+    associations_forget(tx, service_id=service.id)
     store.service_delete(tx, service.id)
     note(tx, ctx, "delete", before=service)
 
@@ -202,6 +207,7 @@ def delete_endpoint(tx: Tx, ctx: Context, endpoint_id: str) -> None:
     endpoint = endpoint_get(tx, endpoint_id)
     generation_advance(tx)
     shown_forget(tx, endpoint_ids=(endpoint.id,))
+    associations_forget(tx, endpoint_id=endpoint.id)
     store.endpoint_delete(tx, endpoint.id)
     note(tx, ctx, "delete", before=endpoint)
 

@@ -10,6 +10,7 @@ from cumulo.services.identity.listings import Listing, Page
 from cumulo.services.identity.refusals import absent, check_unchanged
 from cumulo.services.identity.store import policies as store
 from cumulo.services.identity.store.policies import Policy as Policy
+from cumulo.services.identity.store.policy_associations import associations_forget
 
 
 def policy_list(tx: Tx, listing: Listing) -> Page[Policy]:
@@ -48,5 +49,6 @@ def update_policy(tx: Tx, ctx: Context, policy_id: str, changes: Changes) -> Pol
 def delete_policy(tx: Tx, ctx: Context, policy_id: str) -> None:
     """Delete a policy."""
     policy = policy_get(tx, policy_id)
+    associations_forget(tx, policy_id=policy.id)
     store.policy_delete(tx, policy.id)
     note(tx, ctx, "delete", before=policy)

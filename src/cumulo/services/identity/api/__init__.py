@@ -16,7 +16,9 @@ from cumulo.services.identity.api import (
     groups,
     limits,
     policies,
+    policy_associations,
     projects,
+    revocations,
     roles,
     tokens,
     trusts,
@@ -48,6 +50,8 @@ OPERATIONS = [
         domain_configs,
         limits,
         consumers,
+        revocations,
+        policy_associations,
     )
     for operation in module.routes.operations
 ]

@@ -56,7 +56,7 @@ class PolicyQuery(PageQuery, kw_only=True):
 def list_policies(call: Call, query: PolicyQuery) -> dict[str, object]:
     """List policies."""
     page = call.db.read(policies.policy_list, listing(call, query))
-    return collection(call, "policies", page, lambda one: _show(call, one))
+    return collection(call, "policies", page, lambda one: show_policy(call, one))
 
 
 @routes.post("/v3/policies", policy="identity:create_policy", status=201)
@@ -64,13 +64,13 @@ def create_policy(call: Call, body: PolicyBody) -> dict[str, object]:
     """Keep a policy."""
     spec, extra = split(PolicySpec, body.policy)
     new = Policy(new_hex_id(), spec.type, spec.blob, extra)
-    return {"policy": _show(call, call.db.write(policies.create_policy, call.ctx, new))}
+    return {"policy": show_policy(call, call.db.write(policies.create_policy, call.ctx, new))}
 
 
 @routes.get("/v3/policies/{policy_id}", policy="identity:get_policy")
 def get_policy(call: Call, policy_id: str) -> dict[str, object]:
     """Show a policy."""
-    return {"policy": _show(call, call.db.read(policies.policy_get, policy_id))}
+    return {"policy": show_policy(call, call.db.read(policies.policy_get, policy_id))}
 
 
 @routes.patch("/v3/policies/{policy_id}", policy="identity:update_policy")
@@ -78,7 +78,7 @@ def update_policy(call: Call, policy_id: str, body: PolicyBody) -> dict[str, obj
     """Change a policy."""
     changes = given(*split(PolicyPatch, body.policy))
     policy = call.db.write(policies.update_policy, call.ctx, policy_id, changes)
-    return {"policy": _show(call, policy)}
+    return {"policy": show_policy(call, policy)}
 
 
 @routes.delete("/v3/policies/{policy_id}", policy="identity:delete_policy", status=204)
@@ -87,7 +87,8 @@ def delete_policy(call: Call, policy_id: str) -> None:
     call.db.write(policies.delete_policy, call.ctx, policy_id)
 
 
-def _show(call: Call, policy: Policy) -> dict[str, object]:
+def show_policy(call: Call, policy: Policy) -> dict[str, object]:
+    """Return a policy as clients see it."""
     return {
         **policy.extra,
         "id": policy.id,

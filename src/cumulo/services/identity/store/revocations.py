@@ -2,11 +2,27 @@
 
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.db.statements import insert_absent
 from cumulo.services.identity.store.tables import revocation
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """A token that is worth nothing, and perhaps those made from it, until it expires anyway."""
+
+    audit_id: str
+    with_descendants: bool
+    expires_at: datetime
+
+
+def revocation_list(tx: Tx) -> list[Revocation]:
+    """Return every token revoked by itself, in the order of expiry."""
+    r = revocation.c
+    rows = tx.execute(sa.select(revocation).order_by(r.expires_at, r.audit_id))
+    return [Revocation(**row._mapping) for row in rows]
 
 
 def revocation_ensure(

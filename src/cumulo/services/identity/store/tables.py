@@ -298,3 +298,12 @@ consumer = sa.Table(
     sa.Column("sealed_secret", long_text(), nullable=False),
     sa.Column("extra", JsonObject, nullable=False),
 )
+
+policy_association = sa.Table(
+    "identity_policy_association",
+    metadata,
+    sa.Column("endpoint_id", text_key(_ID), primary_key=True),
+    sa.Column("service_id", text_key(_ID), primary_key=True),
+    sa.Column("region_id", text_key(255), primary_key=True),
+    sa.Column("policy_id", text_key(_ID), nullable=False, index=True),
+)
