@@ -104,3 +104,10 @@ def test_what_is_immutable_stays(admin: Client) -> None:
     assert admin.delete(one).status == 403
     assert admin.patch(one, {"domain": {"options": {"immutable": False}}}).status == 200
     assert admin.patch(one, {"domain": {"enabled": False}}).status == 200
+
+
+def test_who_may_not_change_one_learns_only_that_it_is_gone(cloud: Cloud) -> None:
+    demo = cloud.login("demo", "demo-secret", {"unscoped": {}})
+    change = {"domain": {"description": "mine"}}
+    assert demo.patch("/v3/domains/default", change).status == 403
+    assert demo.patch("/v3/domains/nowhere", change).status == 404

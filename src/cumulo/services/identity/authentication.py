@@ -76,14 +76,10 @@ def authenticate(
     _check_methods(proof)
     if "application_credential" in proof.methods and wish is not None:
         raise Unauthorized("Application credentials cannot request a scope.")
-    proved = _proved(db, tools, proof)
-    rules = receipts.rules_of(db.read(_user, proved.user_id), METHODS)
-    if not receipts.is_enough(rules, proved.methods):
-        if proved.source is not None:
-            raise unknown_caller()  # or else one could outlive the token that one began with
-        receipt = db.read(_receipt, tools, proved)
-        return msgspec.structs.replace(receipt, required=rules)
-    token_id, token = db.read(_issue, tools, proved, wish)
+    made = db.read(_issue, tools, _proved(db, tools, proof), wish)
+    if isinstance(made, Receipt):
+        return made
+    token_id, token = made
     if token.by and token.by.trust and token.by.trust.remaining_uses is not None:
         db.write(trusts.consume, token.by.trust)
     return token_id, token
@@ -203,21 +199,17 @@ def _source(tools: Tools, proof: Proof) -> Token:
     return found_token(tools, proof.token_id)
 
 
-def _user(tx: Tx, user_id: str) -> User:
-    user = user_find(tx, user_id)
+def _issue(tx: Tx, tools: Tools, proved: _Proved, wish: Wish | None) -> tuple[str, Token] | Receipt:
+    source = proved.source
+    user = user_find(tx, proved.user_id)
     if user is None:
         raise unknown_caller()
-    return user
-
-
-def _receipt(tx: Tx, tools: Tools, proved: _Proved) -> Receipt:
-    user = _user(tx, proved.user_id)
-    return receipts.issue(tx, tools.keyring, tools.settings, user, proved.methods)
-
-
-def _issue(tx: Tx, tools: Tools, proved: _Proved, wish: Wish | None) -> tuple[str, Token]:
-    source = proved.source
-    user = _user(tx, proved.user_id)
+    rules = receipts.rules_of(user, METHODS)
+    if not receipts.is_enough(rules, proved.methods):
+        if source is not None:
+            raise unknown_caller()  # or else one could outlive the token that one began with
+        receipt = receipts.issue(tx, tools.keyring, tools.settings, user, proved.methods)
+        return msgspec.structs.replace(receipt, required=rules)
     scope, delegation = _wanted(tx, user, proved, wish)
     if source and source.scope.kind == "system" and scope.kind in ("project", "domain"):
         raise Forbidden(

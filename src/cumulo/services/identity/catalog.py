@@ -39,8 +39,7 @@ def catalog(tx: Tx, *, user_id: str, project_id: str | None) -> list[CatalogEntr
 
     URLs that need a project are left out where there is none.
     """
-    services = store.service_page(tx, Listing(equals={"enabled": True})).members
-    endpoints = store.endpoint_page(tx, Listing(equals={"enabled": True})).members
+    services, endpoints = store.shown_all(tx)
     known = {"user_id": user_id}
     if project_id:
         known |= {"project_id": project_id, "tenant_id": project_id}
@@ -53,10 +52,7 @@ def catalog(tx: Tx, *, user_id: str, project_id: str | None) -> list[CatalogEntr
         if url is not None:
             reached = msgspec.structs.replace(endpoint, url=url)
             by_service.setdefault(endpoint.service_id, []).append(reached)
-    return [
-        CatalogEntry(one, sorted(by_service.get(one.id, []), key=lambda e: e.interface))
-        for one in sorted(services, key=lambda service: (service.type, service.name))
-    ]
+    return [CatalogEntry(one, by_service.get(one.id, [])) for one in services]
 
 
 def region_list(tx: Tx, listing: Listing) -> Page[Region]:

@@ -64,7 +64,10 @@ def create_domain(tx: Tx, ctx: Context, new: Project) -> Project:
 
 def update_domain(tx: Tx, ctx: Context, domain_id: str, changes: Changes) -> Project:
     """Change a domain; disabling it voids every token in it."""
-    before = domain_visible(tx, ctx, domain_id, "identity:update_domain")
+    before = domain_find(tx, domain_id)
+    if before is None:  # as in Keystone, here even who may not learns it
+        raise absent("domain", domain_id)
+    ctx.require("identity:update_domain", **{"target.domain.id": before.id})
     check_unchanged("ID", changes.get("id"), before.id)
     wanted = {name: value for name, value in changes.items() if name != "id"}
     check_mutable("domain", before, wanted)

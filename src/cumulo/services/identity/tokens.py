@@ -6,7 +6,6 @@ token is used, so that a change acts on tokens that are already out.
 """
 
 import base64
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -176,8 +175,8 @@ def _worth(tx: Tx, said: Claims) -> Token:
         group_ids = group_ids_of(tx, user.id)
         mine = of_actors(user.id, group_ids)
         roles = () if scope == UNSCOPED else tuple(roles_of(tx, mine, scope, target))
-    domains = _standing(tx, by.answerable if by else (user,), said.generation)
-    _check_standing([target, target_domain], said.generation)
+    around = [one for one in (target, target_domain) if one is not None]
+    domains = _standing(tx, by.answerable if by else (user,), around, said.generation)
     if scope != UNSCOPED and not roles:
         raise unknown_caller()
     speaker = by.user if by else user
@@ -197,23 +196,20 @@ def _worth(tx: Tx, said: Claims) -> Token:
     )
 
 
-def _standing(tx: Tx, users: tuple[User, ...], generation: int) -> dict[str, Project]:
-    """Return the domains of users, who must all be enabled with them."""
-    domains = {}
+def _standing(
+    tx: Tx, users: tuple[User, ...], around: list[Project], generation: int
+) -> dict[str, Project]:
+    """Return the domains of users; all must be enabled, and void no token of `generation`."""
+    known = {one.id: one for one in around}
     for user in users:
-        domain = project_find(tx, user.domain_id)
+        domain = known.get(user.domain_id) or project_find(tx, user.domain_id)
         if domain is None:
             raise unknown_caller()
-        domains[domain.id] = domain
-    _check_standing([*users, *domains.values()], generation)
-    return domains
-
-
-def _check_standing(those: Sequence[User | Project | None], generation: int) -> None:
-    """Raise when one was disabled, or voided the tokens issued before, since `generation`."""
-    for one in those:
-        if one is not None and not (one.enabled and one.tokens_since <= generation):
+        known[domain.id] = domain
+    for one in (*users, *known.values()):
+        if not (one.enabled and one.tokens_since <= generation):
             raise unknown_caller()
+    return known
 
 
 def _seconds(moment: datetime) -> int:

@@ -94,7 +94,7 @@ def get_domain(call: Call, domain_id: str) -> dict[str, object]:
     return {"domain": show_domain(call, domain)}
 
 
-@routes.patch("/v3/domains/{domain_id}", policy="identity:update_domain")
+@routes.patch("/v3/domains/{domain_id}", policy="identity:update_domain", on_target=True)
 def update_domain(call: Call, domain_id: str, body: DomainBody) -> dict[str, object]:
     """Change a domain; disabling it disables whoever is in it."""
     changes = given(*split(DomainPatch, body.domain))

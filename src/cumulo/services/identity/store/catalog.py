@@ -10,6 +10,18 @@ from cumulo.kit.errors import Conflict
 from cumulo.services.identity.store.listing import Listing, Page, page
 from cumulo.services.identity.store.tables import endpoint, region, service
 
+# Built once: to build one costs as much as to run it.
+_SERVICES = (
+    sa.select(service)
+    .where(service.c.enabled == sa.true())
+    .order_by(service.c.type, service.c.name, service.c.id)
+)
+_ENDPOINTS = (
+    sa.select(endpoint)
+    .where(endpoint.c.enabled == sa.true())
+    .order_by(endpoint.c.interface, endpoint.c.id)
+)
+
 
 class Region(msgspec.Struct, frozen=True):
     """A region as stored."""
@@ -106,6 +118,12 @@ def service_delete(tx: Tx, service_id: str) -> None:
     """Take a service and its endpoints away."""
     tx.execute(sa.delete(endpoint).where(endpoint.c.service_id == service_id))
     tx.execute(sa.delete(service).where(service.c.id == service_id))
+
+
+def shown_all(tx: Tx) -> tuple[list[Service], list[Endpoint]]:
+    """Return what is switched on, for catalogs: services by type and name, then endpoints."""
+    services = [_service(row) for row in tx.execute(_SERVICES)]
+    return services, [_endpoint(row) for row in tx.execute(_ENDPOINTS)]
 
 
 def endpoint_insert(tx: Tx, new: Endpoint) -> None:

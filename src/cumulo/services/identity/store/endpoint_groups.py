@@ -14,6 +14,22 @@ from cumulo.services.identity.store.tables import (
     project_endpoint_group,
 )
 
+# Built once: each catalog asks them, and to build one costs as much as to run it.
+_NAMED_BY = (
+    sa.select(project_endpoint.c.endpoint_id)
+    .where(project_endpoint.c.project_id == sa.bindparam("project_id"))
+    .order_by(project_endpoint.c.endpoint_id)
+)
+_GROUPS_OF = (
+    sa.select(endpoint_group)
+    .join(
+        project_endpoint_group,
+        project_endpoint_group.c.endpoint_group_id == endpoint_group.c.id,
+    )
+    .where(project_endpoint_group.c.project_id == sa.bindparam("project_id"))
+    .order_by(endpoint_group.c.id)
+)
+
 
 class EndpointGroup(msgspec.Struct, frozen=True):
     """The endpoints that have all of `filters`."""
@@ -57,9 +73,7 @@ def endpoint_group_delete(tx: Tx, group_id: str) -> None:
 
 def groups_of_project(tx: Tx, project_id: str) -> list[EndpointGroup]:
     """Return the endpoint groups that a project shows."""
-    p, g = project_endpoint_group.c, endpoint_group
-    select = sa.select(g).join(project_endpoint_group, p.endpoint_group_id == g.c.id)
-    return [_load(r) for r in tx.execute(select.where(p.project_id == project_id).order_by(g.c.id))]
+    return [_load(row) for row in tx.execute(_GROUPS_OF, {"project_id": project_id})]
 
 
 def projects_of_group(tx: Tx, group_id: str) -> list[str]:
@@ -84,9 +98,7 @@ def group_hide(tx: Tx, project_id: str, group_id: str) -> bool:
 
 def endpoints_of_project(tx: Tx, project_id: str) -> list[str]:
     """Return the ids of the endpoints that a project shows by name."""
-    p = project_endpoint.c
-    select = sa.select(p.endpoint_id).where(p.project_id == project_id)
-    return list(tx.scalars(select.order_by(p.endpoint_id)))
+    return list(tx.scalars(_NAMED_BY, {"project_id": project_id}))
 
 
 def projects_of_endpoint(tx: Tx, endpoint_id: str) -> list[str]:

@@ -11,6 +11,13 @@ from cumulo.kit.errors import Conflict
 from cumulo.services.identity.store.listing import Listing, Page, page
 from cumulo.services.identity.store.tables import group, membership
 
+# Built once: to build one costs as much as to run it.
+_OF_USER = (
+    sa.select(membership.c.group_id)
+    .where(membership.c.user_id == sa.bindparam("user_id"))
+    .order_by(membership.c.group_id)
+)
+
 
 class Group(msgspec.Struct, frozen=True):
     """A group as stored."""
@@ -90,8 +97,7 @@ def member_ids(tx: Tx, group_ids: set[str]) -> dict[str, list[str]]:
 
 def group_ids_of(tx: Tx, user_id: str) -> list[str]:
     """Return the groups a user belongs to, by id."""
-    select = sa.select(membership.c.group_id).where(membership.c.user_id == user_id)
-    return list(tx.scalars(select.order_by(membership.c.group_id)))
+    return list(tx.scalars(_OF_USER, {"user_id": user_id}))
 
 
 def _member(group_id: str, user_id: str) -> tuple[sa.ColumnElement[bool], ...]:

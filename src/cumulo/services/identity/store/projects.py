@@ -11,6 +11,11 @@ from cumulo.services.identity.store.listing import Listing, Page, page
 from cumulo.services.identity.store.tables import project
 
 _BATCH = 500
+# Built once: a login asks them several times, and to build one costs as much as to run it.
+_BY_ID = sa.select(project).where(project.c.id == sa.bindparam("id"))
+_NAMED = sa.select(project).where(
+    project.c.name == sa.bindparam("name"), project.c.domain_id == sa.bindparam("domain_id")
+)
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -42,16 +47,13 @@ def project_insert(tx: Tx, new: Project) -> None:
 
 def project_find(tx: Tx, project_id: str) -> Project | None:
     """Return a project or a domain, if it is there."""
-    row = tx.execute(sa.select(project).where(project.c.id == project_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"id": project_id}).one_or_none()
     return _load(row) if row else None
 
 
 def project_named(tx: Tx, name: str, domain_id: str | None) -> Project | None:
     """Return the project of that name in a domain, or the domain of that name."""
-    p = project.c
-    row = tx.execute(
-        sa.select(project).where(p.name == name, p.domain_id == (domain_id or ""))
-    ).one_or_none()
+    row = tx.execute(_NAMED, {"name": name, "domain_id": domain_id or ""}).one_or_none()
     return _load(row) if row else None
 
 

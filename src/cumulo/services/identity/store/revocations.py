@@ -9,6 +9,8 @@ from cumulo.db import Tx
 from cumulo.db.statements import insert_absent
 from cumulo.services.identity.store.tables import revocation
 
+_OF_ITSELF = sa.select(revocation.c.audit_id).where(revocation.c.audit_id == sa.bindparam("own"))
+
 
 class Revocation(msgspec.Struct, frozen=True):
     """A token that is worth nothing, and perhaps those made from it, until it expires anyway."""
@@ -45,6 +47,8 @@ def is_revoked(tx: Tx, audit_ids: list[str]) -> bool:
     """Say whether the token of these audit ids, its own first, has been revoked."""
     r = revocation.c
     own, *before = audit_ids
+    if not before:
+        return tx.scalar(_OF_ITSELF, {"own": own}) is not None
     inherited = sa.and_(r.audit_id.in_(before), r.with_descendants == sa.true())
     select = sa.select(r.audit_id).where(sa.or_(r.audit_id == own, inherited)).limit(1)
     return tx.scalar(select) is not None

@@ -10,6 +10,12 @@ from cumulo.kit.errors import Conflict
 from cumulo.services.identity.store.listing import Listing, Page, page
 from cumulo.services.identity.store.tables import implied_role, role
 
+# Built once: to build one costs as much as to run it.
+_ALL = sa.select(role).order_by(role.c.id)
+_IMPLIED = sa.select(implied_role).order_by(
+    implied_role.c.prior_role_id, implied_role.c.implied_role_id
+)
+
 
 class Role(msgspec.Struct, frozen=True):
     """A role as stored; one without a domain is global."""
@@ -46,7 +52,7 @@ def role_page(tx: Tx, listing: Listing, *where: sa.ColumnElement[bool]) -> Page[
 
 def roles_all(tx: Tx) -> dict[str, Role]:
     """Return every role, by id; there are few."""
-    return {row.id: _load(row) for row in tx.execute(sa.select(role).order_by(role.c.id))}
+    return {row.id: _load(row) for row in tx.execute(_ALL)}
 
 
 def role_change(tx: Tx, before: Role, **values: Any) -> Role:
@@ -69,10 +75,7 @@ def role_delete(tx: Tx, role_id: str) -> None:
 
 def implied_all(tx: Tx) -> list[tuple[str, str]]:
     """Return every pair of a role and one that it implies."""
-    select = sa.select(implied_role).order_by(
-        implied_role.c.prior_role_id, implied_role.c.implied_role_id
-    )
-    return [(row.prior_role_id, row.implied_role_id) for row in tx.execute(select)]
+    return [(row.prior_role_id, row.implied_role_id) for row in tx.execute(_IMPLIED)]
 
 
 def implied_insert(tx: Tx, prior_role_id: str, implied_role_id: str) -> None:

@@ -12,6 +12,12 @@ from cumulo.kit.errors import Conflict
 from cumulo.services.identity.store.listing import Listing, Page, page
 from cumulo.services.identity.store.tables import membership, user
 
+# Built once: to build one costs as much as to run it.
+_BY_ID = sa.select(user).where(user.c.id == sa.bindparam("id"))
+_NAMED = sa.select(user).where(
+    user.c.name == sa.bindparam("name"), user.c.domain_id == sa.bindparam("domain_id")
+)
+
 
 class User(msgspec.Struct, frozen=True):
     """A user as stored; `extra` is whatever else the client wants kept, such as email."""
@@ -42,14 +48,13 @@ def user_insert(tx: Tx, new: User) -> None:
 
 def user_find(tx: Tx, user_id: str) -> User | None:
     """Return a user, if it is there."""
-    row = tx.execute(sa.select(user).where(user.c.id == user_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"id": user_id}).one_or_none()
     return _load(row) if row else None
 
 
 def user_named(tx: Tx, name: str, domain_id: str) -> User | None:
     """Return the user of that name in a domain."""
-    select = sa.select(user).where(user.c.name == name, user.c.domain_id == domain_id)
-    row = tx.execute(select).one_or_none()
+    row = tx.execute(_NAMED, {"name": name, "domain_id": domain_id}).one_or_none()
     return _load(row) if row else None
 
 
