@@ -102,7 +102,7 @@ def test_who_may_see_roles(cloud: Cloud, admin: Client) -> None:
     demo = cloud.login("demo", "demo-secret", scope)
     assert demo.get("/v3/roles").status == 403
     assert demo.get(f"/v3/roles/{cloud.role(admin, 'member')}").status == 403
-    assert demo.get("/v3/roles/nothing").status == 403
+    assert demo.get("/v3/roles/nothing").status == 404
     assert demo.get("/v3/role_inferences").status == 403
     assert cloud.login(scope=SYSTEM).get("/v3/roles").status == 200
     demo_id = cloud.project(admin, "demo")

@@ -211,7 +211,8 @@ def test_a_manager_of_a_domain_keeps_to_it(cloud: Cloud, admin: Client) -> None:
     auth["identity"]["password"]["user"]["domain"] = {"id": domain_id}
     boss = Client(cloud.edge, cloud.ask(auth).headers["x-subject-token"])
     assert [user["name"] for user in boss.get("/v3/users").json()["users"]] == ["boss"]
-    ann = made(boss, "user", {"name": "ann"})
+    assert boss.post("/v3/users", {"user": {"name": "ann"}}).status == 403
+    ann = made(boss, "user", {"name": "ann", "domain_id": domain_id})
     assert ann["domain_id"] == domain_id
     assert boss.patch(f"/v3/users/{ann['id']}", {"user": {"enabled": False}}).status == 200
     assert boss.post("/v3/users", {"user": {"name": "x", "domain_id": "default"}}).status == 403

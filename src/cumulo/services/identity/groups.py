@@ -99,6 +99,8 @@ def update_group(tx: Tx, ctx: Context, group_id: str, changes: Changes) -> Group
 
 def delete_group(tx: Tx, ctx: Context, group_id: str) -> None:
     """Delete a group and every role it has."""
+    if store.group_find(tx, group_id) is None:
+        raise absent("group", group_id)  # as in Keystone, here even who may not learns it
     erase_group(tx, ctx, group_visible(tx, ctx, group_id, "identity:delete_group"))
 
 

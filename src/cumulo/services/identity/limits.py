@@ -83,9 +83,9 @@ def limit_visible(tx: Tx, ctx: Context, limit_id: str) -> Limit:
 
 
 def limit_list(tx: Tx, ctx: Context, listing: Listing) -> Page[Limit]:
-    """Return limits: all to the system, to others those of their own project or domain."""
+    """Return limits: all to admins, to others those of their own project or domain."""
     found = store.limit_page(tx, listing)
-    if ctx.system_scope:
+    if ctx.system_scope or ctx.is_admin:
         return found
     own = [ctx.project_id] if ctx.project_id else []
     if ctx.domain_id:

@@ -26,11 +26,9 @@ _NEVER_IMPLIED = {"admin"}
 
 def role_visible(tx: Tx, ctx: Context, role_id: str, verb: str = "get") -> Role:
     """Return a role; those of a domain have rules of their own."""
-    role = store.role_find(tx, role_id)
-    noun = "domain_role" if role and role.domain_id else "role"
+    role = _role(tx, role_id)  # as in Keystone, even who may not learns that it is gone
+    noun = "domain_role" if role.domain_id else "role"
     ctx.require(f"identity:{verb}_{noun}", **facts(role))
-    if role is None:
-        raise absent("role", role_id)
     return role
 
 

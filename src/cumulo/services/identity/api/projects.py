@@ -127,6 +127,8 @@ def get_project(call: Call, project_id: str) -> dict[str, object]:
 @routes.patch("/v3/projects/{project_id}", policy="identity:update_project", on_target=True)
 def update_project(call: Call, project_id: str, body: ProjectBody) -> dict[str, object]:
     """Change a project."""
+    rule = "identity:update_project"  # before a look at what is wanted, as in Keystone
+    call.db.read(projects.project_visible, call.ctx, project_id, rule)
     changes = given(*split(ProjectPatch, body.project))
     project = call.db.write(projects.update_project, call.ctx, project_id, changes)
     # Keystone repeats the attributes of the client's own under this key, here only.

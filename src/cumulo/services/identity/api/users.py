@@ -118,8 +118,9 @@ def list_users(call: Call, query: UserQuery) -> dict[str, object]:
 def create_user(call: Call, body: UserBody) -> dict[str, object]:
     """Create a user."""
     spec, extra = split(UserSpec, body.user)
+    # Whoever may only in one domain has to name it, as in Keystone.
+    call.ctx.require("identity:create_user", **{"target.user.domain_id": spec.domain_id})
     domain_id = domains.domain_for_new(call.ctx, spec.domain_id)
-    call.ctx.require("identity:create_user", **{"target.user.domain_id": domain_id})
     new = User(
         id=new_hex_id(),
         name=spec.name,
