@@ -18,59 +18,35 @@ _RULE = "identity:{}_policy_association_for_{}"
 
 
 @routes.put(_ENDPOINT, policy=_RULE.format("create", "endpoint"), status=204)
-def associate_endpoint(call: Call, policy_id: str, endpoint_id: str) -> None:
-    """Let a policy hold for an endpoint."""
-    call.db.write(associations.associate, call.ctx, policy_id, Place(endpoint_id=endpoint_id))
-
-
-@routes.get(_ENDPOINT, policy=_RULE.format("check", "endpoint"), status=204)
-def check_endpoint(call: Call, policy_id: str, endpoint_id: str) -> None:
-    """Say whether a policy holds for an endpoint by name."""
-    call.db.read(associations.check_associated, policy_id, Place(endpoint_id=endpoint_id))
-
-
-@routes.delete(_ENDPOINT, policy=_RULE.format("delete", "endpoint"), status=204)
-def dissociate_endpoint(call: Call, policy_id: str, endpoint_id: str) -> None:
-    """Let a policy hold for an endpoint no more."""
-    call.db.write(associations.dissociate, call.ctx, policy_id, Place(endpoint_id=endpoint_id))
-
-
 @routes.put(_SERVICE, policy=_RULE.format("create", "service"), status=204)
-def associate_service(call: Call, policy_id: str, service_id: str) -> None:
-    """Let a policy hold for a service."""
-    call.db.write(associations.associate, call.ctx, policy_id, Place(service_id=service_id))
-
-
-@routes.get(_SERVICE, policy=_RULE.format("check", "service"), status=204)
-def check_service(call: Call, policy_id: str, service_id: str) -> None:
-    """Say whether a policy holds for a service."""
-    call.db.read(associations.check_associated, policy_id, Place(service_id=service_id))
-
-
-@routes.delete(_SERVICE, policy=_RULE.format("delete", "service"), status=204)
-def dissociate_service(call: Call, policy_id: str, service_id: str) -> None:
-    """Let a policy hold for a service no more."""
-    call.db.write(associations.dissociate, call.ctx, policy_id, Place(service_id=service_id))
-
-
 @routes.put(_REGION, policy=_RULE.format("create", "region_and_service"), status=204)
-def associate_region(call: Call, policy_id: str, service_id: str, region_id: str) -> None:
-    """Let a policy hold for a service in a region."""
-    place = Place(service_id=service_id, region_id=region_id)
+def associate(
+    call: Call, policy_id: str, endpoint_id: str = "", service_id: str = "", region_id: str = ""
+) -> None:
+    """Let a policy hold for an endpoint, a service, or a service in a region."""
+    place = Place(endpoint_id, service_id, region_id)
     call.db.write(associations.associate, call.ctx, policy_id, place)
 
 
+@routes.get(_ENDPOINT, policy=_RULE.format("check", "endpoint"), status=204)
+@routes.get(_SERVICE, policy=_RULE.format("check", "service"), status=204)
 @routes.get(_REGION, policy=_RULE.format("check", "region_and_service"), status=204)
-def check_region(call: Call, policy_id: str, service_id: str, region_id: str) -> None:
-    """Say whether a policy holds for a service in a region."""
-    place = Place(service_id=service_id, region_id=region_id)
+def check(
+    call: Call, policy_id: str, endpoint_id: str = "", service_id: str = "", region_id: str = ""
+) -> None:
+    """Say whether a policy holds for exactly this."""
+    place = Place(endpoint_id, service_id, region_id)
     call.db.read(associations.check_associated, policy_id, place)
 
 
+@routes.delete(_ENDPOINT, policy=_RULE.format("delete", "endpoint"), status=204)
+@routes.delete(_SERVICE, policy=_RULE.format("delete", "service"), status=204)
 @routes.delete(_REGION, policy=_RULE.format("delete", "region_and_service"), status=204)
-def dissociate_region(call: Call, policy_id: str, service_id: str, region_id: str) -> None:
-    """Let a policy hold for a service in a region no more."""
-    place = Place(service_id=service_id, region_id=region_id)
+def dissociate(
+    call: Call, policy_id: str, endpoint_id: str = "", service_id: str = "", region_id: str = ""
+) -> None:
+    """Let a policy hold for this no more."""
+    place = Place(endpoint_id, service_id, region_id)
     call.db.write(associations.dissociate, call.ctx, policy_id, place)
 
 
