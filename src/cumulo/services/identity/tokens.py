@@ -206,7 +206,8 @@ def _standing(
         if domain is None:
             raise unknown_caller()
         known[domain.id] = domain
-    for one in (*users, *known.values()):
+    those: list[User | Project] = [*users, *known.values()]
+    for one in those:
         if not (one.enabled and one.tokens_since <= generation):
             raise unknown_caller()
     return known
