@@ -244,6 +244,7 @@ OPERATIONS: dict[str, Sequence[Operation]] = {
     "identity": IDENTITY,
     "image": IMAGE,
     "network": NETWORK,
+    "objectstore": OBJECTSTORE,
     "placement": PLACEMENT,
 }
 
@@ -326,6 +327,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
 
 def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
     shared: dict[str, Any] = {
+        "service_types": ("object-store",),
         "tools": cloud.objectstore,
         "slash_counts": True,
         "route_first": True,

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from cumulo.app import policies
 from cumulo.cli import cumulo
 from cumulo.cli.state import Passwords, State
 from cumulo.db import Database
@@ -96,6 +97,8 @@ def test_the_database_is_made_by_itself(empty: Path) -> None:
 
 def test_rules_are_listed_and_sampled(state: Path) -> None:
     assert "identity   identity:get_region: (anyone)" in run(state, "policy", "list", "identity")
+    for service in policies(state):
+        assert run(state, "policy", "sample", service).startswith("#")
     text = run(state, "policy", "sample", "identity")
     assert "# POST /v3/users\n" in text
     assert yaml.safe_load(text) is None

@@ -47,6 +47,8 @@ def sample(state: State, service: str) -> None:
     for operation in app.OPERATIONS[service]:
         if operation.policy:
             uses.setdefault(operation.policy, []).append(f"{operation.method} {operation.path}")
+    if not policy.names:
+        click.echo(f"# {service} has no rules: who may what is said on each resource.")
     for rule in policy.names:
         for use in uses.get(rule, []):
             click.echo(f"# {use}")
