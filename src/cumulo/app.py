@@ -33,7 +33,6 @@ from cumulo.services.compute.metadata_requests import MetadataTools
 from cumulo.services.compute.policy import RULES as COMPUTE_RULES
 from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
 from cumulo.services.identity import public as identity
-from cumulo.services.identity.access_keys import token_of
 from cumulo.services.identity.api import OPERATIONS as IDENTITY
 from cumulo.services.image import public as image
 from cumulo.services.image.api import FAMILY as IMAGE_FAMILY
@@ -141,8 +140,7 @@ class Cloud:
         return compute.metadata_of(tx, server_id, self.settings.compute)
 
     def _signer(self, access: str, is_signed: Callable[[str], bool]) -> Context:
-        _, token = token_of(self.db, self.identity, access, is_signed)
-        return token.context()
+        return identity.sign_in(self.db, self.identity, access, is_signed)
 
     def prepare(self) -> None:
         """Bring the database up to date and make what a cloud has before anybody logs in."""
