@@ -89,3 +89,12 @@ def test_a_security_group_is_lent_and_not_taken_back_while_it_is_used(net: Net) 
     net.stranger.delete("port", port["id"])
     assert net.delete("rbac_policy", policy["id"]).status == 204
     assert net.stranger.http.get(f"/v2.0/security-groups/{group['id']}").status == 404
+
+
+def test_what_is_shared_with_all_is_counted_but_not_refused(net: Net) -> None:
+    made = [net.admin.make("network", shared=True) for _ in range(11)]
+    facts = {**lend(made[0]), "object_id": net.admin.make("network")["id"]}
+    assert error_of(net.admin.try_("rbac_policy", **facts)) == (409, "OverQuota")
+    net.admin.delete("network", made[0]["id"])
+    net.admin.delete("network", made[1]["id"])
+    assert net.admin.try_("rbac_policy", **facts).status == 201

@@ -12,7 +12,6 @@ from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
 from cumulo.services.network import journal, rbac_policies, refusals
 from cumulo.services.network.owners import owner, viewer
-from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, LooseInt, Text
 from cumulo.services.network.store import listing, sharing, standard, tables
 from cumulo.services.network.store import subnetpools as store
@@ -58,9 +57,7 @@ def scope_visible(tx: Tx, ctx: Context, scope_id: str) -> AddressScope:
     return found
 
 
-def create_scope(
-    tx: Tx, ctx: Context, settings: NetworkSettings, spec: AddressScopeSpec
-) -> AddressScope:
+def create_scope(tx: Tx, ctx: Context, spec: AddressScopeSpec) -> AddressScope:
     """Record a new address scope."""
     project_id = owner(ctx, spec.project_id, spec.tenant_id)
     if spec.ip_version not in (4, 6):
@@ -68,7 +65,7 @@ def create_scope(
     scope = AddressScope(new_id(), project_id, spec.name, spec.ip_version)
     standard.insert(tx, tables.address_scope, scope)
     if spec.shared:
-        rbac_policies.grant(tx, ctx, settings, "address_scope", scope, sharing.SHARED)
+        rbac_policies.grant(tx, ctx, "address_scope", scope, sharing.SHARED)
     journal.created(tx, ctx, "address_scope", scope)
     return scope
 
@@ -76,7 +73,6 @@ def create_scope(
 def update_scope(
     tx: Tx,
     ctx: Context,
-    settings: NetworkSettings,
     scope: AddressScope,
     wanted: AddressScopeChange,
 ) -> AddressScope:
@@ -87,7 +83,7 @@ def update_scope(
             f"Unable to update address scope {scope.id} : Shared address scope can't be unshared",
         )
     if wanted.shared is True:
-        rbac_policies.grant(tx, ctx, settings, "address_scope", scope, sharing.SHARED)
+        rbac_policies.grant(tx, ctx, "address_scope", scope, sharing.SHARED)
     after = scope
     if wanted.name is not UNSET:
         after = msgspec.structs.replace(scope, name=wanted.name)

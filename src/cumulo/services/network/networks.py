@@ -140,7 +140,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
     store.network_insert(tx, network)
     for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
         if wanted:
-            rbac_policies.grant(tx, ctx, settings, "network", network, action)
+            rbac_policies.grant(tx, ctx, "network", network, action)
     changes.mark(tx, "network", [network_id])
     journal.created(tx, ctx, "network", network)
     return network
@@ -205,7 +205,7 @@ def update_network(
         values["dns_domain"] = names.checked_domain(values["dns_domain"])
     for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
         if wish is True:
-            rbac_policies.grant(tx, ctx, settings, "network", network, action)
+            rbac_policies.grant(tx, ctx, "network", network, action)
         elif wish is False:
             rbac_policies.revoke(tx, ctx, network, action)
     if wanted.external is False and network.external and router_store.gateways_on(tx, network.id):

@@ -12,7 +12,6 @@ from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
 from cumulo.services.network import journal, rbac_policies, tags
 from cumulo.services.network.owners import owner, viewer
-from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
 from cumulo.services.network.store import listing, sharing, standard, tables
 from cumulo.services.network.store import qos_policies as store
@@ -69,9 +68,7 @@ def usable(tx: Tx, ctx: Context, policy_id: str | UnsetType | None) -> str | Non
     return policy_visible(tx, ctx, policy_id).id if policy_id else None
 
 
-def create_policy(
-    tx: Tx, ctx: Context, settings: NetworkSettings, spec: QosPolicySpec
-) -> QosPolicy:
+def create_policy(tx: Tx, ctx: Context, spec: QosPolicySpec) -> QosPolicy:
     """Record a new QoS policy, which says nothing yet."""
     now = clock.now()
     policy = QosPolicy(
@@ -87,7 +84,7 @@ def create_policy(
     _check_default(tx, policy)
     standard.insert(tx, tables.qos_policy, policy)
     if spec.shared:
-        rbac_policies.grant(tx, ctx, settings, "qos_policy", policy, sharing.SHARED)
+        rbac_policies.grant(tx, ctx, "qos_policy", policy, sharing.SHARED)
     journal.created(tx, ctx, "qos_policy", policy)
     return policy
 
@@ -112,7 +109,6 @@ def _check_default(tx: Tx, policy: QosPolicy) -> None:
 def update_policy(
     tx: Tx,
     ctx: Context,
-    settings: NetworkSettings,
     policy: QosPolicy,
     wanted: QosPolicyChange,
     revision: int | None = None,
@@ -124,7 +120,7 @@ def update_policy(
         if value is not UNSET and name != "shared"
     }
     if wanted.shared is True:
-        rbac_policies.grant(tx, ctx, settings, "qos_policy", policy, sharing.SHARED)
+        rbac_policies.grant(tx, ctx, "qos_policy", policy, sharing.SHARED)
     elif wanted.shared is False:
         rbac_policies.revoke(tx, ctx, policy)
     _check_default(tx, msgspec.structs.replace(policy, **values))

@@ -40,6 +40,11 @@ def take(tx: Tx, settings: NetworkSettings, project_id: str, resource: str, coun
         raise OverQuota(f"Quota exceeded for resources: ['{resource}'].", **facts) from error
 
 
+def count(tx: Tx, project_id: str, resource: str) -> None:
+    """Count one more for the project, which only a limit of its own keeps it from."""
+    quota.claim(tx, SERVICE, project_id, resource, 1, -1)
+
+
 def give_back(tx: Tx, project_id: str, resource: str, count: int = 1) -> None:
     """Count `count` fewer for the project."""
     quota.release(tx, SERVICE, project_id, resource, count)

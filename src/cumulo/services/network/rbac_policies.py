@@ -70,7 +70,6 @@ class RbacPolicyChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 def grant(
     tx: Tx,
     by: Caller | None,
-    settings: NetworkSettings,
     kind: ObjectType,
     lent: journal.Owned,
     action: str,
@@ -78,7 +77,7 @@ def grant(
     """Lend something to every project for `action`, if it is not."""
     if sharing.grant_find(tx, lent.id, action, EVERYONE) is None:
         made = Grant(new_id(), lent.project_id, kind, lent.id, action, EVERYONE)
-        quotas.take(tx, settings, made.project_id, "rbac_policy")
+        quotas.count(tx, made.project_id, "rbac_policy")
         sharing.grant_insert(tx, made)
         journal.created(tx, by, "rbac_policy", made)
 

@@ -131,7 +131,7 @@ def create_pool(
     quotas.take(tx, settings, project_id, "subnetpool")
     standard.insert(tx, tables.subnetpool, pool)
     if spec.shared:
-        rbac_policies.grant(tx, ctx, settings, "subnetpool", pool, sharing.SHARED)
+        rbac_policies.grant(tx, ctx, "subnetpool", pool, sharing.SHARED)
     journal.created(tx, ctx, "subnetpool", pool)
     return pool
 

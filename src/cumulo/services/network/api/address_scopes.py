@@ -75,7 +75,7 @@ def _create(tx: Tx, call: Call[Tools], specs: Sequence[AddressScopeSpec]) -> lis
     made = []
     for spec in specs:
         ADDRESS_SCOPE.check_create(call, spec)
-        made.append(address_scopes.create_scope(tx, call.ctx, call.tools.settings, spec))
+        made.append(address_scopes.create_scope(tx, call.ctx, spec))
     return address_scopes.details(tx, call.ctx, made)
 
 
@@ -87,8 +87,7 @@ def _details(tx: Tx, call: Call[Tools], scope_id: str) -> Details:
 def _update(tx: Tx, call: Call[Tools], scope_id: str, wanted: AddressScopeChange) -> Details:
     before = _details(tx, call, scope_id)
     ADDRESS_SCOPE.check_update(call, before, wanted)
-    settings = call.tools.settings
-    after = address_scopes.update_scope(tx, call.ctx, settings, before.scope, wanted)
+    after = address_scopes.update_scope(tx, call.ctx, before.scope, wanted)
     return address_scopes.details(tx, call.ctx, [after])[0]
 
 

@@ -72,7 +72,7 @@ def _create(tx: Tx, call: Call[Tools], specs: Sequence[QosPolicySpec]) -> list[D
     made = []
     for spec in specs:
         QOS_POLICY.check_create(call, spec)
-        made.append(qos_policies.create_policy(tx, call.ctx, call.tools.settings, spec))
+        made.append(qos_policies.create_policy(tx, call.ctx, spec))
     return qos_policies.details(tx, call.ctx, made)
 
 
@@ -84,8 +84,7 @@ def _details(tx: Tx, call: Call[Tools], policy_id: str) -> Details:
 def _update(tx: Tx, call: Call[Tools], policy_id: str, wanted: QosPolicyChange) -> Details:
     ctx, before = call.ctx, _details(tx, call, policy_id)
     revision = QOS_POLICY.check_update(call, before, wanted)
-    settings = call.tools.settings
-    after = qos_policies.update_policy(tx, ctx, settings, before.policy, wanted, revision)
+    after = qos_policies.update_policy(tx, ctx, before.policy, wanted, revision)
     return qos_policies.details(tx, ctx, [after])[0]
 
 
