@@ -35,6 +35,7 @@ class EmulatedProgram:
         tell(f"{self._settings.emulated.hosts} emulated host(s)")
         self._serving = app.Serving(cloud)
         self._serving.start()
+        app.settle()
 
     def stop(self, tell: Tell) -> None:
         """Close the ports, let work under way end."""

@@ -30,6 +30,7 @@ def command(state: State) -> None:
     cloud.prepare()
     serving = app.Serving(cloud)
     serving.start()
+    app.settle()
     state.serving.touch()
     stop.wait()
     serving.stop()

@@ -72,23 +72,41 @@ def shaper(struct: type[msgspec.Struct], version: Version) -> Callable[[Any], An
     """Return the function that turns a value of `struct` into its view at `version`."""
     if is_whole(struct, version):
         return _same
-    target = view(struct, version)
     parts = [
         (field.name, _part(field.type, version))
         for field in msgspec.structs.fields(struct)
         if within(_marks(field.type), version)
     ]
     names = tuple(name for name, _ in parts)
-    deep = [(name, convert) for name, convert in parts if convert is not _same]
+    deep = [(place, convert) for place, (_, convert) in enumerate(parts) if convert is not _same]
+    target = _shown(struct, names)
     read = operator.attrgetter(*names, names[0])  # one name more: of a single one it makes no tuple
 
     def shape(value: Any) -> Any:
-        shown = dict(zip(names, read(value), strict=False))
-        for name, convert in deep:
-            shown[name] = convert(shown[name])
-        return target(**shown)
+        shown = list(read(value))
+        del shown[-1]
+        for place, convert in deep:
+            shown[place] = convert(shown[place])
+        return target(*shown)
 
     return shape
+
+
+def _shown(struct: type[msgspec.Struct], names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Return what is written instead of `struct`: some of its fields, given by place."""
+    rename = {field.name: field.encode_name for field in msgspec.structs.fields(struct)}
+    defaults = {field.name: _default(field) for field in msgspec.structs.fields(struct)}
+    given = struct.__struct_config__
+    # Without defaults, unless they decide what is left out, so that the order does not matter.
+    fields: list[Any] = [
+        (name, Any, defaults[name])
+        if given.omit_defaults and defaults[name] is not msgspec.NODEFAULT
+        else (name, Any)
+        for name in names
+    ]
+    return msgspec.defstruct(
+        struct.__name__, fields, rename=rename, omit_defaults=given.omit_defaults, gc=False
+    )
 
 
 def _part(annotation: Any, version: Version) -> Callable[[Any], Any]:
