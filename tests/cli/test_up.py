@@ -59,7 +59,7 @@ def test_a_directory_that_cannot_be_written_to() -> None:
 
 def test_a_disk_that_is_full(cloud: CommandCloud) -> None:
     cloud.prefix = ["prlimit", "--fsize=65536"]
-    assert "The database cannot keep changes now: disk I/O error." in refused(cloud)
+    assert "cannot be used: disk I/O error." in refused(cloud)
 
 
 def test_what_was_damaged_is_named(cloud: CommandCloud) -> None:

@@ -136,6 +136,8 @@ def _place(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:
     names = [part for part in where if isinstance(part, str)]
     if names and names != [operation.action]:
         sent["wrong"] = [*names, *(to if isinstance(to, dict) else [str(to)])]
+        if to is DELETED and len(where) == 1:
+            sent["wrong"].append("body")  # where any name would do, it is the body that has none
 
 
 def _key(draw: Any, operation: Operation, sent: dict[str, Any]) -> None:

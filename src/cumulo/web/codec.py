@@ -118,7 +118,7 @@ def invalid(
 ) -> Invalid:
     """Say what is wrong and where: the field's path, the value found there, what was expected."""
     reason, _, where = str(error).partition(" - at `$")
-    path = where.rstrip("`").lstrip(".").replace("[...]", "")
+    path = _spelled(value, where.rstrip("`").lstrip("."))
     name = path or "body"
     found = _at(value, path)
     shown = "" if found is _MISSING else f" Value: {_short(found)}."
@@ -128,7 +128,21 @@ def invalid(
 _MISSING = object()
 
 
+def _spelled(value: Any, path: str) -> str:
+    """Name the key of a mapping's value where msgspec only says that it is one of them."""
+    before, is_one_of_many, after = path.partition("[...]")
+    mapping = _inside(value, before)
+    if is_one_of_many and isinstance(mapping, Mapping) and len(mapping) == 1:
+        before = f"{before}.{next(iter(mapping))}".lstrip(".")
+    return before + after.replace("[...]", "")
+
+
 def _at(value: Any, path: str) -> Any:
+    found = _inside(value, path)
+    return _MISSING if isinstance(found, dict | list) else found
+
+
+def _inside(value: Any, path: str) -> Any:
     for part in path.replace("[", ".[").split("."):
         if part.startswith("[") and isinstance(value, list) and part[1:-1].isdigit():
             value = value[int(part[1:-1])] if int(part[1:-1]) < len(value) else _MISSING
@@ -136,7 +150,7 @@ def _at(value: Any, path: str) -> Any:
             value = value[part]
         elif part:
             return _MISSING
-    return _MISSING if isinstance(value, dict | list) else value
+    return value
 
 
 def _short(value: Any) -> str:

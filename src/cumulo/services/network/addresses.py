@@ -184,11 +184,11 @@ def _choice(holder: Holder, spec: FixedIpSpec, subnets: Sequence[Subnet]) -> Ite
 
 def _subnet_for(holder: Holder, spec: FixedIpSpec, subnets: Sequence[Subnet]) -> Subnet:
     if not subnets:
-        raise refusals.invalid_input("IP allocation requires subnets for network")
+        raise refusals.invalid_input("fixed_ips: IP allocation requires subnets for network")
     if spec.subnet_id is not None:
         return _named_subnet(holder, spec, subnets)
     if spec.ip_address is None:
-        raise refusals.invalid_input("IP allocation requires subnet_id or ip_address")
+        raise refusals.invalid_input("fixed_ips: IP allocation requires subnet_id or ip_address")
     for subnet in subnets:
         if contains(subnet.cidr, spec.ip_address, router=holder.is_router):
             return subnet
