@@ -92,20 +92,80 @@ def check_quotas(visit: Visit, container: Container, name: str, size: int) -> No
     accounts.check_quota(visit, container.account, size, count)
 
 
+class Arriving:
+    """An object whose bytes come in; nobody sees any of them before `keep`."""
+
+    def __init__(self, visit: Visit, address: tuple[str, str, str]) -> None:
+        self._visit, self._address = visit, address
+        self.size = 0
+        self._digest = hashlib.md5(usedforsecurity=False)
+        cluster = visit.cluster
+        self._writing = replicas.Writing(cluster, cluster.place("object", *address))
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes."""
+        self.size += len(piece)
+        self._digest.update(piece)
+        self._writing.write(piece)
+
+    def check(self, one: Given) -> None:
+        """Refuse bytes that are not those that were announced."""
+        if one.length is not None and self.size != one.length:
+            raise bad(f"The body has {self.size} bytes where {one.length} were announced.")
+        if one.etag and one.etag != self._digest.hexdigest():
+            raise Unprocessable("")
+
+    def keep(self, one: Given) -> Stored:
+        """Make the bytes the object's, safely on disk, and show it in the listing."""
+        account, container, name = self._address
+        cluster, etag = self._visit.cluster, self._digest.hexdigest()
+        stored = self._writing.keep(
+            Stored(
+                name="",
+                stamp=cluster.stamps.next(),
+                size=self.size,
+                etag=etag,
+                content_type=one.content_type,
+                headers=one.headers,
+                system=one.system,
+            )
+        )
+        row = Row(
+            name,
+            stored.stamp,
+            iso(stored.stamp),
+            size=self.size if one.shown_size is None else one.shown_size,
+            count=1,
+            content_type=one.content_type,
+            etag=one.shown_etag or etag,
+            expires=_expires(one.headers),
+            facts=one.facts,
+        )
+        put_row(cluster, account, container, row)
+        return stored
+
+    def discard(self) -> None:
+        """Leave nothing of what was not kept."""
+        self._writing.discard()
+
+
 def store(visit: Visit, account: str, container: str, name: str, one: Given) -> Stored:
     """Take an object in, whoever asks; afterwards it is there whole, or nothing has happened."""
-    cluster = visit.cluster
-    place = cluster.place("object", account, container, name)
-    writing = replicas.Writing(cluster, place)
+    address, most = (account, container, name), visit.settings.max_file_size
+    arriving = Arriving(visit, address)
     try:
-        size, etag = _receive(visit, writing, one)
+        for piece in one.pieces:
+            if arriving.size + len(piece) > most:
+                raise too_large("Your request is too large.")
+            arriving.write(piece)
+        arriving.check(one)
         if visit.headers.get("if-none-match", "").strip() != "*":
-            return _keep(visit, writing, (account, container, name), one, (size, etag))
-        with cluster.lock(place):
+            return arriving.keep(one)
+        with visit.cluster.lock(visit.cluster.place("object", *address)):
             check_absent(visit, account, container, name)
-            return _keep(visit, writing, (account, container, name), one, (size, etag))
+            return arriving.keep(one)
     finally:
-        writing.discard()
+        arriving.discard()
 
 
 def check_absent(visit: Visit, account: str, container: str, name: str) -> None:
@@ -191,58 +251,6 @@ def check_name(name: str) -> None:
 def guessed(name: str) -> str:
     """Return the content type that a name suggests."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
-def _receive(visit: Visit, writing: replicas.Writing, one: Given) -> tuple[int, str]:
-    digest, size = hashlib.md5(usedforsecurity=False), 0
-    for piece in one.pieces:
-        size += len(piece)
-        if size > visit.settings.max_file_size:
-            raise too_large("Your request is too large.")
-        digest.update(piece)
-        writing.write(piece)
-    if one.length is not None and size != one.length:
-        raise bad(f"The body has {size} bytes where {one.length} were announced.")
-    etag = digest.hexdigest()
-    if one.etag and one.etag != etag:
-        raise Unprocessable("")
-    return size, etag
-
-
-def _keep(
-    visit: Visit,
-    writing: replicas.Writing,
-    address: tuple[str, str, str],
-    one: Given,
-    measured: tuple[int, str],
-) -> Stored:
-    account, container, name = address
-    size, etag = measured
-    stamp = visit.cluster.stamps.next()
-    stored = writing.keep(
-        Stored(
-            name="",
-            stamp=stamp,
-            size=size,
-            etag=etag,
-            content_type=one.content_type,
-            headers=one.headers,
-            system=one.system,
-        )
-    )
-    row = Row(
-        name,
-        stamp,
-        iso(stamp),
-        size=size if one.shown_size is None else one.shown_size,
-        count=1,
-        content_type=one.content_type,
-        etag=one.shown_etag or etag,
-        expires=_expires(one.headers),
-        facts=one.facts,
-    )
-    put_row(visit.cluster, account, container, row)
-    return stored
 
 
 def _expires(headers: dict[str, str]) -> int | None:
