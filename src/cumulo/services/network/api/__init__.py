@@ -4,6 +4,7 @@ from cumulo.services.network.api import (
     address_groups,
     address_scopes,
     agents,
+    explanations,
     extensions,
     floatingips,
     network_ip_availabilities,
@@ -48,6 +49,7 @@ OPERATIONS = [
         quotas,
         agents,
         network_ip_availabilities,
+        explanations,
     )
     for operation in module.routes.operations
 ]

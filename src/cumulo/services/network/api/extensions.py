@@ -46,6 +46,12 @@ _EXTENSIONS = {
             "2015-08-15",
         ),
         (
+            "cumulo-explanations",
+            "Explanations",
+            "The ways of packets, and the topology.",
+            "2026-11-29",
+        ),
+        (
             "empty-string-filtering",
             "Empty String Filtering Extension",
             "Filters for what is empty.",

@@ -10,7 +10,7 @@ database, no request and no quota.
 Errors: `Unavailable` (ask again later) and `BackendError` (do not).
 """
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -247,3 +247,28 @@ class NetworkDriver(Protocol):
 
     def forget_host(self, host: str) -> None:
         """Forget a host that is gone for good; one that lives makes itself known again."""
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """A packet that a port sends, to ask a backend what it would do with it."""
+
+    network_id: str
+    port_id: str
+    source_mac: str
+    destination_mac: str
+    source_ip: str
+    destination_ip: str
+    protocol: str  # tcp, udp, sctp, icmp, or a number
+    source_port: int | None = None
+    destination_port: int | None = None
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """A backend that can say what it would do with a packet, without sending one."""
+
+    def trace(self, flow: Flow) -> str:
+        """Return the way through the backend, in the backend's own words.
+
+        Raises `Unavailable` when it does not answer in time.
+        """

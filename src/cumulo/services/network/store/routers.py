@@ -69,6 +69,13 @@ def routers_by_id(tx: Tx, router_ids: Collection[str]) -> dict[str, Router]:
     return {row[0]: Router(*row) for row in rows}
 
 
+def routers_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Router]:
+    """Return the routers that fulfil every condition, oldest first."""
+    r = tables.router.c
+    select = _ROUTERS.where(*where).order_by(r.created_at, r.id)
+    return [Router(*row) for row in tx.execute(select)]
+
+
 def router_insert(tx: Tx, router: Router) -> None:
     """Record a new router."""
     tx.execute(sa.insert(tables.router), msgspec.structs.asdict(router))

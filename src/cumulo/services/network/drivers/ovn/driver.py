@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cumulo.services.network.drivers.base import (
     AgentReport,
+    Flow,
     NetworkPlan,
     PortPlan,
     PortStatus,
@@ -33,6 +34,7 @@ from cumulo.services.network.drivers.ovn.ovsdb import Client, Op
 from cumulo.services.network.drivers.ovn.replica import Replica, Row
 from cumulo.services.network.drivers.ovn.routers import router_rows
 from cumulo.services.network.drivers.ovn.rows import Change, Parent, row_id, unit_mark
+from cumulo.services.network.drivers.ovn.trace import trace
 
 NORTH_TABLES: Mapping[str, Sequence[str]] = {
     "NB_Global": ["nb_cfg", "sb_cfg"],
@@ -88,6 +90,7 @@ class OvnDriver:
         self._south = Client(south, "OVN_Southbound", SOUTH_TABLES)
         self._hosts = Hosts(self._north, self._south)
         self._distributed = distributed_floating_ips
+        self._south_address = south
 
     def close(self) -> None:
         """Break both connections."""
@@ -226,6 +229,10 @@ class OvnDriver:
     def forget_host(self, host: str) -> None:
         """Remove the host's rows, as its controller does when it leaves in good order."""
         self._hosts.forget(host)
+
+    def trace(self, flow: Flow) -> str:
+        """Ask OVN's own tracer."""
+        return trace(self._south_address, flow)
 
 
 def _members(north: Replica, network_id: str) -> list[str]:
