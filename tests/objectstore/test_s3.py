@@ -254,8 +254,37 @@ def test_access_lists(s3: Any, anybody: User) -> None:
     s3.put_bucket_acl(Bucket="box", ACL="public-read")
     assert len(s3.get_bucket_acl(Bucket="box")["Grants"]) == 2
     assert anybody.get("box/o").status == 200
+    grants = s3.get_bucket_acl(Bucket="box")
+    assert s3.get_object_acl(Bucket="box", Key="o")["Grants"] == grants["Grants"]
     s3.put_bucket_acl(Bucket="box", ACL="private")
     assert anybody.get("box/o").status == 401
+    del grants["ResponseMetadata"]
+    s3.put_bucket_acl(Bucket="box", AccessControlPolicy=grants)
+    assert anybody.get("box/o").status == 200
+
+
+def test_an_object_has_its_buckets_access_list_and_no_other(s3: Any) -> None:
+    where = {"Bucket": "box", "Key": "o"}
+    s3.put_object(**where, Body=b"x", ACL="private")
+    s3.put_object_acl(**where, ACL="private")
+    assert code(s3.put_object_acl, **where, ACL="public-read") == "NotImplemented"
+    assert code(s3.put_object, **where, Body=b"y", ACL="public-read") == "NotImplemented"
+    assert code(s3.put_object, **where, Body=b"y", GrantRead="id=ben") == "NotImplemented"
+    assert s3.get_object(**where)["Body"].read() == b"x"
+    s3.put_bucket_acl(Bucket="box", ACL="public-read")
+    s3.put_object(**where, Body=b"z", ACL="public-read")
+    s3.put_object_acl(
+        **where,
+        AccessControlPolicy=_policy("READ", "http://acs.amazonaws.com/groups/global/AllUsers"),
+    )
+    assert code(s3.put_bucket_acl, Bucket="box", ACL="public-read-write") == "NotImplemented"
+    other = _policy("READ", "http://acs.amazonaws.com/groups/global/AuthenticatedUsers")
+    assert code(s3.put_bucket_acl, Bucket="box", AccessControlPolicy=other) == "NotImplemented"
+
+
+def _policy(permission: str, group: str) -> dict[str, Any]:
+    grantee = {"Type": "Group", "URI": group}
+    return {"Owner": {"ID": "ann"}, "Grants": [{"Grantee": grantee, "Permission": permission}]}
 
 
 def test_what_is_not_built_says_so(s3: Any) -> None:

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.walks.clouds import CommandCloud, QuickClient
 
 pytestmark = pytest.mark.timeout(300)
 MIB = 1 << 20
+LARGE = 11 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,110 @@ def test_large_objects_with_swifts_own_client(
         assert all(done["success"] for done in swift.delete("tapes"))
         assert all(done["success"] for done in swift.delete("tapes_segments"))
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed: `tools/setup.sh test` does it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def key(openstack: Client) -> Mapping[str, Any]:
+    return openstack.show("ec2", "credentials", "create")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Files of all kinds, one of them so large that it goes in parts."""
+    place = tmp_path / "files"
+    (place / "sub dir").mkdir(parents=True)
+    (place / "sub dir" / "ümlaut + plus").write_bytes(b"text")
+    (place / "empty").write_bytes(b"")
+    (place / "large").write_bytes(os.urandom(LARGE))
+    return place
+
+
+def content_of(place: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("kind", ["s3", "swift"])
+def test_rclone(
+    emulated: CommandCloud,
+    openstack: Client,
+    key: Mapping[str, Any],
+    files: Path,
+    kind: str,
+) -> None:
+    command, env = program("rclone"), openstack.environment()
+    settings = {
+        "s3": {
+            "provider": "Other",
+            "endpoint": f"http://127.0.0.1:{emulated.ports['objectstore']}",
+            "access_key_id": key["access"],
+            "secret_access_key": key["secret"],
+            "upload_cutoff": "8M",
+            "chunk_size": "5M",
+        },
+        "swift": {"env_auth": "true", "chunk_size": "8M"},
+    }[kind]
+    # A machine may name authorities of its own for AWS, which rclone cannot have at once.
+    env = {name: value for name, value in env.items() if not name.startswith("AWS_")}
+    env |= {f"RCLONE_CONFIG_CLOUD_{name.upper()}": value for name, value in settings.items()}
+    env |= {"RCLONE_CONFIG_CLOUD_TYPE": kind, "RCLONE_CONFIG": "/dev/null"}
+
+    def rclone(*words: str) -> str:
+        done = subprocess.run(
+            [command, "--retries", "1", *words],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    rclone("mkdir", f"cloud:rclone-{kind}")
+    rclone("sync", str(files), f"cloud:rclone-{kind}/deep")
+    assert f"rclone-{kind}" in rclone("lsd", "cloud:")
+    rclone("check", str(files), f"cloud:rclone-{kind}/deep", "--download")
+    again = files.parent / "again"
+    rclone("copy", f"cloud:rclone-{kind}/deep", str(again))
+    assert content_of(again) == content_of(files)
+    (files / "empty").unlink()
+    rclone("sync", str(files), f"cloud:rclone-{kind}/deep")
+    assert "empty" not in rclone("lsf", f"cloud:rclone-{kind}/deep")
+    rclone("moveto", f"cloud:rclone-{kind}/deep/large", f"cloud:rclone-{kind}/moved")
+    assert rclone("lsf", "--format", "s", f"cloud:rclone-{kind}/moved").strip() == str(LARGE)
+    rclone("purge", f"cloud:rclone-{kind}")
+
+
+def test_s3cmd(emulated: CommandCloud, key: Mapping[str, Any], files: Path, tmp_path: Path) -> None:
+    command, host = program("s3cmd"), f"127.0.0.1:{emulated.ports['objectstore']}"
+    config = tmp_path / "s3cfg"
+    config.write_text(
+        f"[default]\naccess_key = {key['access']}\nsecret_key = {key['secret']}\n"
+        f"host_base = {host}\nhost_bucket = {host}\nuse_https = False\n"
+        "multipart_chunk_size_mb = 5\n"
+    )
+
+    def s3cmd(*words: str) -> str:
+        argv = [command, "--config", str(config), "--no-progress", *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    s3cmd("mb", "s3://s3cmd")
+    s3cmd("sync", f"{files}/", "s3://s3cmd/deep/")
+    again = tmp_path / "again"
+    again.mkdir()
+    s3cmd("sync", "s3://s3cmd/deep/", f"{again}/")
+    assert content_of(again) == content_of(files)
+    s3cmd("setacl", "--acl-public", "s3://s3cmd")
+    assert "*anon*: READ" in s3cmd("info", "s3://s3cmd")
+    s3cmd("cp", "s3://s3cmd/deep/large", "s3://s3cmd/copy")
+    assert str(LARGE) in s3cmd("--signature-v2", "ls", "s3://s3cmd/copy")
+    s3cmd("del", "--recursive", "--force", "s3://s3cmd")
+    s3cmd("rb", "s3://s3cmd")

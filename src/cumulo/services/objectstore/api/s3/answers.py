@@ -157,6 +157,12 @@ def leaf(name: str, value: object) -> str:
     return f"<{name}>{escape(safe)}</{name}>"
 
 
+def owner(signed: Signed) -> str:
+    """Return the element that names who owns what the caller sees."""
+    name = signed.visit.ctx.user_id
+    return tag("Owner", leaf("ID", name), leaf("DisplayName", name))
+
+
 def document(root: str, *content: str, headers: Mapping[str, str] | None = None) -> Reply:
     """Return a whole XML answer."""
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{_NAMESPACE}">'
@@ -174,18 +180,19 @@ def parsed(pieces: Iterable[bytes], root: str) -> ET.Element:
     try:
         text = held.decode()
         if "<!" in text:
-            raise _malformed()
+            raise malformed()
         found = ET.fromstring(text)  # noqa: S314 - without declarations there is nothing to expand
     except (UnicodeDecodeError, ET.ParseError, ValueError) as error:
-        raise _malformed() from error
+        raise malformed() from error
     for element in found.iter():
         element.tag = element.tag.rpartition("}")[2]
     if found.tag != root:
-        raise _malformed()
+        raise malformed()
     return found
 
 
-def _malformed() -> Invalid:
+def malformed() -> Invalid:
+    """Return what is said of a body that is not what it should be."""
     return Invalid(
         "The XML you provided was not well-formed or did not validate against our published schema",
         code="MalformedXML",

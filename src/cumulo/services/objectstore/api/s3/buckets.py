@@ -8,12 +8,14 @@ import msgspec
 
 from cumulo.kit.errors import CloudError, Conflict, Invalid, NotFound
 from cumulo.services.objectstore import accounts, containers, uploads, versions
+from cumulo.services.objectstore.api.s3 import access_lists
 from cumulo.services.objectstore.api.s3.answers import (
     Signed,
     document,
     entered,
     leaf,
     not_built,
+    owner,
     parsed,
     tag,
 )
@@ -27,8 +29,6 @@ _BUCKET = "/{bucket}"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _MOST = 1000
-_PUBLIC = ".r:*,.rlistings"
-_ANYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 _ABSENT = (
     "cors", "lifecycle", "logging", "notification", "object-lock", "policy", "publicAccessBlock",
     "requestPayment", "restore", "tagging", "torrent", "website", "encryption", "replication",
@@ -69,7 +69,7 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
     if "location" in query:
         return document("LocationConstraint")
     if "acl" in query:
-        return access_list(signed, found)
+        return access_lists.shown(signed, found)
     if "versioning" in query:
         status = {"True": "Enabled", "False": "Suspended"}.get(found.header(VERSIONS_ENABLED))
         return document("VersioningConfiguration", leaf("Status", status) if status else "")
@@ -87,7 +87,7 @@ def create_bucket(call: Call[Tools], bucket: str, body: Upload) -> Reply:
     if "versioning" in signed.visit.query:
         return _set_versioning(signed, signed.bucket(bucket), body)
     if "acl" in signed.visit.query:
-        return _set_access_list(signed, signed.bucket(bucket))
+        return access_lists.put_on_bucket(signed, signed.bucket(bucket), body)
     for name in _ABSENT:
         if name in signed.visit.query:
             raise not_built(name)
@@ -99,7 +99,7 @@ def create_bucket(call: Call[Tools], bucket: str, body: Upload) -> Reply:
             "Your previous request to create the named bucket succeeded and you already own it.",
             code="BucketAlreadyOwnedByYou",
         )
-    visit = signed.visit.sub("PUT", _canned(signed.header("x-amz-acl")))
+    visit = signed.visit.sub("PUT", access_lists.headers_of(signed))
     containers.create(visit, signed.account, bucket)
     return Reply("", status=200, headers={"Location": f"/{bucket}"})
 
@@ -164,12 +164,6 @@ def delete_one(signed: Signed, bucket: Container, key: str, version_id: str) -> 
     return gone
 
 
-def owner(signed: Signed) -> str:
-    """Return the element that names who owns what the caller sees."""
-    name = signed.visit.ctx.user_id
-    return tag("Owner", leaf("ID", name), leaf("DisplayName", name))
-
-
 def moment(iso: str) -> str:
     """Spell a listing's time as S3 does."""
     return f"{iso[:23]}Z"
@@ -179,35 +173,6 @@ def etag_of(row: Row) -> str:
     """Return the etag that S3's clients know an object by."""
     held = msgspec.json.decode(row.facts, type=dict[str, object]) if row.facts else {}
     return str(held.get("s3_etag", f'"{row.etag}"'))
-
-
-def access_list(signed: Signed, bucket: Container) -> Reply:
-    """Show who may read a bucket or its objects."""
-    name = signed.visit.ctx.user_id
-    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-    user = f'<Grantee {xsi} xsi:type="CanonicalUser">{leaf("ID", name)}{leaf("DisplayName", name)}'
-    grants = [tag("Grant", f"{user}</Grantee>", leaf("Permission", "FULL_CONTROL"))]
-    if ".r:*" in bucket.header("X-Container-Read").split(","):
-        group = f'<Grantee {xsi} xsi:type="Group">{leaf("URI", _ANYBODY)}</Grantee>'
-        grants.append(tag("Grant", group, leaf("Permission", "READ")))
-    return document("AccessControlPolicy", owner(signed), tag("AccessControlList", *grants))
-
-
-def _canned(name: str) -> dict[str, str]:
-    if name in ("", "private"):
-        return {"x-container-read": "", "x-container-write": ""}
-    if name == "public-read":
-        return {"x-container-read": _PUBLIC, "x-container-write": ""}
-    raise not_built(f"x-amz-acl: {name}")
-
-
-def _set_access_list(signed: Signed, bucket: Container) -> Reply:
-    canned = signed.header("x-amz-acl")
-    if not canned:
-        raise not_built("an access list of one's own")
-    visit = signed.visit.sub("POST", _canned(canned))
-    containers.update(visit, bucket.account, bucket.name)
-    return Reply("", status=200)
 
 
 def _set_versioning(signed: Signed, bucket: Container, body: Upload) -> Reply:

@@ -18,13 +18,14 @@ from cumulo.services.objectstore import (
     versions,
 )
 from cumulo.services.objectstore.api import bodies
-from cumulo.services.objectstore.api.s3 import buckets
+from cumulo.services.objectstore.api.s3 import access_lists, buckets
 from cumulo.services.objectstore.api.s3.answers import (
     Signed,
     document,
     entered,
     leaf,
     not_built,
+    owner,
     parsed,
     tag,
 )
@@ -41,7 +42,7 @@ _ABSENT = ("tagging", "torrent", "restore", "legal-hold", "retention", "select",
 _SHOWN = ("content-type", "content-disposition", "content-encoding", "content-language",
           "cache-control", "expires")  # fmt: skip
 _ASKED_OF_US = ("x-amz-server-side-encryption", "x-amz-tagging", "x-amz-object-lock-mode",
-                "x-amz-website-redirect-location", "x-amz-grant-read")  # fmt: skip
+                "x-amz-website-redirect-location")  # fmt: skip
 
 
 @routes.get(_OBJECT, policy=None)
@@ -54,7 +55,7 @@ def get_object(call: Call[Tools], bucket: str, key: str) -> Reply | Stream:
     _check_built(signed)
     if "acl" in signed.visit.query:
         _opened(signed, found, key).content.close()
-        return buckets.access_list(signed, found)
+        return access_lists.shown(signed, found)
     if "uploadId" in signed.visit.query:
         return _parts(signed, found, key)
     return _sent(signed, _opened(signed, found, key))
@@ -78,11 +79,13 @@ def put_object(call: Call[Tools], bucket: str, key: str, body: Upload) -> Reply:
     found = signed.bucket(bucket, writes=True)
     _check_built(signed)
     if "acl" in signed.visit.query:
-        raise not_built("acl")
+        _opened(signed, found, key).content.close()
+        return access_lists.put_on_object(signed, found, body)
     if "uploadId" in signed.visit.query:
         return _put_part(signed, found, key, body)
     if signed.header("x-amz-copy-source"):
         return _copied(signed, found, key)
+    access_lists.check_new_object(signed, found)
     one = _given(signed, key, body)
     objects.check_quotas(signed.visit, found, key, one.length or 0)
     objects.check_absent(signed.visit, found.account, found.name, key)
@@ -99,6 +102,7 @@ def post_object(call: Call[Tools], bucket: str, key: str, body: Upload) -> Reply
     found = signed.bucket(bucket, writes=True)
     if "uploads" in signed.visit.query:
         one = objects.given(signed.visit, key, (), 0)
+        access_lists.check_new_object(signed, found)
         upload_id = uploads.begin(signed.visit, found, key, msgspec.structs.replace(one, etag=""))
         fields = leaf("Bucket", bucket), leaf("Key", key), leaf("UploadId", upload_id)
         return document("InitiateMultipartUploadResult", *fields)
@@ -218,6 +222,7 @@ def _conditions(signed: Signed) -> dict[str, str]:
 
 
 def _copied(signed: Signed, bucket: Container, key: str) -> Reply:
+    access_lists.check_new_object(signed, bucket)
     found = _source(signed)
     objects.check_name(key)
     directive = signed.header("x-amz-metadata-directive") or "COPY"
@@ -283,7 +288,7 @@ def _parts(signed: Signed, bucket: Container, key: str) -> Reply:
         leaf("Bucket", bucket.name),
         leaf("Key", key),
         leaf("UploadId", upload_id),
-        buckets.owner(signed),
+        owner(signed),
         leaf("StorageClass", "STANDARD"),
         leaf("PartNumberMarker", first),
         leaf("NextPartNumberMarker", shown[-1][0] if shown else 0),
