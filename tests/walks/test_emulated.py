@@ -40,7 +40,7 @@ def test_the_command_tells_what_runs(emulated: CommandCloud) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_walk(openstack: Client, image: Path, tmp_path: Path) -> None:
+def test_walk(emulated: CommandCloud, openstack: Client, image: Path, tmp_path: Path) -> None:
     walk = Walk(openstack, tmp_path)
     provider.identity(walk)
     provider.flavor_and_image(walk, image)
@@ -55,7 +55,15 @@ def test_walk(openstack: Client, image: Path, tmp_path: Path) -> None:
     openstack.run("server", "reboot", "--hard", "--wait", provider.SERVER)
     private.networks(walk)
     private.guest(walk)
-    assert private.floating_ip(walk).startswith("203.0.113.")
+    floating = private.floating_ip(walk)
+    assert floating.startswith("203.0.113.")
+    told = emulated.cumulo("explain", "path", private.SERVER, f"{floating}:22", "--trace")
+    assert "translates" in told.stdout, told.stderr
+    assert "arrives: It is at" in told.stdout
+    assert "has no tracer" in told.stdout
+    refused = emulated.cumulo("explain", "path", "nobody", floating)
+    assert (refused.returncode, "no server nobody" in refused.stderr) == (1, True)
+    assert private.SERVER in emulated.cumulo("explain", "topology").stdout
     clear.clear(walk)
     for kind in ("server", "network", "router", "image", "keypair"):
         assert openstack.rows(kind, "list") == []
