@@ -22,8 +22,8 @@ class NotInstalled(Exception):
 def mariadb() -> Iterator[str]:
     """Run MariaDB and yield the URL of an empty database."""
     if not (server := shutil.which("mariadbd")):
-        raise NotInstalled("apt install mariadb-server")
-    with _place("mysql") as (place, user):
+        raise NotInstalled("apt install mariadb-server-core mariadb-client-core")
+    with _place("nobody") as (place, user):
         data, socket = place / "data", place / "s"
         plain = ["--no-defaults", f"--datadir={data}", f"--tmpdir={place}"]
         install = ["mariadb-install-db", *plain, "--auth-root-authentication-method=normal"]
@@ -41,7 +41,7 @@ def postgresql() -> Iterator[str]:
     """Run PostgreSQL and yield the URL of an empty database."""
     if not _POSTGRESQL:
         raise NotInstalled("apt install postgresql")
-    with _place("postgres") as (place, user):
+    with _place("nobody") as (place, user):
         programs, data = _POSTGRESQL[-1], place / "data"
         init = [f"{programs}/initdb", "-D", f"{data}", "-U", "cumulo", "-E", "UTF8", "--no-sync"]
         _run([*init, "--locale=C.UTF-8", "--auth=trust"], user, place)

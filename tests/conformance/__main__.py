@@ -1,15 +1,19 @@
-"""`python -m tests.conformance [smoke|compute|everything|REGEX]`: see the package."""
+"""`python -m tests.conformance [--real] [smoke|compute|everything|REGEX]`: see the package."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyroute2 import netns
+
+from cumulo.guest.build import build_guest
 from tests.conformance import tempest
-from tests.conformance.preparation import prepare
-from tests.walks.clouds import CommandCloud, write_ports
+from tests.conformance.preparation import EMULATED, REAL, prepare
+from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 _HOSTS = 3
 # What tempest.conf says of them too.
@@ -35,11 +39,41 @@ def emulated_cloud(state: Path) -> Iterator[CommandCloud]:
         cloud.down("--purge")
 
 
+@contextmanager
+def real_cloud(state: Path) -> Iterator[CommandCloud]:
+    """Run a cloud of one real host, in a network namespace that this process enters for good."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.parent.chmod(0o711)  # guests' processes pass
+    with namespace(f"cumulo-{os.getpid()}") as own:
+        netns.setns(own)
+        cloud = CommandCloud(state)
+        cloud.up()
+        try:
+            yield cloud
+        finally:
+            cloud.down("--purge")
+
+
 def run(program: Path, workspace: Path, regex: str, workers: int = 2) -> tempest.Outcome:
-    """Run Tempest's tests against a new cloud."""
+    """Run Tempest's tests against a new emulated cloud."""
     workspace.mkdir(parents=True, exist_ok=True)
     with emulated_cloud(workspace / "state") as cloud:
-        tempest.write_settings(workspace, prepare(cloud))
+        tempest.write_settings(workspace, EMULATED | prepare(cloud))
+        return tempest.run(program, workspace, regex, workers)
+
+
+def run_real(program: Path, workspace: Path, regex: str, workers: int = 1) -> tempest.Outcome:
+    """Run Tempest's tests against a new real cloud, with guests that are logged in to."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    cache = Path.home() / ".cache/cumulo-tests/guest"
+    cache.mkdir(parents=True, exist_ok=True)
+    image = build_guest(cache / "image", cache, print)
+    with (
+        tempfile.TemporaryDirectory(prefix="cumulo-", dir="/var/tmp") as short,  # for sockets
+        real_cloud(Path(short) / "s") as cloud,
+    ):
+        values = REAL | {"img_file": str(image)} | prepare(cloud, image.read_bytes())
+        tempest.write_settings(workspace, values)
         return tempest.run(program, workspace, regex, workers)
 
 
@@ -49,6 +83,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="?", default="smoke")
     parser.add_argument("--workspace", type=Path, help="kept; otherwise a directory that goes")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--real", action="store_true", help="guests that boot, as root")
     wanted = parser.parse_args()
     program = tempest.program()
     if program is None:
@@ -56,7 +91,8 @@ def main() -> int:
     regex = tempest.SELECTIONS.get(wanted.tests, wanted.tests)
     with tempfile.TemporaryDirectory(prefix="cumulo-tempest-") as place:
         workspace = wanted.workspace or Path(place)
-        outcome = run(program, workspace.absolute(), regex, wanted.workers)
+        one = run_real if wanted.real else run
+        outcome = one(program, workspace.absolute(), regex, wanted.workers)
     return report(outcome)
 
 

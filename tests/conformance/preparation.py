@@ -11,6 +11,21 @@ from tests.walks.clouds import CommandCloud
 # The head of a qcow2 file of 1 MiB: nobody boots it, but it is what it says it is.
 _DISK = (b"QFI\xfb" + (3).to_bytes(4) + bytes(16) + (1 << 20).to_bytes(8)).ljust(1 << 16, b"\0")
 
+# What the two kinds of cloud can do, as tempest.conf spells it.
+EMULATED = {
+    "hosts": "2",
+    "run_validation": "false",
+    "moves": "true",
+    "build_timeout": "60",
+    "img_file": "/nonexistent",
+}
+REAL = {
+    "hosts": "1",
+    "run_validation": "true",
+    "moves": "false",  # there is one host
+    "build_timeout": "300",
+}
+
 
 class Administrator:
     """Speaks to a cloud's APIs over HTTP with the administrator's token."""
@@ -49,8 +64,11 @@ class Administrator:
         return urllib.request.urlopen(request, timeout=60)
 
 
-def prepare(cloud: CommandCloud) -> dict[str, str]:
-    """Fill a cloud that runs; return what the placeholders of tempest.conf stand for."""
+def prepare(cloud: CommandCloud, disk: bytes = _DISK) -> dict[str, str]:
+    """Fill a cloud that runs; return what the placeholders of tempest.conf stand for.
+
+    Its images are of `disk`.
+    """
     clouds = msgspec.yaml.decode((cloud.state / "clouds.yaml").read_bytes())
     auth = clouds["clouds"]["cumulo"]["auth"]
     admin = Administrator(auth["auth_url"], auth)
@@ -60,8 +78,8 @@ def prepare(cloud: CommandCloud) -> dict[str, str]:
     return {
         "auth_url": auth["auth_url"],
         "admin_password": auth["password"],
-        "image": _image(admin, "tempest"),
-        "image_alt": _image(admin, "tempest-alt"),
+        "image": _image(admin, "tempest", disk),
+        "image_alt": _image(admin, "tempest-alt", disk),
         "flavor": _flavor(admin, "42", ram=128, disk=1),
         "flavor_alt": _flavor(admin, "84", ram=192, disk=2),
         "public_network": network,
@@ -70,10 +88,10 @@ def prepare(cloud: CommandCloud) -> dict[str, str]:
     }
 
 
-def _image(admin: Administrator, name: str) -> str:
+def _image(admin: Administrator, name: str, disk: bytes) -> str:
     spec = {"name": name, "disk_format": "qcow2", "container_format": "bare"}
     made = admin.post("image", "/v2/images", {**spec, "visibility": "public"})
-    admin.upload(made["id"], _DISK)
+    admin.upload(made["id"], disk)
     return str(made["id"])
 
 

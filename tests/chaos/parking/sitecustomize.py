@@ -19,29 +19,47 @@ def park(argv: list[str]) -> None:
         return
     directory = Path(argv[argv.index("--state") + 1]) / "control" / "parked"
     from cumulo.services.compute.public import WORKFLOWS
+    from cumulo.work import execution
+    from cumulo.work.workflow import Write
 
     workflows: Iterable[Any] = WORKFLOWS
     for workflow in workflows:
         for step in workflow.steps:
-            step.do = _stopping(directory, f"{workflow.name}:{step.name}", step.do)
+            if not isinstance(step, Write):
+                step.do = _stopping(directory, workflow.name, step.name, step.do)
+
+    passage: Any = execution._Passage
+    take = passage._step
+
+    def taking(self: Any, step: Any) -> object:
+        """Stand still around a transaction, never in one, where nobody else could write."""
+        if not isinstance(step, Write):
+            return take(self, step)
+        taken = _stopping(directory, self.workflow.name, step.name, lambda _: take(self, step))
+        return taken(self.run)
+
+    passage._step = taking
 
 
-def _stopping(directory: Path, moment: str, do: Callable[[Any], object]) -> Callable[[Any], object]:
+def _stopping(
+    directory: Path, workflow: str, step: str, do: Callable[[Any], object]
+) -> Callable[[Any], object]:
     from cumulo.services.compute.store.servers import server_find
 
-    def stop_at(run: Any, when: str) -> None:
-        server = run.db.read(server_find, run.params.server_id)
-        if server is not None and server.name == f"{moment}:{when}":
+    def stop_at(name: str | None, when: str) -> None:
+        if name == f"{workflow}:{step}:{when}":
             directory.mkdir(exist_ok=True)
-            mark = directory / server.name
+            mark = directory / name
             if not mark.exists():
                 mark.touch()
                 threading.Event().wait()
 
     def stopping(run: Any) -> object:
-        stop_at(run, "before")
+        server = run.db.read(server_find, run.params.server_id)
+        name = server and server.name
+        stop_at(name, "before")
         result = do(run)
-        stop_at(run, "after")
+        stop_at(name, "after")
         return result
 
     return stopping
