@@ -396,7 +396,8 @@ def arrives_from(raw: socket.socket, sender: str) -> bool:
 
 
 @pytest.mark.xfail(
-    reason="OVN 23.03 passes advertisements before any rule is asked, in every stage", strict=True
+    reason="OVN 23.03 passes advertisements before any rule is asked, in every stage",
+    strict=False,  # on a busy machine the frame may be lost before the port is ready
 )
 def test_a_guest_cannot_play_router_where_there_is_no_ipv6(red: OvnDriver, boot: Boot) -> None:
     rogue = boot(red_port("vm1", "10.0.0.11", OPEN.id))
@@ -407,7 +408,8 @@ def test_a_guest_cannot_play_router_where_there_is_no_ipv6(red: OvnDriver, boot:
 
 
 @pytest.mark.xfail(
-    reason="OVN 23.03 passes advertisements before any rule is asked, in every stage", strict=True
+    reason="OVN 23.03 passes advertisements before any rule is asked, in every stage",
+    strict=False,  # on a busy machine the frame may be lost before the port is ready
 )
 def test_a_guest_cannot_play_router(red: OvnDriver, boot: Boot) -> None:
     red.sync_network(GREEN)
