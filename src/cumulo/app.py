@@ -33,6 +33,12 @@ from cumulo.services.compute.instance_metadata import InstanceMetadata
 from cumulo.services.compute.metadata_requests import MetadataTools
 from cumulo.services.compute.policy import RULES as COMPUTE_RULES
 from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
+from cumulo.services.dashboard.api import FAMILY as DASHBOARD_FAMILY
+from cumulo.services.dashboard.api import HEADERS as DASHBOARD_HEADERS
+from cumulo.services.dashboard.api import OPERATIONS as DASHBOARD
+from cumulo.services.dashboard.policy import RULES as DASHBOARD_RULES
+from cumulo.services.dashboard.tools import Tools as DashboardTools
+from cumulo.services.dashboard.transport import App, Transport
 from cumulo.services.identity import public as identity
 from cumulo.services.identity.api import OPERATIONS as IDENTITY
 from cumulo.services.image import public as image
@@ -140,6 +146,17 @@ class Cloud:
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:
         return compute.metadata_of(tx, server_id, self.settings.compute)
 
+    @cached_property
+    def dashboard(self) -> DashboardTools:
+        """Return the way from pages to the APIs."""
+        transport = Transport(self._local_apps)
+        return DashboardTools(transport, auth_url(self.settings), self.settings.dashboard)
+
+    def _local_apps(self) -> dict[int, App]:
+        """Return the application behind each port that pages may ask."""
+        asked = [api for api in self.apis if api.claims is None and api.name != "dashboard"]
+        return {api.port: self.gate(api) for api in asked}
+
     def _signer(self, access: str, is_signed: Callable[[str], bool]) -> Context:
         return identity.sign_in(self.db, self.identity, access, is_signed)
 
@@ -231,6 +248,7 @@ def _bound(reconciler: Reconciler[Any], tools: Any) -> Reconciler[None]:
 
 _RULES: dict[str, dict[str, str]] = {
     "compute": COMPUTE_RULES,
+    "dashboard": DASHBOARD_RULES,
     "image": IMAGE_RULES,
     "network": NETWORK_RULES,
     "objectstore": OBJECTSTORE_RULES,
@@ -295,8 +313,6 @@ def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
 
 def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     numbers = dict(ports(cloud.settings))
-    http = cloud.settings.http
-    auth_url = f"http://{http.public_host or http.host}:{http.identity_port}/v3"
 
     def api(name: str, operations: Sequence[Operation], family: Family, **more: Any) -> Api:
         return Api(
@@ -305,7 +321,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
             operations=operations,
             policy=policies[name if name in policies else "compute"],
             family=family,
-            auth_url=auth_url,
+            auth_url=auth_url(cloud.settings),
             **more,
         )
 
@@ -321,6 +337,14 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
         *_objectstore(api, cloud),
+        api(
+            "dashboard",
+            DASHBOARD,
+            DASHBOARD_FAMILY,
+            tools=cloud.dashboard,
+            headers=DASHBOARD_HEADERS,
+            route_first=True,
+        ),
     ]
 
 
@@ -336,6 +360,12 @@ def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
     swift = api("objectstore", OBJECTSTORE, OBJECTSTORE_FAMILY, request_id_headers=ids, **shared)
     s3 = api("objectstore", S3, S3_FAMILY, request_id_headers=s3_ids, claims=is_s3, **shared)
     return [swift, dataclasses.replace(s3, name="s3")]
+
+
+def auth_url(settings: Settings) -> str:
+    """Return where clients log in."""
+    http = settings.http
+    return f"http://{http.public_host or http.host}:{http.identity_port}/v3"
 
 
 def attach(settings: Settings, node_socket: Path, ovn: Path) -> Outside:
@@ -357,6 +387,7 @@ def ports(settings: Settings) -> list[tuple[str, int]]:
         ("network", http.network_port),
         ("placement", http.placement_port),
         ("objectstore", http.objectstore_port),
+        ("dashboard", http.dashboard_port),
     ]
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from cumulo.kit.errors import Invalid
 from cumulo.services.compute.settings import ComputeSettings
+from cumulo.services.dashboard.settings import DashboardSettings
 from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.image.limits import ImageLimits as ImageSettings
 from cumulo.services.network.settings import NetworkSettings
@@ -33,6 +34,7 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image_port: Port = 9292
     network_port: Port = 9696
     objectstore_port: Port = 8080
+    dashboard_port: Port = 8000
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
     # Of APIs that take large bodies, each of which holds one.
     streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64
@@ -94,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: ImageSettings = ImageSettings()
     compute: ComputeSettings = ComputeSettings()
     objectstore: ObjectStoreSettings = ObjectStoreSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     network: NetworkSettings = NetworkSettings(
         tenant_network_types=("geneve",), network_vlan_ranges=("physnet1:1000:2000",)
     )

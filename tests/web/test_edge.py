@@ -358,3 +358,35 @@ def test_identity_headers_of_clients_mean_nothing(api: Client) -> None:
 def test_any_token_will_do_where_no_rule_is_named(api: Client) -> None:
     assert api.as_("ann:-:nobody").get("/v2/anyone").status == 204
     assert api.as_(None).get("/v2/anyone").status == 401
+
+
+@routes.get("/cookies", policy=None)
+def bake(call: Call) -> Reply:
+    """Set two cookies."""
+    return Reply(b"", cookies=("a=1", call.filters.get("b", ["b=2"])[0]))
+
+
+def test_cookies_are_lines_of_their_own(db: Database) -> None:
+    found: list[tuple[str, str]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+        found.extend([("status", status), *headers])
+
+    api = Api(
+        name="thing",
+        port=1,
+        operations=routes.operations,
+        policy=Policy({}),
+        family=faults.TITLED,
+        headers={"X-Frame-Options": "DENY"},
+    )
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/cookies", "HTTP_HOST": "cloud"}
+    environ |= {"SERVER_NAME": "cloud", "SERVER_PORT": "80"}
+    Edge(api, db, authenticate)(environ, start_response)
+    assert [value for name, value in found if name == "Set-Cookie"] == ["a=1", "b=2"]
+    assert ("X-Frame-Options", "DENY") in found
+    found.clear()
+    query = {"QUERY_STRING": "b=x%0d%0aSet-Cookie:c=d"}
+    Edge(api, db, authenticate)({**environ, **query}, start_response)
+    assert found[0] == ("status", "400 Bad Request")
+    assert ("X-Frame-Options", "DENY") in found

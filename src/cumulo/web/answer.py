@@ -23,6 +23,7 @@ class Sent:
     headers: dict[str, str]
     pieces: Iterable[bytes]
     length: int | None
+    cookies: tuple[str, ...] = ()
 
     @property
     def status_line(self) -> str:
@@ -38,10 +39,13 @@ def answered(answer: Any, operation: Operation, version: Version) -> Sent:
     reply = answer if isinstance(answer, Reply) else Reply(answer)
     status = reply.status or operation.status
     body = _encoded(reply.body, version)
+    for cookie in reply.cookies:
+        _checked({"Set-Cookie": cookie})
     if body is None:
-        return Sent(status, _checked(reply.headers), [], None if status == 204 else 0)
+        length = None if status == 204 else 0
+        return Sent(status, _checked(reply.headers), [], length, reply.cookies)
     headers = _checked({"Content-Type": reply.content_type, **reply.headers})
-    return Sent(status, headers, [body], len(body))
+    return Sent(status, headers, [body], len(body), reply.cookies)
 
 
 def _encoded(body: Any, version: Version) -> bytes | None:

@@ -7,7 +7,7 @@ the way leaves as an error that the API's clients know how to read.
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
@@ -48,6 +48,7 @@ class Api:
     tools: Any = None
     request_id_headers: tuple[str, ...] = ("X-Openstack-Request-Id",)
     new_request_id: Callable[[], str] = lambda: f"req-{new_id()}"
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every answer
     auth_url: str = ""  # where whoever has no token may get one
     vary: str = ""  # on which request headers the answers depend, versions aside
     # A path may carry the project before the rest, as in /v2.1/{project_id}/servers.
@@ -268,7 +269,7 @@ class Edge:
         return Sent(status, {"Content-Type": content_type}, [body], len(body))
 
     def _headers(self, request: _Request, sent: Sent) -> list[tuple[str, str]]:
-        headers = dict(sent.headers)
+        headers = {**self._api.headers, **sent.headers}
         for name in self._api.request_id_headers:
             headers[name] = request.request_id
         vary = [self._api.vary] if self._api.vary else []
@@ -283,7 +284,7 @@ class Edge:
             headers["Vary"] = ", ".join(vary)
         if sent.length is not None:
             headers["Content-Length"] = str(sent.length)
-        return list(headers.items())
+        return [*headers.items(), *(("Set-Cookie", cookie) for cookie in sent.cookies)]
 
     def _log(self, request: _Request, sent: Sent, seconds: float) -> None:
         ctx, operation = request.ctx, request.operation

@@ -37,6 +37,7 @@ class Reply:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    cookies: tuple[str, ...] = ()  # each a Set-Cookie of its own
 
 
 @dataclass(frozen=True, slots=True)

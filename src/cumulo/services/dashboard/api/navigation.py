@@ -1,0 +1,49 @@
+"""The way to every page: what there is of it depends on the catalog and on the roles."""
+
+from dataclasses import dataclass
+
+from cumulo.services.dashboard.cloud import Cloud, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that the navigation leads to."""
+
+    title: str
+    path: str
+    service: str = ""  # without which there is no such page
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Places that belong together."""
+
+    title: str
+    places: tuple[Place, ...]
+
+
+_PROJECT = (
+    Part("", (Place("Overview", "/"),)),
+    Part(
+        "Compute",
+        (
+            Place("Servers", "/servers", "compute"),
+            Place("Images", "/images", "image"),
+            Place("Key pairs", "/key-pairs", "compute"),
+            Place("Server groups", "/server-groups", "compute"),
+        ),
+    ),
+)
+_REST: tuple[Part, ...] = ()
+_ADMIN: tuple[Part, ...] = ()
+
+
+def navigation(cloud: Cloud, scope: Scope) -> list[Part]:
+    """Return what somebody may go to."""
+    parts = [*_PROJECT, *_REST, *(_ADMIN if scope.is_admin else ())]
+    found = []
+    for part in parts:
+        there = [place for place in part.places if not place.service or cloud.has(place.service)]
+        if there:
+            found.append(Part(part.title, tuple(there)))
+    return found

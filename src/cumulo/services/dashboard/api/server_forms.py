@@ -1,0 +1,288 @@
+"""Forms about a server: launch, edit, image, resize, rebuild, interfaces, addresses, groups."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
+from cumulo.services.dashboard.api.showing import form_page, submitted
+from cumulo.services.dashboard.cloud import part
+from cumulo.services.dashboard.forms import Field, Form, Option, options_of
+from cumulo.services.dashboard.lists import Item
+
+pages = Pages()
+
+
+def flavors(visit: Visit) -> list[Option]:
+    """Return the flavors, each with what it gives."""
+    found = visit.cloud.get("compute", "/flavors/detail")["flavors"]
+    found.sort(key=lambda one: (one["ram"], one["vcpus"], one["disk"]))
+    return [Option(one["id"], _sizes(one)) for one in found]
+
+
+def _sizes(one: Item) -> str:
+    return f"{one['name']} ({one['vcpus']} VCPU, {one['ram']} MiB, {one['disk']} GiB)"
+
+
+def images(visit: Visit) -> list[Option]:
+    """Return the images that can be booted from."""
+    return options_of(visit.cloud.get("image", "/images", status="active", limit=1000)["images"])
+
+
+def networks(visit: Visit) -> list[Option]:
+    """Return the networks that a server can be plugged into."""
+    found = visit.cloud.get("network", "/networks")["networks"]
+    mine = visit.scope.project_id
+    plain = [net for net in found if net["subnets"]]
+    usable = [net for net in plain if net["shared"] or net["project_id"] == mine]
+    return options_of(usable)
+
+
+def _groups(visit: Visit) -> list[Option]:
+    mine = {"project_id": visit.scope.project_id} if visit.scope.project_id else {}
+    found = visit.cloud.get("network", "/security-groups", **mine)["security_groups"]
+    return options_of(found)
+
+
+def _keys(visit: Visit) -> list[Option]:
+    found = visit.cloud.get("compute", "/os-keypairs")["keypairs"]
+    return options_of([one["keypair"] for one in found], value="name", label=_name)
+
+
+def _name(item: Item) -> str:
+    return str(item["name"])
+
+
+def _launch_form(visit: Visit) -> Form:
+    cloud = visit.cloud
+    zones = cloud.get("compute", "/os-availability-zone")["availabilityZoneInfo"]
+    server_groups = cloud.get("compute", "/os-server-groups")["server_groups"]
+    groups = _groups(visit)
+    default = [group.value for group in groups if group.label == "default"]
+    available = networks(visit)
+    only = [available[0].value] if len(available) == 1 else []
+    fields = [
+        Field(name="name", label="Name", required=True, group="Server"),
+        Field(name="count", label="How many", kind="number", value="1", least=1),
+        Field(name="description", label="Description"),
+        Field(name="image", label="Image", kind="choice", options=images(visit), required=True,
+              group="Source and size"),
+        Field(name="flavor", label="Flavor", kind="choice", options=flavors(visit), required=True),
+        *_volume_fields(visit),
+        Field(name="network", label="Networks", kind="choices", options=available, value=only,
+              group="Networks and access"),
+        Field(name="security_group", label="Security groups", kind="choices", options=groups,
+              value=default),
+        Field(name="key", label="Key pair", kind="choice", options=_keys(visit)),
+        Field(name="user_data", label="User data", kind="long", group="More",
+              hint="Run by the guest when it first boots, for example a cloud-config."),
+        Field(name="server_group", label="Server group", kind="choice",
+              options=options_of(server_groups)),
+        Field(name="zone", label="Zone", kind="choice",
+              options=options_of([zone for zone in zones if zone["zoneState"]["available"]],
+                                 _zone, "zoneName")),
+        Field(name="metadata", label="Metadata", kind="long", hint="One key=value a line."),
+        Field(name="tags", label="Tags", kind="long", hint="One a line."),
+        Field(name="config_drive", label="Give it a config drive", kind="flag"),
+    ]  # fmt: skip
+    return Form(
+        title="Launch servers", action="/servers", fields=fields, submit="Launch",
+        back="/servers", section="/servers",
+    )  # fmt: skip
+
+
+def _zone(item: Item) -> str:
+    return str(item["zoneName"])
+
+
+def _volume_fields(visit: Visit) -> list[Field]:
+    if not visit.cloud.has("volume"):
+        return []
+    return [
+        Field(name="volume_size", label="Boot from a new volume of so many GiB", kind="number",
+              least=1, hint="Empty: from a disk that goes with the server."),
+        Field(name="keep_volume", label="Keep the volume when the server is deleted", kind="flag"),
+    ]  # fmt: skip
+
+
+@pages.get("/servers/new")
+def new_server(visit: Visit) -> Page:
+    """Ask what servers to launch."""
+    return form_page(_launch_form(visit))
+
+
+@pages.post("/servers")
+def launch_servers(visit: Visit) -> Page | Go:
+    """Launch servers."""
+
+    def act() -> Go:
+        body = {"server": _spec(visit)}
+        group = visit.given.text("server_group")
+        hints = {"os:scheduler_hints": {"group": group}} if group else {}
+        made = visit.cloud.post("compute", "/servers", {**body, **hints})["server"]
+        told = visit.say("The server is being made.")
+        count = visit.given.number("count") or 1
+        return Go("/servers" if count > 1 else f"/servers/{made['id']}", told)
+
+    return submitted(visit, _launch_form(visit), act)
+
+
+def _spec(visit: Visit) -> dict[str, Any]:
+    given = visit.given
+    spec: dict[str, Any] = {
+        **given.some(
+            name="name", description="description", imageRef="image", flavorRef="flavor",
+            key_name="key", availability_zone="zone",
+        ),
+        "min_count": given.number("count") or 1,
+        "max_count": given.number("count") or 1,
+        "networks": [{"uuid": one} for one in given.many("network")] or "auto",
+        "metadata": given.pairs("metadata"),
+        "tags": given.lines("tags"),
+        "config_drive": given.flag("config_drive"),
+    }  # fmt: skip
+    if given.many("security_group"):
+        spec["security_groups"] = [{"name": one} for one in given.many("security_group")]
+    if given.raw("user_data").strip():
+        spec["user_data"] = base64.b64encode(given.raw("user_data").encode()).decode()
+    size = given.number("volume_size")
+    if size is not None:
+        spec["block_device_mapping_v2"] = [_boot_volume(visit, spec.pop("imageRef", None), size)]
+    return spec
+
+
+def _boot_volume(visit: Visit, image: object, size: int) -> dict[str, Any]:
+    return {
+        "boot_index": 0,
+        "uuid": image,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": size,
+        "delete_on_termination": not visit.given.flag("keep_volume"),
+    }
+
+
+def _server(visit: Visit, server_id: str) -> Any:
+    return visit.cloud.get("compute", f"/servers/{part(server_id)}")["server"]
+
+
+def _form(server: Item, word: str, title: str, fields: Sequence[Field], note: str = "") -> Form:
+    at = f"/servers/{server['id']}"
+    return Form(
+        title=title, action=f"{at}/{word}", fields=fields, submit=title, back=at,
+        section="/servers", note=note,
+    )  # fmt: skip
+
+
+def _act(visit: Visit, server_id: str, form: Form, send: Callable[[], object]) -> Page | Go:
+    def act() -> Go:
+        send()
+        return Go(f"/servers/{part(server_id)}", visit.say("Begun."))
+
+    return submitted(visit, form, act)
+
+
+def _action(visit: Visit, server_id: str, body: object) -> Callable[[], object]:
+    return lambda: visit.cloud.post("compute", f"/servers/{part(server_id)}/action", body)
+
+
+def _edit_form(visit: Visit, server_id: str) -> Form:
+    server = _server(visit, server_id)
+    pairs = "\n".join(f"{key}={value}" for key, value in server["metadata"].items())
+    fields = [
+        Field(name="name", label="Name", value=server["name"], required=True),
+        Field(name="description", label="Description", value=server["description"] or ""),
+        Field(name="metadata", label="Metadata", kind="long", value=pairs,
+              hint="One key=value a line."),
+        Field(name="tags", label="Tags", kind="long", value="\n".join(server["tags"]),
+              hint="One a line."),
+    ]  # fmt: skip
+    return _form(server, "edit", "Edit", fields)
+
+
+@pages.get("/servers/{server_id}/edit")
+def edit_server(visit: Visit, server_id: str) -> Page:
+    """Ask for a server's name, description, metadata and tags."""
+    return form_page(_edit_form(visit, server_id))
+
+
+@pages.post("/servers/{server_id}/edit")
+def update_server(visit: Visit, server_id: str) -> Page | Go:
+    """Change a server's name, description, metadata and tags."""
+    given, path = visit.given, f"/servers/{part(server_id)}"
+
+    def act() -> Go:
+        changes = {"name": given.text("name"), "description": given.text("description")}
+        pairs, tags = given.pairs("metadata"), given.lines("tags")
+        visit.cloud.put("compute", path, {"server": changes})
+        visit.cloud.put("compute", f"{path}/metadata", {"metadata": pairs})
+        visit.cloud.put("compute", f"{path}/tags", {"tags": tags})
+        return Go(path, visit.say("It is changed."))
+
+    return submitted(visit, _edit_form(visit, server_id), act)
+
+
+def _image_form(visit: Visit, server_id: str) -> Form:
+    fields = [Field(name="name", label="Name of the image", required=True)]
+    return _form(_server(visit, server_id), "image", "Make an image", fields)
+
+
+@pages.get("/servers/{server_id}/image")
+def new_server_image(visit: Visit, server_id: str) -> Page:
+    """Ask how to call the image of a server."""
+    return form_page(_image_form(visit, server_id))
+
+
+@pages.post("/servers/{server_id}/image")
+def create_server_image(visit: Visit, server_id: str) -> Page | Go:
+    """Make an image of a server."""
+    body = {"createImage": {"name": visit.given.text("name"), "metadata": {}}}
+    form = _image_form(visit, server_id)
+    return _act(visit, server_id, form, _action(visit, server_id, body))
+
+
+def _resize_form(visit: Visit, server_id: str) -> Form:
+    fields = [
+        Field(name="flavor", label="Flavor", kind="choice", options=flavors(visit), required=True)
+    ]
+    note = "Afterwards the resize is to be confirmed or reverted."
+    return _form(_server(visit, server_id), "resize", "Resize", fields, note)
+
+
+@pages.get("/servers/{server_id}/resize")
+def new_resize(visit: Visit, server_id: str) -> Page:
+    """Ask for another flavor."""
+    return form_page(_resize_form(visit, server_id))
+
+
+@pages.post("/servers/{server_id}/resize")
+def resize_server(visit: Visit, server_id: str) -> Page | Go:
+    """Give a server another flavor."""
+    body = {"resize": {"flavorRef": visit.given.text("flavor")}}
+    form = _resize_form(visit, server_id)
+    return _act(visit, server_id, form, _action(visit, server_id, body))
+
+
+def _rebuild_form(visit: Visit, server_id: str) -> Form:
+    server = _server(visit, server_id)
+    now = server["image"]["id"] if server["image"] else ""
+    fields = [
+        Field(name="image", label="Image", kind="choice", options=images(visit), value=now,
+              required=True)
+    ]  # fmt: skip
+    note = "Its disk is written anew: what it holds is lost."
+    return _form(server, "rebuild", "Rebuild", fields, note)
+
+
+@pages.get("/servers/{server_id}/rebuild")
+def new_rebuild(visit: Visit, server_id: str) -> Page:
+    """Ask from which image to write a server anew."""
+    return form_page(_rebuild_form(visit, server_id))
+
+
+@pages.post("/servers/{server_id}/rebuild")
+def rebuild_server(visit: Visit, server_id: str) -> Page | Go:
+    """Write a server's disk anew."""
+    body = {"rebuild": {"imageRef": visit.given.text("image")}}
+    form = _rebuild_form(visit, server_id)
+    return _act(visit, server_id, form, _action(visit, server_id, body))

@@ -1,0 +1,3 @@
+"""The dashboard has no rules of its own: those of the services that it asks decide."""
+
+RULES: dict[str, str] = {}

@@ -1,0 +1,76 @@
+"""Clouds in this process, with the first users in them, and browsers that look at them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cumulo.services.identity import public as identity
+from cumulo.settings import Settings
+from tests.cloud import Emulated
+from tests.dashboard.browser import Browser
+from tests.dashboard.things import People
+
+
+class Sight:
+    """A cloud, and ways to look at it."""
+
+    def __init__(self, state: Path) -> None:
+        usual = Settings()
+        quick = msgspec.structs.replace(usual.identity, password_hash_rounds=4)
+        self.emulated = Emulated(
+            state, hosts=2, settings=msgspec.structs.replace(usual, identity=quick)
+        )
+        cloud = self.emulated.cloud
+        first = identity.Bootstrap(
+            admin_password="admin-secret",
+            demo_password="demo-secret",
+            services=[identity.ServiceSpec(*spec) for spec in _catalog(cloud.settings)],
+            region=cloud.settings.region,
+        )
+        identity.bootstrap(self.emulated.db, cloud.identity, first)
+        self.people = People(cloud)
+
+    def browser(self, language: str = "en") -> Browser:
+        cloud = self.emulated.cloud
+        api = next(api for api in cloud.apis if api.name == "dashboard")
+        return Browser(cloud.gate(api), language)
+
+    def admin(self, language: str = "en") -> Browser:
+        browser = self.browser(language)
+        assert browser.sign_in().status == 200
+        return browser
+
+    def demo(self, language: str = "en") -> Browser:
+        browser = self.browser(language)
+        assert browser.sign_in("demo", "demo-secret").status == 200
+        return browser
+
+
+def _catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
+    from cumulo.app import catalog
+
+    return catalog(settings)
+
+
+@pytest.fixture(scope="module")
+def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
+    """A cloud to look at, for all tests of a file."""
+    made = Sight(tmp_path_factory.mktemp("dashboard"))
+    yield made
+    made.emulated.close()
+
+
+@pytest.fixture
+def new_sight(tmp_path: Path) -> Iterator[Callable[[], Sight]]:
+    """A cloud of a test's own."""
+    made: list[Sight] = []
+
+    def make() -> Sight:
+        made.append(Sight(tmp_path))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.emulated.close()
