@@ -62,9 +62,11 @@ from cumulo.services.objectstore.api import new_trans_id
 from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
 from cumulo.services.objectstore.api.s3 import OPERATIONS as S3
 from cumulo.services.objectstore.api.s3 import is_s3
-from cumulo.services.objectstore.assembly import assembled
+from cumulo.services.objectstore.assembly import assembled, served
+from cumulo.services.objectstore.drivers.server import DeviceServer
 from cumulo.services.objectstore.policy import RULES as OBJECTSTORE_RULES
 from cumulo.services.objectstore.reconcile import RECONCILERS as OBJECTSTORE_RECONCILERS
+from cumulo.services.objectstore.ring import LOOPBACK
 from cumulo.services.objectstore.tools import Tools as ObjectStoreTools
 from cumulo.services.placement.api import FAMILY as PLACEMENT_FAMILY
 from cumulo.services.placement.api import OPERATIONS as PLACEMENT
@@ -410,12 +412,14 @@ class Serving:
         self._stop = threading.Event()
         self._servers: list[HttpServer] = []
         self._threads: list[threading.Thread] = []
+        self._devices: DeviceServer | None = None
 
     def start(self) -> None:
         """Open every port, then begin to work."""
         for api in self.cloud.apis:
             if api.claims is None:
                 self._open(self.cloud.gate(api), api)
+        self._serve_devices()
         for worker in self.cloud.workers():
             worker.adopt_dead()
             self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
@@ -427,12 +431,21 @@ class Serving:
         """Let requests and steps under way end, then close everything."""
         for server in self._servers:
             server.stop()
+        if self._devices is not None:
+            self._devices.stop()
         self._stop.set()
         for topic in (runner.TOPIC, reconciler.TOPIC):
             self.cloud.bell.ring(topic)
         for thread in self._threads:
             thread.join()
         self.cloud.db.close()
+
+    def _serve_devices(self) -> None:
+        """Lend the devices of objects to other machines where settings say at which address."""
+        settings = self.cloud.settings.objectstore
+        if settings.device_address != LOOPBACK:
+            self._devices = served(self.cloud.state / "objects", settings)
+            self._devices.start()
 
     def _open(self, edge: Edge | Gate, api: Api) -> None:
         http = self.cloud.settings.http

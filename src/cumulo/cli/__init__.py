@@ -18,6 +18,7 @@ class _Commands(click.Group):
         "up": "Start the cloud.",
         "down": "Stop the cloud and leave the machine as it was.",
         "ring": "Say which devices hold objects and listings.",
+        "devices": "Serve this machine's devices of the object store to other machines.",
         "recon": "Tell how the devices of the object store are.",
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",

@@ -18,8 +18,8 @@ def command(state: State) -> None:
     click.echo("      device there   GiB free  objects  waiting  aside")
     for device in public.devices(directory_of(state)):
         _, free = device.usage()
-        objects = sum(1 for part in device.parts() for _ in device.objects(part))
-        waiting = device.notes(lambda _content: False)
+        objects = sum(len(device.inventory(part)) for part in device.parts())
+        waiting = len(device.notes())
         click.echo(
             f"{device.name:>12} {'yes' if device.is_there() else 'NO':>5} {free / _GIB:>10.1f} "
             f"{objects:>8} {waiting:>8} {device.quarantined():>6}"

@@ -1,8 +1,9 @@
 """`cumulo ring`: the rings of object storage, in the words of swift-ring-builder."""
 
+import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -51,17 +52,23 @@ def create(ring: tuple[Path, str], part_power: int, replicas: int, min_part_hour
 @command.command()
 @click.option("--region", type=click.IntRange(0), default=1)
 @click.option("--zone", type=click.IntRange(0), default=1)
-@click.option("--device", required=True, help="A directory beside the rings.")
+@click.option("--ip", default="127.0.0.1", help="Of the machine it is in; this one's need none.")
+@click.option("--port", type=click.IntRange(1, 65535), default=6200)
+@click.option("--device", required=True, help="A directory beside the rings of its machine.")
 @click.option("--weight", type=click.FloatRange(0), default=100.0)
 @click.pass_obj
-def add(ring: tuple[Path, str], region: int, zone: int, device: str, weight: float) -> None:
-    """Add a device of this machine."""
+def add(ring: tuple[Path, str], /, device: str, ip: str, **more: Any) -> None:
+    """Add a device of this machine, or of one where `cumulo devices` runs."""
     from cumulo.services.objectstore import public
 
     if not device.isidentifier():
         raise click.BadParameter("must be a name of letters and digits", param_hint="--device")
-    new = public.RingDevice(id=0, region=region, zone=zone, device=device, weight=weight)
-    click.echo(f"Device d{public.add(*ring, new)} added: {device}, weight {weight}.")
+    try:
+        ipaddress.ip_address(ip)
+    except ValueError as error:
+        raise click.BadParameter("must be an address", param_hint="--ip") from error
+    new = public.RingDevice(id=0, device=device, ip=ip, **more)
+    click.echo(f"Device d{public.add(*ring, new)} added: {new.label}, weight {new.weight}.")
 
 
 @command.command("set_weight")
@@ -112,10 +119,10 @@ def _show(builder: "Builder") -> None:
         f"{builder.min_part_hours} hours between moves of a partition"
     )
     load, wanted = builder.load(), builder.wanted()
-    click.echo(f"{'id':>4} {'region':>6} {'zone':>4} {'name':>12} {'weight':>8} {'partitions':>10}")
+    click.echo(f"{'id':>4} {'region':>6} {'zone':>4} {'name':>22} {'weight':>8} {'partitions':>10}")
     for one in builder.devices:
         if one:
             click.echo(
-                f"{one.id:>4} {one.region:>6} {one.zone:>4} {one.device:>12} {one.weight:>8.2f} "
+                f"{one.id:>4} {one.region:>6} {one.zone:>4} {one.label:>22} {one.weight:>8.2f} "
                 f"{load[one.id]:>10} (wanted {wanted.get(one.id, 0.0):.1f})"
             )

@@ -1,5 +1,6 @@
-"""A cluster on this machine: directories as devices, rings made when there are none."""
+"""A cluster as rings say: directories of this machine as devices, devices of others over a wire."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -7,9 +8,13 @@ import msgspec
 from cumulo.kit import clock
 from cumulo.kit.ids import new_secret
 from cumulo.services.objectstore.cluster import Cluster
+from cumulo.services.objectstore.drivers.base import Device, DeviceFailed
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
-from cumulo.services.objectstore.ring import Builder, RingDevice
+from cumulo.services.objectstore.drivers.frames import secret_of
+from cumulo.services.objectstore.drivers.remote import Channel, remote_device
+from cumulo.services.objectstore.drivers.server import DeviceServer
+from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, Builder, RingDevice
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 KINDS = ("account", "container", "object")
@@ -24,19 +29,72 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
             save(directory / f"{kind}.builder", builder)
     builders = {kind: load(directory / f"{kind}.builder") for kind in KINDS}
     rings = {kind: builder.ring() for kind, builder in builders.items()}
-    connections = Connections()
-    names = sorted({one.device for ring in rings.values() for one in ring.devices if one})
-    devices = {name: DiskDevice(name, directory / name, connections) for name in names}
-    salt = directory / "salt"
-    if not salt.exists():
-        # A directory without a salt is new; later, a device that vanished stays away until
-        # somebody puts an empty directory in its place.
-        for device in devices.values():
-            device.prepare()
-        salt.write_text(new_secret(16).hex())
+    salt, is_new = _salt(directory)
+    found = _Devices(directory, settings, secret_of(salt))
+    devices = {
+        one.label: found.device(one) for ring in rings.values() for one in ring.devices if one
+    }
     for device in devices.values():
-        device.adopt()
-    return Cluster(rings, devices, salt.read_text())
+        if isinstance(device, DiskDevice):
+            # A directory without a salt is new; later, a device that vanished stays away until
+            # somebody puts an empty directory in its place.
+            if is_new:
+                device.prepare()
+            device.adopt()
+    return Cluster(rings, devices, salt, releases=[found.close])
+
+
+class _Devices:
+    """Makes devices, with what those of one machine share."""
+
+    def __init__(self, directory: Path, settings: ObjectStoreSettings, secret: bytes) -> None:
+        self._directory, self._secret = directory, secret
+        self._here = {(LOOPBACK, DEVICE_PORT), (settings.device_address, settings.device_port)}
+        self._connections = Connections()
+        self._channels: dict[tuple[str, int], Channel] = {}
+
+    def device(self, one: RingDevice) -> Device:
+        """Return a device of this machine or of another."""
+        where = (one.ip, one.port)
+        if where in self._here:
+            return DiskDevice(one.label, self._directory / one.device, self._connections)
+        if where not in self._channels:
+            self._channels[where] = Channel(*where, self._secret)
+        return remote_device(one.label, one.device, self._channels[where])
+
+    def close(self) -> None:
+        """Hang up."""
+        for channel in self._channels.values():
+            channel.close()
+
+
+def served(directory: Path, settings: ObjectStoreSettings) -> DeviceServer:
+    """Return what serves the devices of this machine to the cluster's other machines."""
+    salt, _ = _salt(directory)
+    connections, held = Connections(), dict[str, DiskDevice]()
+
+    def device(name: str) -> Device:
+        if name not in held:
+            if not name.isidentifier() or not (directory / name).is_dir():
+                raise DeviceFailed(f"there is no device {name[:64]!r} here")
+            held[name] = DiskDevice(name, directory / name, connections)
+        return held[name]
+
+    address = (settings.device_address, settings.device_port)
+    return DeviceServer(device, address, secret_of(salt))
+
+
+def _salt(directory: Path) -> tuple[str, bool]:
+    """Return what names are hashed with, which is a secret, and whether it was made just now."""
+    path = directory / "salt"
+    if path.exists():
+        return path.read_text().strip(), False
+    directory.mkdir(parents=True, exist_ok=True)
+    made = new_secret(16).hex()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(made)
+    return made, True
 
 
 def device_at(directory: Path, name: str) -> DiskDevice:

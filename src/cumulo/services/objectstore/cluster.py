@@ -53,6 +53,7 @@ class Cluster:
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(32, thread_name_prefix="replicas")
     )
+    releases: Sequence[Callable[[], None]] = ()  # of what holds connections
     _locks: list[threading.Lock] = field(
         default_factory=lambda: [threading.Lock() for _ in range(256)]
     )
@@ -68,8 +69,8 @@ class Cluster:
         """Return where something lies whose hash is known."""
         ring = self.rings[kind]
         part = ring.part_of(key)
-        primaries = [self.devices[one.device] for one in ring.primaries(part)]
-        others = [self.devices[one.device] for one in ring.handoffs(part)]
+        primaries = [self.devices[one.label] for one in ring.primaries(part)]
+        others = [self.devices[one.label] for one in ring.handoffs(part)]
         return Place(kind, name, part, key, primaries, others)
 
     def lock(self, place: Place) -> threading.Lock:
@@ -112,8 +113,10 @@ class Cluster:
         self.stale.add(device.name)
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Let go of the threads and of other machines."""
         self.pool.shutdown(wait=True)
+        for release in self.releases:
+            release()
 
 
 class Indexes:

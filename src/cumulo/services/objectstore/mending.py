@@ -1,16 +1,29 @@
 """Bringing replicas to where they belong, and to the same state."""
 
 import contextlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from cumulo.kit import log
+from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import KINDS, Cluster, Place
-from cumulo.services.objectstore.drivers.base import BLOCK, Device, DeviceFailed, Opened, Row, State
+from cumulo.services.objectstore.drivers.base import (
+    BLOCK,
+    Device,
+    DeviceFailed,
+    Opened,
+    Row,
+    State,
+    Stored,
+)
 from cumulo.services.objectstore.replicas import asked
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.updates import put_row, report_container
 
+T = TypeVar("T")
 LOG = log.get("objectstore")
 
 
@@ -53,23 +66,39 @@ def mend_index(cluster: Cluster, place: Place) -> bool:
 
 
 def sweep_objects(cluster: Cluster) -> int:
-    """Mend every object there is; return how many could not be."""
+    """Mend every object whose replicas differ; return how many could not be."""
     left = 0
-    for part in sorted({part for device in cluster.devices.values() for part in device.parts()}):
-        keys: set[str] = set()
-        for device in cluster.devices.values():
-            keys.update(device.objects(part))
-        for key in keys:
-            left += not _mended(cluster, cluster.place_of_key("object", "", key))
+    devices = list(cluster.devices.values())
+    parts = {part for device in devices for part in _asked(device, device.parts, list[int]())}
+    for part in sorted(parts):
+        nothing = dict[str, State]()
+        held = {one.name: _asked(one, partial(one.inventory, part), nothing) for one in devices}
+        for key in {key for each in held.values() for key in each}:
+            place = cluster.place_of_key("object", "", key)
+            if not _is_settled(place, key, held):
+                left += not _mended(cluster, place)
     return left
+
+
+def _is_settled(place: Place, key: str, held: Mapping[str, Mapping[str, State]]) -> bool:
+    """Say whether all primaries, and nobody else, have the same of an object."""
+    mine = {held[one.name].get(key) for one in place.primaries}
+    return len(mine) == 1 and sum(key in each for each in held.values()) == len(place.primaries)
+
+
+def _asked(device: Device, ask: Callable[[], T], default: T) -> T:
+    try:
+        return ask()
+    except DeviceFailed as error:
+        LOG.warning("device does not answer", device=device.name, error=str(error))
+        return default
 
 
 def sweep_indexes(cluster: Cluster, before: str) -> int:
     """Mend every index, dropping what is older than a stamp; return how many could not be."""
     left = 0
     for kind in KINDS:
-        keys = {key for device in cluster.devices.values() for _, key in device.indexes(kind)}
-        for key in keys:
+        for key in _index_keys(cluster, kind):
             place = cluster.place_of_key(kind, "", key)
             is_whole = _mended(cluster, place)
             left += not is_whole
@@ -79,20 +108,16 @@ def sweep_indexes(cluster: Cluster, before: str) -> int:
 
 
 def audit(cluster: Cluster, device: Device) -> int:
-    """Read all that a device holds, put aside what is not whole; return how much that was."""
+    """Have a device read all that it holds and put aside what is not whole; return how much."""
     bad = 0
     for part in device.parts():
-        for key in device.objects(part):
+        for key in device.inventory(part):
             try:
-                if not device.state(part, key).is_there:
-                    continue
-                opened = device.open(part, key)
-                with contextlib.closing(opened):
-                    _read_all(opened)
-                    _check_row(cluster, opened)
-            except DeviceFailed as error:
+                stored = device.verify(part, key)
+                if stored is not None:
+                    _check_row(cluster, stored)
+            except (DeviceFailed, Unavailable) as error:
                 bad += 1
-                device.quarantine(part, key)
                 LOG.warning("quarantined", device=device.name, key=key, error=str(error))
                 _mended(cluster, cluster.place_of_key("object", "", key))
     return bad
@@ -100,15 +125,23 @@ def audit(cluster: Cluster, device: Device) -> int:
 
 def containers_of(cluster: Cluster) -> list[tuple[str, str]]:
     """Return account and name of every container."""
-    keys = {key for device in cluster.devices.values() for _, key in device.indexes("container")}
     found: list[tuple[str, str]] = []
-    for key in keys:
+    for key in _index_keys(cluster, "container"):
         index = cluster.index(cluster.place_of_key("container", "", key))
         changes = index.read(lambda one: one.changes(1 << 62))
         if changes is not None and changes.put_at > changes.deleted_at:
             account, _, container = changes.name.partition("/")
             found.append((account, container))
     return found
+
+
+def _index_keys(cluster: Cluster, kind: str) -> set[str]:
+    devices, nothing = cluster.devices.values(), list[tuple[int, str]]()
+    return {
+        key
+        for device in devices
+        for _, key in _asked(device, partial(device.indexes, kind), nothing)
+    }
 
 
 def report_all(cluster: Cluster) -> None:
@@ -188,14 +221,8 @@ def _forget(place: Place, before: str) -> None:
                 device.drop_index(place.kind, place.part, place.key)
 
 
-def _read_all(opened: Opened) -> None:
-    for number in range(-(-opened.stored.size // BLOCK)):
-        opened.block(number)
-
-
-def _check_row(cluster: Cluster, opened: Opened) -> None:
+def _check_row(cluster: Cluster, stored: Stored) -> None:
     """Put an object into its listing that a crash of the machine took out of it."""
-    stored = opened.stored
     account, container, name = stored.name[1:].split("/", 2)
     index = cluster.container(account, container)
     if index.head() is None or index.read(lambda one: one.get(name)) is not None:

@@ -3,6 +3,7 @@
 Services keep what they hold in a `ProjectContainer`; commands change the rings of this machine.
 """
 
+from cumulo.services.objectstore.assembly import served as served
 from cumulo.services.objectstore.project_containers import IncomingObject as IncomingObject
 from cumulo.services.objectstore.project_containers import Listed as Listed
 from cumulo.services.objectstore.project_containers import OpenedObject as OpenedObject
@@ -13,6 +14,7 @@ from cumulo.services.objectstore.ring_files import add as add
 from cumulo.services.objectstore.ring_files import builder as builder
 from cumulo.services.objectstore.ring_files import create as create
 from cumulo.services.objectstore.ring_files import devices as devices
+from cumulo.services.objectstore.ring_files import prepare as prepare
 from cumulo.services.objectstore.ring_files import rebalance as rebalance
 from cumulo.services.objectstore.ring_files import remove as remove
 from cumulo.services.objectstore.ring_files import set_weight as set_weight

@@ -1,9 +1,11 @@
 """Keeping replicas whole, listings true, and what has expired away."""
 
+import contextlib
+
 from cumulo.auth.context import system
 from cumulo.kit import clock
 from cumulo.services.objectstore import mending, objects, updates
-from cumulo.services.objectstore.drivers.base import Row
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
@@ -32,30 +34,35 @@ def replicate(tools: Tools) -> None:
     """Compare all replicas of everything, and bring what is missing."""
     cluster = tools.cluster
     for device in cluster.devices.values():
-        device.adopt()
+        with contextlib.suppress(DeviceFailed):
+            device.adopt()
     stale = set(cluster.stale)
     before = spelled(max(0.0, clock.timestamp() - tools.settings.reclaim_age_s))
     left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster)
     if not left:
         cluster.stale -= {name for name in stale if _is_there(tools, name)}
     for device in cluster.devices.values():
-        device.drop_unfinished(clock.timestamp() - _LONGEST_WRITE_S)
-        for part in device.parts():
-            for key in device.objects(part):
-                device.reclaim(part, key, before)
+        with contextlib.suppress(DeviceFailed):
+            device.drop_unfinished(clock.timestamp() - _LONGEST_WRITE_S)
+            for part in device.parts():
+                device.reclaim(part, before)
 
 
 def audit(tools: Tools) -> None:
     """Read everything again, and put aside what is no longer what was written."""
     for device in tools.cluster.devices.values():
-        mending.audit(tools.cluster, device)
+        with contextlib.suppress(DeviceFailed):
+            mending.audit(tools.cluster, device)
 
 
 def update(tools: Tools) -> None:
     """Write rows that had to wait, and tell accounts what their containers sum up to."""
     cluster = tools.cluster
     for device in cluster.devices.values():
-        device.notes(lambda content: updates.deliver(cluster, content))
+        with contextlib.suppress(DeviceFailed):
+            for name, content in device.notes():
+                if updates.deliver(cluster, content):
+                    device.drop_note(name)
     for account in {account for account, _ in list(cluster.changed)}:
         updates.report(cluster, account)
 
@@ -77,7 +84,11 @@ def expire(tools: Tools) -> None:
 
 
 def _is_there(tools: Tools, name: str) -> bool:
-    return any(one.is_there() for one in tools.cluster.devices.values() if one.name == name)
+    device = tools.cluster.devices.get(name)
+    try:
+        return device is not None and device.is_there()
+    except DeviceFailed:
+        return False
 
 
 RECONCILERS = [

@@ -13,6 +13,7 @@ from cumulo.kit.errors import Conflict, Invalid, NotFound
 
 _NOBODY = 65535
 _HOUR_S = 3600
+LOOPBACK, DEVICE_PORT = "127.0.0.1", 6200
 
 
 class RingDevice(msgspec.Struct, kw_only=True):
@@ -26,6 +27,12 @@ class RingDevice(msgspec.Struct, kw_only=True):
     device: str
     weight: float = 100.0
     meta: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the name that no other device of the cluster has."""
+        is_here = (self.ip, self.port) == (LOOPBACK, DEVICE_PORT)
+        return self.device if is_here else f"{self.ip}:{self.port}/{self.device}"
 
 
 class Ring(msgspec.Struct, frozen=True):

@@ -27,10 +27,11 @@ def create(directory: Path, kind: str, new: Builder) -> None:
 
 
 def add(directory: Path, kind: str, device: RingDevice) -> int:
-    """Add a device, with an empty directory for it if it has none; return its id."""
+    """Add a device, of this machine with an empty directory if it has none; return its id."""
     changed = builder(directory, kind)
     device_id = changed.add(device)
-    (directory / device.device).mkdir(exist_ok=True)
+    if device.label == device.device:
+        (directory / device.device).mkdir(exist_ok=True)
     save(directory / f"{kind}.builder", changed)
     return device_id
 
@@ -67,3 +68,8 @@ def devices(directory: Path) -> list[Device]:
         if one
     }
     return [device_at(directory, name) for name in sorted(names)]
+
+
+def prepare(directory: Path, name: str) -> None:
+    """Make a device of this machine, or find it made."""
+    device_at(directory, name).prepare()

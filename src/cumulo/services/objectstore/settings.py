@@ -13,6 +13,9 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     replicas: Annotated[int, Meta(ge=1, le=16)] = 3
     part_power: Annotated[int, Meta(ge=1, le=20)] = 8
     min_part_hours: Annotated[int, Meta(ge=0, le=720)] = 1
+    # Where other machines of the cluster reach the devices of this one.
+    device_address: str = "127.0.0.1"
+    device_port: Annotated[int, Meta(ge=0, le=65535)] = 6200
     operator_roles: tuple[str, ...] = ("admin", "member")
     project_reader_roles: tuple[str, ...] = ("reader",)
     reseller_admin_role: str = "ResellerAdmin"

@@ -1,6 +1,6 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
-from collections.abc import Callable, Iterator
+import zlib
 from typing import Protocol
 
 import msgspec
@@ -203,11 +203,17 @@ class Device(Protocol):
     def parts(self) -> list[int]:
         """Return the partitions of which anything is kept."""
 
-    def objects(self, part: int) -> Iterator[str]:
-        """Yield the key of all that is kept of a partition, marks included."""
+    def inventory(self, part: int) -> dict[str, State]:
+        """Return the key and state of all that is kept of a partition, marks included."""
 
-    def reclaim(self, part: int, key: str, before: str) -> None:
-        """Drop what no longer counts, and a deletion's mark that is older than a stamp."""
+    def verify(self, part: int, key: str) -> Stored | None:
+        """Read all of an object where it lies; None when it is deleted.
+
+        Puts it aside and raises `DeviceFailed` when it is not what was written.
+        """
+
+    def reclaim(self, part: int, before: str) -> None:
+        """Drop what no longer counts, and marks of deletions that are older than a stamp."""
 
     def drop_unfinished(self, before_s: float) -> None:
         """Drop what writes left behind that ended, with their process, before a time."""
@@ -215,8 +221,8 @@ class Device(Protocol):
     def index(self, kind: str, part: int, key: str) -> Index:
         """Return an index, which need not exist; kind is account or container."""
 
-    def indexes(self, kind: str) -> Iterator[tuple[int, str]]:
-        """Yield partition and key of every index of a kind."""
+    def indexes(self, kind: str) -> list[tuple[int, str]]:
+        """Return partition and key of every index of a kind."""
 
     def drop_index(self, kind: str, part: int, key: str) -> None:
         """Remove an index: others hold it, or nobody needs it."""
@@ -224,11 +230,35 @@ class Device(Protocol):
     def note(self, name: str, content: bytes) -> None:
         """Keep a note of work to be done later."""
 
-    def notes(self, take: Callable[[bytes], bool]) -> int:
-        """Hand out notes, removing those taken; return how many were left."""
+    def notes(self) -> list[tuple[str, bytes]]:
+        """Return the name and content of every note, the oldest first."""
+
+    def drop_note(self, name: str) -> None:
+        """Remove a note of work that is done."""
 
     def usage(self) -> tuple[int, int]:
         """Return bytes in all and bytes free."""
 
     def quarantined(self) -> int:
         """Return how many things were put aside."""
+
+
+# What of a device and of an index is one question and one answer, over a network too.
+DEVICE_CALLS = (
+    "is_there", "adopt", "state", "post", "bury", "quarantine", "drop", "parts", "inventory",
+    "verify", "reclaim", "drop_unfinished", "indexes", "drop_index", "note", "notes", "drop_note",
+    "usage", "quarantined",
+)  # fmt: skip
+INDEX_CALLS = (
+    "create", "is_there", "head", "change", "delete", "put", "remove", "get", "page", "expired",
+    "changes", "merge", "forget", "peer_revision", "told",
+)  # fmt: skip
+
+
+def checked_block(stored: Stored, number: int, piece: bytes) -> bytes:
+    """Return a block if it is what was written."""
+    wanted = min(BLOCK, stored.size - number * BLOCK)
+    right = stored.blocks[number * 4 : number * 4 + 4]
+    if len(piece) != wanted or zlib.crc32(piece).to_bytes(4, "big") != right:
+        raise DeviceFailed(f"block {number} of {stored.name} is not what was written")
+    return piece

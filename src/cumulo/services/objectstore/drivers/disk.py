@@ -15,13 +15,19 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.objectstore.drivers.base import BLOCK, DeviceFailed, State, Stored
+from cumulo.services.objectstore.drivers.base import (
+    BLOCK,
+    DeviceFailed,
+    State,
+    Stored,
+    checked_block,
+)
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.index import SqliteIndex
 
@@ -102,17 +108,34 @@ class DiskDevice:
         """Return the partitions of which anything is kept."""
         return [int(name) for name in _listed(f"{self.root}/objects")]
 
-    def objects(self, part: int) -> Iterator[str]:
-        """Yield all that is kept of a partition."""
-        yield from _listed(f"{self.root}/objects/{part}")
+    def inventory(self, part: int) -> dict[str, State]:
+        """Return all that is kept of a partition."""
+        keys = _listed(f"{self.root}/objects/{part}")
+        return {key: _state(self._names(part, key)) for key in keys}
 
-    def reclaim(self, part: int, key: str, before: str) -> None:
-        """Drop what no longer counts, and an old mark."""
-        names = self._names(part, key)
-        self._drop_files(part, key, superseded(names))
-        state = _state(names)
-        if state.gone and not state.is_there and state.gone < before:
-            self.drop(part, key)
+    def verify(self, part: int, key: str) -> Stored | None:
+        """Read all of an object."""
+        if not self.state(part, key).is_there:
+            return None
+        opened = self.open(part, key)
+        try:
+            for number in range(-(-opened.stored.size // BLOCK)):
+                opened.block(number)
+        except DeviceFailed:
+            self.quarantine(part, key)
+            raise
+        finally:
+            opened.close()
+        return opened.stored
+
+    def reclaim(self, part: int, before: str) -> None:
+        """Drop what no longer counts, and old marks."""
+        for key in _listed(f"{self.root}/objects/{part}"):
+            names = self._names(part, key)
+            self._drop_files(part, key, superseded(names))
+            state = _state(names)
+            if state.gone and not state.is_there and state.gone < before:
+                self.drop(part, key)
 
     def drop_unfinished(self, before_s: float) -> None:
         """Drop what dead writes left behind."""
@@ -126,13 +149,15 @@ class DiskDevice:
         """Return an index."""
         return SqliteIndex(self._connections, self._index_path(kind, part, key), self.root)
 
-    def indexes(self, kind: str) -> Iterator[tuple[int, str]]:
-        """Yield every index of a kind."""
+    def indexes(self, kind: str) -> list[tuple[int, str]]:
+        """Return every index of a kind."""
+        found: list[tuple[int, str]] = []
         for part in _listed(f"{self.root}/{kind}"):
             for name in _listed(f"{self.root}/{kind}/{part}"):
                 key, dot, end = name.partition(".")
                 if dot and end == "db":
-                    yield int(part), key
+                    found.append((int(part), key))
+        return found
 
     def drop_index(self, kind: str, part: int, key: str) -> None:
         """Remove an index."""
@@ -146,18 +171,17 @@ class DiskDevice:
         """Keep a note."""
         self._put_file(content, f"{self.root}/notes", name)
 
-    def notes(self, take: Callable[[bytes], bool]) -> int:
-        """Hand out notes."""
-        left = 0
+    def notes(self) -> list[tuple[str, bytes]]:
+        """Return every note."""
+        found: list[tuple[str, bytes]] = []
         for name in sorted(_listed(f"{self.root}/notes")):
-            path = f"{self.root}/notes/{name}"
-            with open(path, "rb") as file:
-                content = file.read()
-            if take(content):
-                os.unlink(path)
-            else:
-                left += 1
-        return left
+            with contextlib.suppress(FileNotFoundError):
+                found.append((name, Path(self.root, "notes", name).read_bytes()))
+        return found
+
+    def drop_note(self, name: str) -> None:
+        """Remove a note."""
+        Path(self.root, "notes", name).unlink(missing_ok=True)
 
     def usage(self) -> tuple[int, int]:
         """Return bytes in all and bytes free."""
@@ -319,10 +343,7 @@ class OpenedFile:
             piece = os.pread(self._file, wanted, start)
         except OSError as error:
             raise DeviceFailed(str(error.strerror)) from error
-        right = self.stored.blocks[number * 4 : number * 4 + 4]
-        if len(piece) != wanted or zlib.crc32(piece).to_bytes(4, "big") != right:
-            raise DeviceFailed(f"block {number} of {self.stored.name} is not what was written")
-        return piece
+        return checked_block(self.stored, number, piece)
 
     def close(self) -> None:
         """Let go of it."""

@@ -1,0 +1,206 @@
+"""What every kind of device keeps to, here and over the network; and who may speak to a server."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cumulo.services.objectstore.assembly import served
+from cumulo.services.objectstore.drivers.base import (
+    BLOCK,
+    Asked,
+    Device,
+    DeviceFailed,
+    Row,
+    State,
+    Stored,
+)
+from cumulo.services.objectstore.drivers.connections import Connections
+from cumulo.services.objectstore.drivers.disk import DiskDevice
+from cumulo.services.objectstore.drivers.frames import CALL, Call, Wire, encoded, secret_of
+from cumulo.services.objectstore.drivers.remote import Channel, remote_device
+from cumulo.services.objectstore.drivers.server import DeviceServer
+from cumulo.services.objectstore.settings import ObjectStoreSettings
+from tests.ports import free_port
+
+KEY = "0123456789abcdef" * 2
+OTHER = "fedcba9876543210" * 2
+SALT = "pepper"
+
+
+@pytest.fixture
+def server(directory: Path) -> Iterator[DeviceServer]:
+    disk(directory)
+    (directory / "salt").write_text(SALT)
+    server = served(directory, ObjectStoreSettings(device_port=free_port()))
+    server.start()
+    yield server
+    server.stop()
+
+
+def disk(directory: Path) -> DiskDevice:
+    device = DiskDevice("d1", directory / "d1", Connections())
+    device.prepare()
+    return device
+
+
+@pytest.fixture(params=["disk", "remote"])
+def device(request: pytest.FixtureRequest, directory: Path) -> Iterator[Device]:
+    if request.param == "disk":
+        yield disk(directory)
+        return
+    server: DeviceServer = request.getfixturevalue("server")
+    channel = Channel("127.0.0.1", server.port, secret_of(SALT))
+    yield remote_device("far", "d1", channel)
+    channel.close()
+
+
+def stored(stamp: str, body: bytes) -> Stored:
+    import zlib
+
+    blocks = [body[at : at + BLOCK] for at in range(0, len(body), BLOCK)]
+    checks = b"".join(zlib.crc32(one).to_bytes(4, "big") for one in blocks)
+    name = "/a/c/o"
+    return Stored(
+        name=name, stamp=stamp, size=len(body), etag="", content_type="text/plain", blocks=checks
+    )
+
+
+def keep(device: Device, stamp: str, body: bytes, key: str = KEY) -> None:
+    incoming = device.begin()
+    for at in range(0, len(body), 100_000):
+        incoming.write(body[at : at + 100_000])
+    incoming.keep(5, key, stored(stamp, body))
+    incoming.discard()
+
+
+def body_of(device: Device) -> bytes:
+    opened = device.open(5, KEY)
+    try:
+        return b"".join(opened.block(n) for n in range(-(-opened.stored.size // BLOCK)))
+    finally:
+        opened.close()
+
+
+def test_objects(device: Device) -> None:
+    assert device.is_there()
+    assert device.state(5, KEY) == State()
+    with pytest.raises(DeviceFailed):
+        device.open(5, KEY)
+    keep(device, "2.0", b"two" * 1_000_000)
+    assert body_of(device) == b"two" * 1_000_000
+    keep(device, "1.0", b"older")
+    assert device.state(5, KEY) == State("2.0")
+    device.post(5, KEY, "3.0", {"X-Object-Meta-A": "1", "Content-Type": "a/b"})
+    opened = device.open(5, KEY)
+    assert (opened.stored.headers, opened.stored.posted) == ({"X-Object-Meta-A": "1"}, "3.0")
+    opened.close()
+    assert device.parts() == [5]
+    assert device.inventory(5) == {KEY: State("2.0", "3.0")}
+    verified = device.verify(5, KEY)
+    assert verified is not None
+    assert verified.size == 3_000_000
+    device.bury(5, KEY, "4.0")
+    assert device.state(5, KEY).gone == "4.0"
+    assert device.verify(5, KEY) is None
+    device.reclaim(5, "5.0")
+    assert device.inventory(5) == {}
+
+
+def test_what_is_not_kept_leaves_nothing(device: Device, directory: Path) -> None:
+    incoming = device.begin()
+    incoming.write(b"x")
+    incoming.discard()
+    incoming.discard()
+    with pytest.raises(DeviceFailed):
+        incoming.keep(5, KEY, stored("1.0", b"x"))
+    assert device.inventory(5) == {}
+    assert device.usage()[1] > 0  # an answer: what was said before is done
+    assert list((directory / "d1" / "incoming").iterdir()) == []
+
+
+def test_rot_is_found_where_it_lies(device: Device, directory: Path) -> None:
+    keep(device, "1.0", b"x" * (BLOCK + 1))
+    [path] = directory.glob("d1/objects/*/*/*.data")
+    content = bytearray(path.read_bytes())
+    content[BLOCK] ^= 1
+    path.write_bytes(content)
+    opened = device.open(5, KEY)
+    assert len(opened.block(0)) == BLOCK
+    with pytest.raises(DeviceFailed):
+        opened.block(1)
+    opened.close()
+    with pytest.raises(DeviceFailed):
+        device.verify(5, KEY)
+    assert (device.quarantined(), device.state(5, KEY)) == (1, State())
+
+
+def test_indexes(device: Device) -> None:
+    index = device.index("container", 3, KEY)
+    assert index.head() is None
+    assert index.create("1.0", "a/c", {"X-Container-Meta-A": "1"})
+    for name in ("a", "b/1", "b/2"):
+        index.put(Row(name, "2.0", size=5, count=1))
+    index.remove("a", "3.0")
+    head = index.head()
+    assert head is not None
+    assert (head.items, head.size, head.headers) == (2, 10, {"X-Container-Meta-A": "1"})
+    assert index.page(Asked(delimiter="/")) == ["b/"]
+    assert [row.name for row in index.page(Asked()) if isinstance(row, Row)] == ["b/1", "b/2"]
+    changes = index.changes(-1)
+    assert changes is not None
+    other = device.index("container", 3, OTHER)
+    other.merge(changes)
+    assert list(other.page(Asked())) == index.page(Asked())
+    assert sorted(device.indexes("container")) == [(3, KEY), (3, OTHER)]
+    device.drop_index("container", 3, OTHER)
+    assert device.indexes("container") == [(3, KEY)]
+
+
+def test_notes(device: Device) -> None:
+    device.note("2.0-b", b"second")
+    device.note("1.0-a", b"first")
+    assert device.notes() == [("1.0-a", b"first"), ("2.0-b", b"second")]
+    device.drop_note("1.0-a")
+    assert device.notes() == [("2.0-b", b"second")]
+
+
+def test_only_who_knows_the_secret_is_let_in(server: DeviceServer) -> None:
+    device = remote_device("far", "d1", Channel("127.0.0.1", server.port, secret_of("other")))
+    with pytest.raises(DeviceFailed):
+        device.is_there()
+    with pytest.raises(DeviceFailed):
+        remote_device("far", "d1", Channel("127.0.0.1", free_port(), b"")).is_there()
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "index"),
+    [
+        ("state", (5, "../../../etc"), None),
+        ("bury", (5, KEY, "../x"), None),
+        ("note", ("../x", b""), None),
+        ("drop_note", ("..",), None),
+        ("indexes", ("../incoming",), None),
+        ("drop_index", ("notes", 5, KEY), None),
+        ("head", (), ("container", 5, "../x")),
+        ("head", (), ("../objects", 5, KEY)),
+        ("prepare", (), None),
+        ("__init__", (), None),
+        ("keep", (5, "../x", stored("1.0", b"")), None),
+        ("keep", (5, KEY, stored("../1", b"")), None),
+        ("state", ("x", KEY), None),
+    ],
+)
+def test_what_a_server_is_told_leads_nowhere_else(
+    server: DeviceServer, method: str, args: tuple[object, ...], index: tuple[str, int, str] | None
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        wire = Wire(connection)
+        wire.ask_in(secret_of(SALT))
+        for device in ("d1", "../d1", "salt"):
+            call = Call(device, method, msgspec.Raw(encoded(*args)), index)
+            wire.send(CALL, msgspec.msgpack.encode(call))
+            with pytest.raises(DeviceFailed):
+                wire.answer()
