@@ -151,3 +151,12 @@ def test_a_blank_change_leads_nowhere_but_a_description_does_not(
     made = net.make("floatingip", **facts)
     assert net.change("floatingip", made["id"], description="d")["port_id"] is not None
     assert net.change("floatingip", made["id"])["port_id"] is None
+
+
+def test_the_subnets_outside_are_pools(net: Net) -> None:
+    outside, subnet = net.outside()
+    net.network()
+    (pool,) = net.list("floatingip_pool")
+    assert (pool["network_id"], pool["subnet_id"]) == (outside["id"], subnet["id"])
+    assert (pool["cidr"], pool["project_id"]) == ("203.0.113.0/24", PROJECT)
+    assert net.list("floatingip_pool", "?cidr=10.0.0.0/8") == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.settings import NetworkSettings
 from tests.network.conftest import ADMIN, OTHER, PROJECT, Net, error_of
 
@@ -224,3 +225,42 @@ def test_links_lead_past_the_last_page_and_back(net: Net) -> None:
     assert link["rel"] == "previous"
     last = net.http.get(link["href"].removeprefix("http://cloud")).json()
     assert (found, [one["name"] for one in last["networks"]]) == (names, ["n2"])
+
+
+def test_a_network_may_have_several_segments(net: Net, driver: FakeDriver) -> None:
+    segments = [
+        {"provider:network_type": "vlan", "provider:physical_network": "tenant"},
+        {"provider:network_type": "flat", "provider:physical_network": "other"},
+    ]
+    made = net.admin.make("network", segments=segments)
+    assert "provider:network_type" not in made
+    first, second = made["segments"]
+    assert 1000 <= first["provider:segmentation_id"] <= 2000
+    assert second["provider:physical_network"] == "other"
+    assert "segments" not in net.admin.make("network")
+    net.project()
+    plan = driver.networks[made["id"]]
+    assert (plan.physical_network, plan.segmentation_id) == (
+        "tenant",
+        first["provider:segmentation_id"],
+    )
+    assert [one.physical_network for one in plan.more_segments] == ["other"]
+    both = net.admin.try_("network", segments=segments[:1], provider__network_type="geneve")
+    assert error_of(both) == (400, "SegmentsSetInConjunctionWithProviders")
+    taken = net.admin.try_("network", segments=segments)
+    assert error_of(taken) == (409, "FlatNetworkInUse")
+    for wrong in ([], [segments[0], segments[0]], [{"provider:network_type": "pigeon"}]):
+        assert error_of(net.admin.try_("network", segments=wrong))[0] == 400
+    assert error_of(net.try_("network", segments=segments))[0] == 403
+    assert net.admin.delete("network", made["id"]).status == 204
+    net.admin.make("network", segments=segments)
+
+
+def test_guests_tags_pass_where_the_network_lets_them(net: Net, driver: FakeDriver) -> None:
+    made = net.make("network", vlan_transparent=True)
+    plain = net.make("network")
+    assert (made["vlan_transparent"], plain["vlan_transparent"]) == (True, None)
+    assert [one["id"] for one in net.list("network", "?vlan_transparent=true")] == [made["id"]]
+    net.project()
+    assert driver.networks[made["id"]].vlan_transparent
+    assert not driver.networks[plain["id"]].vlan_transparent

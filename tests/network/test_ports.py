@@ -297,3 +297,25 @@ def test_a_port_without_addresses_has_security_groups_all_the_same(net: Net) -> 
     facts = {"network_id": network["id"], "port_security_enabled": False}
     refused = net.try_("port", **facts, security_groups=[group["id"]])
     assert error_of(refused) == (400, "PortSecurityAndIPRequiredForSecurityGroups")
+
+
+def test_a_port_has_a_domain_of_its_own(net: Net, driver: FakeDriver) -> None:
+    network, _ = net.network(dns_domain="net.example.")
+    named = {"network_id": network["id"], "dns_name": "web"}
+    port = net.make("port", **named, dns_domain="own.example.")
+    assert port["dns_assignment"][0]["fqdn"] == "web.own.example."
+    net.project()
+    assert driver.ports[port["id"]].dns_domain == "own.example"
+    net.change("port", port["id"], dns_domain="")
+    net.project()
+    assert driver.ports[port["id"]].dns_domain == "net.example"
+    assert error_of(net.try_("port", **named, dns_domain="not whole"))[0] == 400
+
+
+def test_ports_have_tags_from_the_start(net: Net) -> None:
+    network, _ = net.network()
+    specs = [{"network_id": network["id"], "tags": [f"t{i}", "all"]} for i in range(2)]
+    made = net.http.post("/v2.0/ports", {"ports": specs}).json()["ports"]
+    assert [sorted(port["tags"]) for port in made] == [["all", "t0"], ["all", "t1"]]
+    assert len(net.list("port", "?tags=all")) == 2
+    assert error_of(net.try_("port", network_id=network["id"], tags=["a", "a"]))[0] == 400

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cumulo.services.network.drivers.fake import FakeDriver
 from tests.network.conftest import NOWHERE, PROJECT, Net, error_of
 
 
@@ -212,3 +213,24 @@ def test_routers_of_others_do_not_exist(net: Net) -> None:
     assert net.make("router", availability_zone_hints=["nova"])["availability_zone_hints"] == [
         "nova"
     ]
+
+
+def test_how_a_router_carries_its_traffic_is_the_operators_to_say(
+    net: Net, driver: FakeDriver
+) -> None:
+    router = net.admin.make("router", ha=False, distributed=False)
+    assert (router["ha"], router["distributed"]) == (False, False)
+    net.project()
+    plan = driver.routers[router["id"]]
+    assert (plan.ha, plan.distributed) == (False, False)
+    busy = net.admin.try_change("router", router["id"], distributed=True)
+    assert error_of(busy) == (400, "BadRequest")
+    assert net.admin.change("router", router["id"], distributed=False)["distributed"] is False
+    changed = net.admin.change("router", router["id"], distributed=True, admin_state_up=False)
+    assert (changed["ha"], changed["distributed"]) == (False, True)
+    usual = net.make("router")
+    assert "ha" not in usual
+    shown = net.admin.show("router", usual["id"])
+    assert (shown["ha"], shown["distributed"]) == (True, True)
+    assert error_of(net.try_("router", ha=False))[0] == 403
+    assert error_of(net.try_change("router", usual["id"], distributed=False))[0] == 403

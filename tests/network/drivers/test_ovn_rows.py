@@ -12,6 +12,7 @@ from cumulo.services.network.drivers.base import (
     Route,
     RouterPlan,
     RulePlan,
+    SegmentPlan,
 )
 from cumulo.services.network.drivers.ovn import ports
 from cumulo.services.network.drivers.ovn.acls import drop_group_id, group_rows, rule_match
@@ -59,6 +60,17 @@ def test_a_tenant_network_is_a_switch_without_a_way_out() -> None:
     rows = network_rows(RED)
     assert only(rows, "Logical_Switch").columns["name"] == f"neutron-{RED.id}"
     assert of(rows, "Logical_Switch_Port") == []
+
+
+def test_a_network_of_several_segments_has_a_way_out_for_each() -> None:
+    other = SegmentPlan(network_type="vlan", physical_network="far", segmentation_id=9)
+    facts = {"network_type": "flat", "physical_network": "near", "vlan_transparent": True}
+    switch, *ways = network_rows(network("n", **facts, more_segments=[other]))
+    assert [way.columns["tag"] for way in ways] == [frozenset(), frozenset({9})]
+    assert len({way.id for way in ways} | {str(way.columns["name"]) for way in ways}) == 4
+    options = switch.columns["other_config"]
+    assert isinstance(options, dict)
+    assert options["vlan-passthru"] == "true"
 
 
 @pytest.mark.parametrize(("kind", "tag"), [("flat", frozenset()), ("vlan", frozenset({42}))])

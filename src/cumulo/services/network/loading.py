@@ -58,8 +58,14 @@ def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
     where = (p.network_id.in_(networks), p.made_for == p.network_id)
     serving = {port.network_id: port.id for port in port_store.ports_where(tx, *where)}
     ips = allocations.allocation_map(tx, serving.values())
+    segments = network_store.segments_map(tx, networks)
     return [
-        plans.network_plan(network, subnets[id_], ips.get(serving.get(id_, ""), []))
+        plans.network_plan(
+            network,
+            subnets[id_],
+            ips.get(serving.get(id_, ""), []),
+            segments.get(id_, [])[1:],
+        )
         for id_, network in networks.items()
     ]
 

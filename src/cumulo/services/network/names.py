@@ -48,7 +48,7 @@ def _checked(text: str, field: str) -> str:
 
 def assignments(settings: NetworkSettings, found: Details) -> list[Assignment]:
     """Return what each address of a port is called."""
-    domain = settings.dns_domain.rstrip(".")
+    domain = (found.port.dns_domain or settings.dns_domain).rstrip(".")
     return [
         Assignment(ip_address=fixed.ip_address, hostname=name, fqdn=f"{name}.{domain}.")
         for fixed in found.fixed_ips

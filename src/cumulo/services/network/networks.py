@@ -20,6 +20,7 @@ from cumulo.services.network import (
     rbac_policies,
     refusals,
     segments,
+    spelling,
     tags,
     zones,
 )
@@ -28,6 +29,7 @@ from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_changes import discard_port
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, LooseInt, Text
+from cumulo.services.network.store import auto_topologies as auto_store
 from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as store
@@ -43,6 +45,14 @@ from cumulo.services.network.store.subnets import Subnet
 MIN_MTU = {4: 68, 6: 1280}
 # Ports that the cloud made for itself and takes away with the network.
 OWN_PORTS = {"network:dhcp", "network:distributed"}
+
+
+class SegmentSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One of several segments of a network that a client wants."""
+
+    network_type: str = msgspec.field(name="provider:network_type")
+    physical_network: str | None = msgspec.field(name="provider:physical_network", default=None)
+    segmentation_id: LooseInt | None = msgspec.field(name="provider:segmentation_id", default=None)
 
 
 class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -66,9 +76,12 @@ class NetworkSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     segmentation_id: LooseInt | UnsetType | None = msgspec.field(
         name="provider:segmentation_id", default=UNSET
     )
+    segments: list[SegmentSpec] | UnsetType = UNSET
     availability_zone_hints: list[Text] = []
     dns_domain: Text = ""
     qos_policy_id: Id | UnsetType | None = UNSET
+    vlan_transparent: LooseBool | UnsetType | None = UNSET
+    is_default: LooseBool = False
 
 
 class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +96,7 @@ class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     port_security_enabled: LooseBool | UnsetType = UNSET
     dns_domain: Text | UnsetType = UNSET
     qos_policy_id: Id | UnsetType | None = UNSET
+    is_default: LooseBool | UnsetType = UNSET
 
 
 def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
@@ -99,6 +113,13 @@ def external_networks_visible(tx: Tx, ctx: Context) -> list[Network]:
     return store.networks_where(tx, sharing.networks_seen(viewer(ctx)), external)
 
 
+def default_external(tx: Tx) -> Network | None:
+    """Return the network by which projects get out unless they say."""
+    n = tables.network.c
+    found = store.networks_where(tx, n.is_default.is_(True), n.external.is_(True))
+    return found[0] if found else None
+
+
 def network_get(tx: Tx, network_id: str) -> Network:
     """Return a network, whoever owns it."""
     found = store.network_find(tx, network_id)
@@ -112,7 +133,7 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
     project_id, network_id, now = owner(ctx, spec.project_id, spec.tenant_id), new_id(), clock.now()
     zones.check(settings, spec.availability_zone_hints)
     quotas.take(tx, settings, project_id, "network")
-    segment = _segment(tx, settings, network_id, spec)
+    segment = _segments(tx, settings, network_id, spec)
     network = Network(
         id=network_id,
         project_id=project_id,
@@ -136,14 +157,59 @@ def create_network(tx: Tx, ctx: Context, settings: NetworkSettings, spec: Networ
             if spec.qos_policy_id is UNSET
             else qos_policies.usable(tx, ctx, spec.qos_policy_id)
         ),
+        vlan_transparent=spec.vlan_transparent or None,
+        is_default=spec.is_default,
     )
     store.network_insert(tx, network)
-    for wanted, action in ((spec.shared, sharing.SHARED), (spec.external, sharing.EXTERNAL)):
-        if wanted:
-            rbac_policies.grant(tx, ctx, "network", network, action)
+    _lend(tx, ctx, network, spec)
     changes.mark(tx, "network", [network_id])
     journal.created(tx, ctx, "network", network)
     return network
+
+
+def _lend(tx: Tx, ctx: Context, network: Network, wanted: NetworkSpec | NetworkChange) -> None:
+    """Let others use the network, or no more."""
+    if wanted.is_default is True:
+        check_default(tx, network.id)
+    for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
+        if wish is True:
+            rbac_policies.grant(tx, ctx, "network", network, action)
+        elif wish is False and isinstance(wanted, NetworkChange):
+            rbac_policies.revoke(tx, ctx, network, action)
+
+
+def check_default(tx: Tx, network_id: str) -> None:
+    """Refuse a second network as the one by which projects get out unless they say."""
+    n = tables.network.c
+    found = store.networks_where(tx, n.is_default.is_(True), n.id != network_id)
+    if found:
+        raise Conflict(
+            f"A default external network already exists: {found[0].id}.",
+            type="DefaultExternalNetworkExists",
+        )
+
+
+def _segments(tx: Tx, settings: NetworkSettings, network_id: str, spec: NetworkSpec) -> Segment:
+    """Give the network its segments; return the first."""
+    if spec.segments is UNSET:
+        return _segment(tx, settings, network_id, spec)
+    if not spec.segments:
+        raise refusals.invalid_value("segments", "At least one segment is needed")
+    if spec.network_type or spec.physical_network or spec.segmentation_id:
+        raise refusals.bad_request_of(
+            "SegmentsSetInConjunctionWithProviders",
+            "Segments and provider values cannot both be set.",
+        )
+    named = [one.physical_network for one in spec.segments if one.physical_network]
+    spelling.check_unique(named, "segments")
+    wanted = [
+        Segment(one.network_type, one.physical_network or None, one.segmentation_id)
+        for one in spec.segments
+    ]
+    claimed = [
+        segments.claim(tx, settings, network_id, one, place) for place, one in enumerate(wanted)
+    ]
+    return claimed[0]
 
 
 def _segment(tx: Tx, settings: NetworkSettings, network_id: str, spec: NetworkSpec) -> Segment:
@@ -203,11 +269,7 @@ def update_network(
         values["qos_policy_id"] = qos_policies.usable(tx, ctx, wanted.qos_policy_id)
     if "dns_domain" in values:
         values["dns_domain"] = names.checked_domain(values["dns_domain"])
-    for wish, action in ((wanted.shared, sharing.SHARED), (wanted.external, sharing.EXTERNAL)):
-        if wish is True:
-            rbac_policies.grant(tx, ctx, "network", network, action)
-        elif wish is False:
-            rbac_policies.revoke(tx, ctx, network, action)
+    _lend(tx, ctx, network, wanted)
     if wanted.external is False and network.external and router_store.gateways_on(tx, network.id):
         raise Conflict(
             f"External network {network.id} cannot be updated to be made non-external, since it "
@@ -255,6 +317,7 @@ def delete_network(tx: Tx, ctx: Context, network: Network) -> None:
         quotas.give_back(tx, subnet.project_id, "subnet")
         journal.deleted(tx, ctx, "subnet", subnet)
     store.segment_delete(tx, network.id)
+    auto_store.forget(tx, network_id=network.id)
     rbac_policies.forget(tx, ctx, network.id)
     tags.forget(tx, network.id)
     if not standard.remove(tx, tables.network, network.id):
@@ -272,6 +335,7 @@ class Details(msgspec.Struct, frozen=True):
     shared: bool
     tags: list[str]
     scopes: dict[int, str]  # IP version -> address scope
+    segments: list[Segment]
 
 
 _SHAPE = listing.Shape(
@@ -283,6 +347,8 @@ _SHAPE = listing.Shape(
         "provider:network_type": tables.network.c.network_type,
         "provider:physical_network": tables.network.c.physical_network,
         "provider:segmentation_id": tables.network.c.segmentation_id,
+        "is_default": tables.network.c.is_default,
+        "vlan_transparent": tables.network.c.vlan_transparent,
     },
 )
 
@@ -307,11 +373,18 @@ def details(tx: Tx, ctx: Context, networks: Sequence[Network]) -> list[Details]:
     for network_id, subnet_id in subnet_store.subnet_ids_of(tx, ids):
         subnets[network_id].append(subnet_id)
     shared = sharing.shared_with(tx, ctx.project_id or "", ids)
-    words = tag_store.tags_map(tx, ids)
+    words, claimed = tag_store.tags_map(tx, ids), store.segments_map(tx, ids)
     scopes: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for network_id, version, scope_id in pool_store.scopes_of_networks(tx, ids):
         scopes[network_id][version] = scope_id
     return [
-        Details(one, subnets[one.id], one.id in shared, words.get(one.id, []), scopes[one.id])
+        Details(
+            one,
+            subnets[one.id],
+            one.id in shared,
+            words.get(one.id, []),
+            scopes[one.id],
+            claimed.get(one.id, []),
+        )
         for one in networks
     ]

@@ -18,13 +18,14 @@ from cumulo.services.network.drivers.base import (
     RouterPortPlan,
     RulePlan,
     SecurityGroupPlan,
+    SegmentPlan,
     SubnetPlan,
 )
 from cumulo.services.network.port_views import Details
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp
-from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.networks import Network, Segment
 from cumulo.services.network.store.port_forwardings import PortForwarding
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.qos_policies import QosRule
@@ -56,7 +57,10 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 def network_plan(
-    network: Network, subnets: Iterable[Subnet], metadata_ips: Iterable[FixedIp]
+    network: Network,
+    subnets: Iterable[Subnet],
+    metadata_ips: Iterable[FixedIp],
+    more_segments: Iterable[Segment] = (),
 ) -> NetworkPlan:
     """Return what the backend is to have of a network."""
     metadata = {fixed.subnet_id: fixed.ip_address for fixed in metadata_ips}
@@ -70,6 +74,15 @@ def network_plan(
         external=network.external,
         admin_state_up=network.admin_state_up,
         dns_domain=network.dns_domain,
+        vlan_transparent=bool(network.vlan_transparent),
+        more_segments=[
+            SegmentPlan(
+                network_type=one.network_type,
+                physical_network=one.physical_network,
+                segmentation_id=one.segmentation_id,
+            )
+            for one in more_segments
+        ],
         subnets=[_subnet_plan(subnet, metadata.get(subnet.id)) for subnet in subnets],
     )
 
@@ -125,7 +138,7 @@ def port_plan(
         dhcp_options=_options(port, 4),
         dhcpv6_options=_options(port, 6),
         hostname=port.dns_name.rstrip("."),
-        dns_domain=network.dns_domain.rstrip("."),
+        dns_domain=(port.dns_domain or network.dns_domain).rstrip("."),
         bandwidth=_bandwidth(qos),
         dscp_mark=next((one.dscp_mark for one in qos if one.dscp_mark is not None), None),
         parent_id=carried.parent_id if carried else "",
@@ -167,6 +180,8 @@ def router_plan(
         id=router.id,
         name=router.name,
         admin_state_up=router.admin_state_up,
+        ha=router.ha,
+        distributed=router.distributed,
         ports=[_router_port_plan(leg, around, _scopes(outside, around)) for leg in inside],
         gateway=_gateway_plan(outside, router, around) if outside else None,
         routes=_routes(router.routes),

@@ -388,4 +388,25 @@ RULES: dict[str, str] = {
     "shared_address_groups": "field:address_groups:shared=True",
     "add_addresses": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
     "remove_addresses": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "create_network:segments": "rule:admin_only",
+    "get_network:segments": "rule:admin_only",
+    "update_network:segments": "rule:admin_only",
+    "create_network:is_default": "rule:admin_only",
+    "update_network:is_default": "rule:admin_only",
+    "create_router:ha": "rule:admin_only",
+    "update_router:ha": "rule:admin_only",
+    "get_router:ha": "rule:admin_only",
+    "create_router:distributed": "rule:admin_only",
+    "update_router:distributed": "rule:admin_only",
+    "get_router:distributed": "rule:admin_only",
+    "create_default_security_group_rule": "rule:admin_only",
+    "get_default_security_group_rule": "role:reader",
+    "delete_default_security_group_rule": "rule:admin_only",
+    "get_auto_allocated_topology": (
+        "(rule:admin_only) or (role:reader and project_id:%(project_id)s)"
+    ),
+    "delete_auto_allocated_topology": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
+    "get_floatingip_pool": "(rule:admin_only) or (role:reader and project_id:%(project_id)s)",
 }

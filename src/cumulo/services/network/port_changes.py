@@ -88,6 +88,8 @@ def _new_binding(port: Port, wanted: PortChange) -> dict[str, object]:
             values["status"] = "DOWN"
     if wanted.dns_name is not UNSET:
         values["dns_name"] = names.checked_name(wanted.dns_name)
+    if wanted.dns_domain is not UNSET:
+        values["dns_domain"] = names.checked_domain(wanted.dns_domain)
     if wanted.profile is not UNSET:
         values["profile"] = wanted.profile or {}
     return values

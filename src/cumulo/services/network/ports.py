@@ -22,6 +22,7 @@ from cumulo.services.network import (
     refusals,
     security_groups,
     spelling,
+    tags,
 )
 from cumulo.services.network.addresses import FixedIpSpec, Holder
 from cumulo.services.network.owners import owner, viewer
@@ -75,7 +76,9 @@ class PortSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     vnic_type: VnicType = msgspec.field(name="binding:vnic_type", default="normal")
     profile: dict[str, object] | None = msgspec.field(name="binding:profile", default=None)
     dns_name: Text = ""
+    dns_domain: Text = ""
     qos_policy_id: Id | None = None
+    tags: list[str] = []
 
 
 class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +101,7 @@ class PortChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         name="binding:profile", default=UNSET
     )
     dns_name: Text | UnsetType = UNSET
+    dns_domain: Text | UnsetType = UNSET
     qos_policy_id: Id | UnsetType | None = UNSET
 
 
@@ -152,6 +156,8 @@ def create_service_port(
     if port.status != "N/A" and not made_for:
         changes.mark(tx, "port", [port.id])
     journal.created(tx, ctx, "port", port)
+    if spec.tags:
+        tags.put_first(tx, "ports", port.id, spec.tags)
     return port
 
 
@@ -187,6 +193,7 @@ def _new_row(
         extra_dhcp_opts=dhcp_options([], spec.extra_dhcp_opts or []),
         dns_name=names.checked_name(spec.dns_name),
         qos_policy_id=spec.qos_policy_id,
+        dns_domain=names.checked_domain(spec.dns_domain),
     )
     pairs = checked_pairs(settings, spec.allowed_address_pairs or [], port)
     return msgspec.structs.replace(port, allowed_address_pairs=pairs)

@@ -27,7 +27,8 @@ class Details(msgspec.Struct, frozen=True):
 
 
 _SHAPE = listing.Shape(
-    tables.router, listing.columns_of(tables.router, "name", "admin_state_up", "status")
+    tables.router,
+    listing.columns_of(tables.router, "name", "admin_state_up", "status", "ha", "distributed"),
 )
 
 

@@ -1,5 +1,7 @@
 """Routers: what may be done with them and what follows."""
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -14,7 +16,7 @@ from cumulo.services.network.router_gateways import GatewaySpec
 from cumulo.services.network.router_routes import check_routes, spelled
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
-from cumulo.services.network.store import changes, sharing, standard, tables
+from cumulo.services.network.store import auto_topologies, changes, sharing, standard, tables
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store.routers import Router
 from cumulo.services.network.store.values import Route
@@ -30,6 +32,8 @@ class RouterSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     admin_state_up: LooseBool = True
     external_gateway_info: GatewaySpec | None = None
     availability_zone_hints: list[Text] = []
+    ha: LooseBool | UnsetType | None = UNSET
+    distributed: LooseBool | UnsetType | None = UNSET
 
 
 class RouterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +44,8 @@ class RouterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     admin_state_up: LooseBool | UnsetType = UNSET
     external_gateway_info: GatewaySpec | UnsetType | None = UNSET
     routes: list[Route] | UnsetType | None = UNSET
+    ha: LooseBool | UnsetType = UNSET
+    distributed: LooseBool | UnsetType = UNSET
 
 
 def router_visible(tx: Tx, ctx: Context, router_id: str) -> Router:
@@ -77,6 +83,10 @@ def create_router(tx: Tx, ctx: Context, settings: NetworkSettings, spec: RouterS
         enable_snat=gateway.enable_snat is not False,
         routes=[],
         availability_zone_hints=spec.availability_zone_hints,
+        ha=spec.ha if isinstance(spec.ha, bool) else settings.l3_ha,
+        distributed=(
+            spec.distributed if isinstance(spec.distributed, bool) else settings.router_distributed
+        ),
     )
     store.router_insert(tx, router)
     if gateway.network_id:
@@ -96,9 +106,10 @@ def update_router(
     """Change a router as it stands."""
     values = {
         name: value
-        for name in ("name", "description", "admin_state_up")
+        for name in ("name", "description", "admin_state_up", "ha", "distributed")
         if (value := getattr(wanted, name)) is not UNSET
     }
+    _check_down(router, values)
     gateway = wanted.external_gateway_info
     if gateway is not UNSET:
         values["enable_snat"] = gateway is None or gateway.enable_snat is not False
@@ -117,6 +128,18 @@ def update_router(
     return found
 
 
+def _check_down(router: Router, values: Mapping[str, object]) -> None:
+    """Refuse to move the traffic of a router that carries some."""
+    for name, what in (("ha", "HA"), ("distributed", "distributed")):
+        changes_it = name in values and values[name] != getattr(router, name)
+        if changes_it and values.get("admin_state_up", router.admin_state_up):
+            raise refusals.bad_request(
+                "router",
+                f"Cannot change {what} attribute of active routers. Please set router "
+                "admin_state_up to False prior to upgrade",
+            )
+
+
 def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Router) -> None:
     """Forget a router without legs inside; its way out goes with it."""
     inside = [leg.port_id for leg in store.legs_of(tx, [router.id]) if leg.kind == store.INTERFACE]
@@ -127,6 +150,7 @@ def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Route
         )
     router_gateways.set_gateway(tx, ctx, settings, router, GatewaySpec())
     tags.forget(tx, router.id)
+    auto_topologies.forget(tx, router_id=router.id)
     if not standard.remove(tx, tables.router, router.id):
         raise refusals.router_not_found(router.id)
     quotas.give_back(tx, router.project_id, "router")

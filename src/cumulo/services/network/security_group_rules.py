@@ -134,7 +134,7 @@ def delete_rule(tx: Tx, ctx: Context, rule: Rule) -> None:
 def _new_rule(ctx: Context, group: SecurityGroup, spec: RuleSpec) -> Rule:
     now = clock.now()
     ethertype = ethertype_of(spec.ethertype)
-    low, high = _ports(spec.port_range_min, spec.port_range_max)
+    low, high = port_range_of(spec.port_range_min, spec.port_range_max)
     named = spec.project_id or spec.tenant_id
     rule = Rule(
         id=new_id(),
@@ -202,7 +202,8 @@ def prefix_of(text: str | None) -> str | None:
         raise Invalid(f"Invalid CIDR {text} given as IP prefix.", type="InvalidCIDR") from None
 
 
-def _ports(low: int | None, high: int | None) -> tuple[int | None, int | None]:
+def port_range_of(low: int | None, high: int | None) -> tuple[int | None, int | None]:
+    """Return the ends of a range of ports, none for all of them, or refuse them."""
     for port in (low, high):
         if port is not None and not 0 <= port <= 65535:
             raise Invalid(f"Invalid value for port {port}", type="SecurityGroupInvalidPortValue")

@@ -10,10 +10,17 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, quotas, rbac_policies, refusals, spelling, tags
+from cumulo.services.network import (
+    default_rules,
+    journal,
+    quotas,
+    rbac_policies,
+    refusals,
+    spelling,
+    tags,
+)
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.owners import owner, viewer
-from cumulo.services.network.security_group_rules import same_as
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
 from cumulo.services.network.store import changes, listing, sharing, standard, tables
@@ -54,7 +61,7 @@ def group_visible(tx: Tx, ctx: Context, group_id: str) -> SecurityGroup:
 def create_group(
     tx: Tx, ctx: Context, settings: NetworkSettings, spec: SecurityGroupSpec
 ) -> SecurityGroup:
-    """Record a new security group, which lets everything out and nothing in."""
+    """Record a new security group with the rules that groups begin with."""
     project_id = owner(ctx, spec.project_id, spec.tenant_id)
     if spec.name.lower() == DEFAULT:
         raise Conflict(
@@ -65,10 +72,7 @@ def create_group(
 
 
 def ensure_default(tx: Tx, by: Caller | None, settings: NetworkSettings, project_id: str) -> str:
-    """Return the project's default group, made on first use.
-
-    Its members may send anything, and receive from each other.
-    """
+    """Return the project's default group, made on first use."""
     found = store.default_find(tx, project_id)
     if found is not None:
         return found
@@ -107,10 +111,7 @@ def _new_group(
         updated_at=now,
         stateful=spec.stateful,
     )
-    among_members = ("IPv4", "IPv6") if spec.name == DEFAULT else ()
-    outward = [_open_rule(group, "egress", kind, None) for kind in ("IPv4", "IPv6")]
-    inward = [_open_rule(group, "ingress", kind, group.id) for kind in among_members]
-    rules = [*outward, *inward]
+    rules = default_rules.first_rules(tx, group, is_default=spec.name == DEFAULT)
     quotas.take(tx, settings, project_id, "security_group")
     quotas.take(tx, settings, project_id, "security_group_rule", len(rules))
     store.group_insert(tx, group)
@@ -118,27 +119,6 @@ def _new_group(
     changes.mark(tx, "security_group", [group.id])
     journal.created(tx, by, "security_group", group)
     return group
-
-
-def _open_rule(group: SecurityGroup, direction: str, ethertype: str, remote: str | None) -> Rule:
-    rule = Rule(
-        id=new_id(),
-        project_id=group.project_id,
-        description="",
-        revision_number=1,
-        created_at=group.created_at,
-        updated_at=group.created_at,
-        security_group_id=group.id,
-        direction=direction,
-        ethertype=ethertype,
-        protocol=None,
-        port_range_min=None,
-        port_range_max=None,
-        remote_ip_prefix=None,
-        remote_group_id=remote,
-        sameness="",
-    )
-    return msgspec.structs.replace(rule, sameness=same_as(rule))
 
 
 def update_group(

@@ -25,15 +25,17 @@ class _Range(msgspec.Struct, frozen=True):
     last: int
 
 
-def claim(tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment) -> Segment:
+def claim(
+    tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment, position: int = 0
+) -> Segment:
     """Give the network the segment that an administrator asked for, whole or in part."""
     check(settings, wanted)
     if wanted.network_type != "flat" and wanted.segmentation_id is None:
-        picked = _pick(tx, settings, network_id, wanted)
+        picked = _pick(tx, settings, network_id, wanted, position)
         if picked is None:
             raise _exhausted()
         return picked
-    if not store.segment_insert(tx, network_id, wanted):
+    if not store.segment_insert(tx, network_id, wanted, position):
         raise _in_use(wanted)
     return wanted
 
@@ -96,11 +98,13 @@ def _check_tunnel(settings: NetworkSettings, wanted: Segment) -> None:
         raise refusals.invalid_input(f"segmentation_id out of range ({_VNI[0]} through {_VNI[1]})")
 
 
-def _pick(tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment) -> Segment | None:
+def _pick(
+    tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment, position: int = 0
+) -> Segment | None:
     for span in _ranges(settings, wanted):
         for number in _candidates(tx, wanted.network_type, span):
             segment = Segment(wanted.network_type, span.physical_network, number)
-            if store.segment_insert(tx, network_id, segment):
+            if store.segment_insert(tx, network_id, segment, position):
                 return segment
     return None
 

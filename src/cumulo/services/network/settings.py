@@ -35,4 +35,6 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_dns_nameservers: int = 5
     max_subnet_host_routes: int = 20
     max_routes: int = 30
+    l3_ha: bool = True
+    router_distributed: bool = True
     quota: Quotas = Quotas()

@@ -135,6 +135,13 @@ def check_carried(tx: Tx, resource_id: str, word: str) -> None:
         raise NotFound(f"Tag {word} could not be found.", type="TagNotFound")
 
 
+def put_first(tx: Tx, collection: str, resource_id: str, words: Sequence[str]) -> None:
+    """Put tags on a resource that is being made."""
+    check(words)
+    _check_count(collection, words)
+    store.tags_insert(tx, resource_id, sorted(words))
+
+
 def _check_count(collection: str, words: Collection[str]) -> None:
     if len(words) > MOST:
         raise refusals.bad_request(

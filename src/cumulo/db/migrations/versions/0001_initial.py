@@ -848,6 +848,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_network_change_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
+        "network_default_security_group_rule",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("description", types.text_key(255), nullable=False),
+        sa.Column("direction", types.text_key(16), nullable=False),
+        sa.Column("ethertype", types.text_key(8), nullable=False),
+        sa.Column("protocol", types.text_key(40), nullable=True),
+        sa.Column("port_range_min", sa.Integer(), nullable=True),
+        sa.Column("port_range_max", sa.Integer(), nullable=True),
+        sa.Column("remote_ip_prefix", types.text_key(64), nullable=True),
+        sa.Column("remote_group_id", types.text_key(36), nullable=True),
+        sa.Column("remote_address_group_id", types.text_key(36), nullable=True),
+        sa.Column("used_in_default_sg", sa.Boolean(), nullable=False),
+        sa.Column("used_in_non_default_sg", sa.Boolean(), nullable=False),
+        sa.Column("sameness", types.text_key(200), nullable=False),
+        sa.Column("removed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_network_default_security_group_rule")),
+        sa.UniqueConstraint(
+            "sameness", name=op.f("uq_network_default_security_group_rule_sameness")
+        ),
+    )
+    op.create_table(
         "network_qos_policy",
         sa.Column("id", types.text_key(36), nullable=False),
         sa.Column("project_id", types.text_key(64), nullable=False),
@@ -899,6 +920,8 @@ def upgrade() -> None:
         sa.Column("enable_snat", sa.Boolean(), nullable=False),
         sa.Column("routes", types.long_text(), nullable=False),
         sa.Column("availability_zone_hints", types.long_text(), nullable=False),
+        sa.Column("ha", sa.Boolean(), nullable=False),
+        sa.Column("distributed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_network_router")),
     )
     with op.batch_alter_table("network_router", schema=None) as batch_op:
@@ -929,6 +952,7 @@ def upgrade() -> None:
         sa.Column("physical_network", types.text_key(64), nullable=False),
         sa.Column("segmentation_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("network_id", types.text_key(36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
             "network_type", "physical_network", "segmentation_id", name=op.f("pk_network_segment")
         ),
@@ -1245,6 +1269,8 @@ def upgrade() -> None:
         sa.Column("availability_zone_hints", types.long_text(), nullable=False),
         sa.Column("dns_domain", types.text_key(255), nullable=False),
         sa.Column("qos_policy_id", types.text_key(36), nullable=True),
+        sa.Column("vlan_transparent", sa.Boolean(), nullable=True),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["qos_policy_id"],
             ["network_qos_policy.id"],
@@ -1373,6 +1399,31 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "network_auto_topology",
+        sa.Column("project_id", types.text_key(64), nullable=False),
+        sa.Column("network_id", types.text_key(36), nullable=False),
+        sa.Column("router_id", types.text_key(36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["network_id"],
+            ["network_network.id"],
+            name=op.f("fk_network_auto_topology_network_id_network_network"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["router_id"],
+            ["network_router.id"],
+            name=op.f("fk_network_auto_topology_router_id_network_router"),
+        ),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_network_auto_topology")),
+    )
+    with op.batch_alter_table("network_auto_topology", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_network_auto_topology_network_id"), ["network_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_network_auto_topology_router_id"), ["router_id"], unique=False
+        )
+
+    op.create_table(
         "network_port",
         sa.Column("id", types.text_key(36), nullable=False),
         sa.Column("project_id", types.text_key(64), nullable=False),
@@ -1396,6 +1447,7 @@ def upgrade() -> None:
         sa.Column("extra_dhcp_opts", types.long_text(), nullable=False),
         sa.Column("dns_name", types.text_key(255), nullable=False),
         sa.Column("qos_policy_id", types.text_key(36), nullable=True),
+        sa.Column("dns_domain", types.text_key(255), nullable=False),
         sa.ForeignKeyConstraint(
             ["network_id"],
             ["network_network.id"],

@@ -30,6 +30,14 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     network: NetworkChange
 
 
+class SegmentView(msgspec.Struct, kw_only=True):
+    """One of several segments of a network as clients see it."""
+
+    network_type: str = msgspec.field(name="provider:network_type")
+    physical_network: str | None = msgspec.field(name="provider:physical_network")
+    segmentation_id: int | None = msgspec.field(name="provider:segmentation_id")
+
+
 class NetworkView(StandardView, kw_only=True, gc=False):
     """A network as clients see it."""
 
@@ -49,6 +57,9 @@ class NetworkView(StandardView, kw_only=True, gc=False):
     qos_policy_id: str | UnsetType | None
     ipv4_address_scope: str | UnsetType | None
     ipv6_address_scope: str | UnsetType | None
+    vlan_transparent: bool | UnsetType | None
+    is_default: bool | UnsetType
+    segments: list[SegmentView] | UnsetType = UNSET
 
 
 @routes.get("/v2.0/networks", policy="regular_user")
@@ -112,8 +123,20 @@ def _facts(found: Details) -> dict[str, object]:
     return {"shared": found.shared, "router:external": found.network.external}
 
 
+def _segments(found: Details) -> list[SegmentView]:
+    return [
+        SegmentView(
+            network_type=one.network_type,
+            physical_network=one.physical_network,
+            segmentation_id=one.segmentation_id,
+        )
+        for one in found.segments
+    ]
+
+
 def _view(call: Call[Tools], found: Details) -> NetworkView:
-    network = found.network
+    """Show a network: its provider's attributes, or its segments where there are several."""
+    network, several = found.network, len(found.segments) > 1
     return NetworkView(
         **standard(network, found.tags),
         admin_state_up=network.admin_state_up,
@@ -127,9 +150,12 @@ def _view(call: Call[Tools], found: Details) -> NetworkView:
         ),
         external=network.external,
         port_security_enabled=network.port_security_enabled,
-        network_type=network.network_type,
-        physical_network=network.physical_network,
-        segmentation_id=network.segmentation_id,
+        network_type=UNSET if several else network.network_type,
+        physical_network=UNSET if several else network.physical_network,
+        segmentation_id=UNSET if several else network.segmentation_id,
+        segments=_segments(found) if several else UNSET,
+        vlan_transparent=network.vlan_transparent,
+        is_default=network.is_default,
         dns_domain=network.dns_domain,
         qos_policy_id=network.qos_policy_id,
         ipv4_address_scope=found.scopes.get(4),

@@ -58,6 +58,7 @@ class PortView(StandardView, kw_only=True, gc=False):
     vif_details: dict[str, object] | UnsetType = msgspec.field(name="binding:vif_details")
     port_security_enabled: bool | UnsetType
     dns_name: str | UnsetType
+    dns_domain: str | UnsetType
     trunk_details: TrunkDetails | UnsetType
     qos_policy_id: str | UnsetType | None
     dns_assignment: list[Assignment] | UnsetType
@@ -151,6 +152,7 @@ def _view(call: Call[Tools], found: Details) -> PortView:
         vif_details=port_views.vif_details(port),
         port_security_enabled=port.port_security_enabled,
         dns_name=port.dns_name,
+        dns_domain=port.dns_domain,
         trunk_details=UNSET if found.trunk is None else found.trunk,
         qos_policy_id=port.qos_policy_id,
         dns_assignment=names.assignments(call.tools.settings, found),

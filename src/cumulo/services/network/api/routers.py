@@ -54,6 +54,8 @@ class RouterView(StandardView, kw_only=True, gc=False):
     status: str | UnsetType
     external_gateway_info: GatewayView | UnsetType | None
     routes: list[Route] | UnsetType
+    ha: bool | UnsetType
+    distributed: bool | UnsetType
     availability_zone_hints: list[str] | UnsetType
     availability_zones: list[str] | UnsetType
 
@@ -128,6 +130,7 @@ def _details(tx: Tx, call: Call[Tools], router_id: str) -> Details:
 
 def _update(tx: Tx, call: Call[Tools], router_id: str, wanted: RouterChange) -> Details:
     before = _details(tx, call, router_id)
+    # The router changes only as it was when its revision was looked at.
     ROUTER.check_update(call, before, wanted)
     settings = call.tools.settings
     after = routers.update_router(tx, call.ctx, settings, before.router, wanted)
@@ -175,6 +178,8 @@ def _view(call: Call[Tools], found: Details) -> RouterView:
         status=router.status,
         external_gateway_info=gateway,
         routes=router.routes,
+        ha=router.ha,
+        distributed=router.distributed,
         availability_zone_hints=router.availability_zone_hints,
         availability_zones=[call.tools.settings.default_availability_zone] if gateway else [],
     )

@@ -19,6 +19,8 @@ _COLLECTIONS = (
     "address-groups",
     "security-groups",
     "security-group-rules",
+    "default-security-group-rules",
+    "floatingip_pools",
     "quotas",
     "agents",
     "availability_zones",

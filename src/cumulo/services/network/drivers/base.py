@@ -44,6 +44,14 @@ class SubnetPlan(msgspec.Struct, frozen=True, kw_only=True):
     metadata_ip: str | None = None  # the address of the network's metadata port in this subnet
 
 
+class SegmentPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Another way to tell a network's frames apart, elsewhere."""
+
+    network_type: str
+    physical_network: str | None
+    segmentation_id: int | None
+
+
 class NetworkPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A network with its subnets; its ports come as plans of their own."""
 
@@ -57,6 +65,8 @@ class NetworkPlan(msgspec.Struct, frozen=True, kw_only=True):
     admin_state_up: bool
     subnets: list[SubnetPlan] = []
     dns_domain: str = ""
+    vlan_transparent: bool = False  # guests' own tags pass
+    more_segments: list[SegmentPlan] = []
 
 
 class AddressPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +168,8 @@ class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
     routes: list[Route] = []
     floating_ips: list[FloatingIpPlan] = []
     port_forwardings: list[PortForwardingPlan] = []
+    ha: bool = True  # its way out moves when the host that has it fails
+    distributed: bool = True  # floating IPs are answered for where their guests are
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):

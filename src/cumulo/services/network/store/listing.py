@@ -72,6 +72,12 @@ def rows(
     return found[::-1] if listing.page_reverse else found
 
 
+def check(shape: Shape, listing: Listing) -> None:
+    """Refuse filters and sort keys that a list does not have."""
+    _order(shape, listing)
+    _conditions(shape, listing.filters)
+
+
 _MANY = 100
 
 

@@ -1,5 +1,6 @@
 """Networks as they are stored, and the segments they hold."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 
 
 class Network(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +33,8 @@ class Network(msgspec.Struct, frozen=True, gc=False):
     availability_zone_hints: list[str]
     dns_domain: str
     qos_policy_id: str | None = None
+    vlan_transparent: bool | None = None
+    is_default: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -41,6 +45,10 @@ class Segment(msgspec.Struct, frozen=True):
     segmentation_id: int | None = None
 
 
+_s = tables.segment.c
+_SEGMENTS = sa.select(
+    _s.network_id, _s.network_type, _s.physical_network, _s.segmentation_id
+).order_by(_s.network_id, _s.position)
 _IDS = tables.network.c.id.in_(sa.bindparam("ids", expanding=True))
 _BY_ID = sa.select(tables.network).where(tables.network.c.id == sa.bindparam("of_id"))
 _AMONG = sa.select(tables.network).where(_IDS)
@@ -67,13 +75,14 @@ def network_insert(tx: Tx, network: Network) -> None:
     tx.execute(sa.insert(tables.network), msgspec.structs.asdict(network))
 
 
-def segment_insert(tx: Tx, network_id: str, segment: Segment) -> bool:
+def segment_insert(tx: Tx, network_id: str, segment: Segment, position: int = 0) -> bool:
     """Give the segment to the network, unless another has it."""
     row = {
         "network_type": segment.network_type,
         "physical_network": segment.physical_network or "",
         "segmentation_id": segment.segmentation_id or 0,
         "network_id": network_id,
+        "position": position,
     }
     try:
         with tx.begin_nested():
@@ -94,6 +103,14 @@ def segments_taken(
         s.segmentation_id.between(*span),
     )
     return set(tx.scalars(select))
+
+
+def segments_map(tx: Tx, network_ids: Collection[str]) -> dict[str, list[Segment]]:
+    """Return the segments of each network, in order."""
+    found: defaultdict[str, list[Segment]] = defaultdict(list)
+    for network_id, kind, physical, number in of_some(tx, _SEGMENTS, _s.network_id, network_ids):
+        found[network_id].append(Segment(kind, physical or None, number or None))
+    return found
 
 
 def segment_delete(tx: Tx, network_id: str) -> None:

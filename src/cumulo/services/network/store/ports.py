@@ -39,6 +39,7 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     extra_dhcp_opts: list[DhcpOption]
     dns_name: str
     qos_policy_id: str | None = None
+    dns_domain: str = ""
 
 
 _p, _m = tables.port.c, tables.port_security_group.c

@@ -29,6 +29,8 @@ class Router(msgspec.Struct, frozen=True, gc=False):
     enable_snat: bool
     routes: list[Route]
     availability_zone_hints: list[str]
+    ha: bool = True
+    distributed: bool = True
 
 
 class Leg(msgspec.Struct, frozen=True):

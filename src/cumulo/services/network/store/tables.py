@@ -65,6 +65,8 @@ network = sa.Table(
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
+    sa.Column("vlan_transparent", sa.Boolean),
+    sa.Column("is_default", sa.Boolean, nullable=False),
 )
 
 # The claim on a segmentation id; a flat network claims its physical network with id 0.  It comes
@@ -76,6 +78,7 @@ segment = sa.Table(
     sa.Column("physical_network", text_key(64), primary_key=True),
     sa.Column("segmentation_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("network_id", text_key(_ID), nullable=False, index=True),
+    sa.Column("position", sa.Integer, nullable=False),  # among its network's segments
 )
 
 address_scope = sa.Table(
@@ -139,6 +142,7 @@ port = sa.Table(
     sa.Column("extra_dhcp_opts", JsonText(list[DhcpOption]), nullable=False),
     sa.Column("dns_name", text_key(_NAME), nullable=False),
     sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
+    sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -165,6 +169,27 @@ default_security_group = sa.Table(
     metadata,
     sa.Column("project_id", text_key(_PROJECT), primary_key=True),
     sa.Column("security_group_id", sa.ForeignKey(security_group.c.id), nullable=False, index=True),
+)
+
+# What new security groups begin with.  Rules that the cloud itself begins with are not here, but
+# those of them that an operator took away are.
+default_rule = sa.Table(
+    "network_default_security_group_rule",
+    metadata,
+    sa.Column("id", text_key(_ID), primary_key=True),
+    sa.Column("description", text_key(_NAME), nullable=False),
+    sa.Column("direction", text_key(16), nullable=False),
+    sa.Column("ethertype", text_key(8), nullable=False),
+    sa.Column("protocol", text_key(40)),
+    sa.Column("port_range_min", sa.Integer),
+    sa.Column("port_range_max", sa.Integer),
+    sa.Column("remote_ip_prefix", text_key(64)),
+    sa.Column("remote_group_id", text_key(_ID)),
+    sa.Column("remote_address_group_id", text_key(_ID)),
+    sa.Column("used_in_default_sg", sa.Boolean, nullable=False),
+    sa.Column("used_in_non_default_sg", sa.Boolean, nullable=False),
+    sa.Column("sameness", text_key(200), nullable=False, unique=True),
+    sa.Column("removed", sa.Boolean, nullable=False),
 )
 
 address_group = sa.Table(
@@ -210,6 +235,8 @@ router = sa.Table(
     sa.Column("enable_snat", sa.Boolean, nullable=False),
     sa.Column("routes", JsonText(list[Route]), nullable=False),
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
+    sa.Column("ha", sa.Boolean, nullable=False),
+    sa.Column("distributed", sa.Boolean, nullable=False),
 )
 
 # A router's legs; what a port's device_id says is for people and can be changed by its owner.
@@ -276,6 +303,15 @@ subport = sa.Table(
     sa.Column("segmentation_type", text_key(16), nullable=False),
     sa.Column("segmentation_id", sa.Integer, nullable=False),
     sa.UniqueConstraint("trunk_id", "segmentation_id"),
+)
+
+# What a project was given when it asked for all that it needs at once.
+auto_topology = sa.Table(
+    "network_auto_topology",
+    metadata,
+    sa.Column("project_id", text_key(_PROJECT), primary_key=True),
+    sa.Column("network_id", sa.ForeignKey(network.c.id), nullable=False, index=True),
+    sa.Column("router_id", sa.ForeignKey(router.c.id), nullable=False, index=True),
 )
 
 rbac_policy = sa.Table(

@@ -149,7 +149,8 @@ class OvnDriver:
         distributed = False
         if plan.gateway is not None:
             outside = self._north.read(lambda north: _physical(north, plan))
-            distributed = self._distributed and self._hosts.all_reach(outside)
+            wanted = self._distributed and plan.distributed
+            distributed = wanted and self._hosts.all_reach(outside)
             hosts = self._hosts.gateways(outside, plan.id)
             if not hosts and not self._north.read(lambda north: _gateways(north, plan)):
                 self._hosts.await_any(_FIRST_HOST_WITHIN_S)
@@ -158,6 +159,8 @@ class OvnDriver:
         def compute(north: Replica) -> list[Op]:
             change = Change(north)
             known = hosts or _gateways(north, plan)
+            if not plan.ha:
+                known = known[:1]
             rows = router_rows(plan, known, distributed=distributed)
             change.only(unit_mark("router", plan.id), rows)
             return change.operations
