@@ -181,7 +181,7 @@ class Browser:
         raise AssertionError("redirected without end")
 
     def send(
-        self, page: str, action: str = "", button: tuple[str, str] | None = None, **values: Any
+        self, page: str, action: str = "", button: tuple[str, str] | None = None, /, **values: Any
     ) -> Shown:
         """Fill in a form of a page and send it: what it is about stays as it was."""
         shown = self.get(page)
@@ -194,7 +194,7 @@ class Browser:
         body = urlencode(sent).encode()
         return self._followed(self.request("POST", form.action, body, headers))
 
-    def press(self, page: str, button: str, action: str = "", **values: Any) -> Shown:
+    def press(self, page: str, button: str, action: str = "", /, **values: Any) -> Shown:
         """Press a button of a page."""
         return self.send(
             page, action or f"{urlsplit(page).path}/actions", ("action", button), **values

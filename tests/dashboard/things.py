@@ -6,6 +6,7 @@ import msgspec
 
 from cumulo.app import Cloud
 from cumulo.services.dashboard.cloud import Cloud as View
+from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.transport import Transport
 
 
@@ -81,6 +82,25 @@ def hostile(view: View, name: str) -> None:
     tag = name.replace("/", "").replace(",", "")[:60]
     more = {"description": name, "metadata": {"a key": name}, "tags": [tag]}
     server(view, name, made, small, net, **more)
+    words = {"name": name, "description": name}
+    view.post("network", "/routers", {"router": words})
+    view.post("network", "/ports", {"port": {**words, "network_id": net}})
+    group = view.post("network", "/security-groups", {"security_group": words})["security_group"]
+    rule = {"security_group_id": group["id"], "direction": "ingress", "description": name}
+    view.post("network", "/security-group-rules", {"security_group_rule": rule})
+    outside = network(view, name, "203.0.113.0/24", **{"router:external": True})
+    floating = {"floating_network_id": outside, "description": name}
+    view.post("network", "/floatingips", {"floatingip": floating})
+    plain = "".join(sign for sign in name if sign.isalnum() or sign in " @._-")
+    view.post(
+        "compute", "/os-server-groups", {"server_group": {"name": plain, "policy": "affinity"}}
+    )
+    container = part(name.replace("/", ""))
+    view.ask("PUT", "object-store", f"/{container}").read()
+    view.ask("PUT", "object-store", f"/{container}/{part(name)}", body=b"x").read()
+    me = view.scope().user_id
+    credential = {"application_credential": words}
+    view.post("identity", f"/users/{me}/application_credentials", credential)
 
 
 def json(text: bytes) -> Any:

@@ -29,6 +29,9 @@ class Button:
     danger: bool = False
 
 
+DELETE = Button("delete", "Delete", "Delete it for good?", danger=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """A kind of thing, listed."""
@@ -46,6 +49,7 @@ class Listing:
     bulk: Sequence[Button] = ()
     live: tuple[str, ...] = ()  # what the event log calls such things
     identifier: str = "id"
+    within: str = ""  # each thing stands under this name in its entry
     empty: str = "There is nothing here yet."
     section: str = ""
 
@@ -112,8 +116,9 @@ def _order(listing: Listing, asked: Wanted) -> dict[str, str]:
 
 
 def _all(cloud: Cloud, listing: Listing, query: Mapping[str, str]) -> list[Item]:
-    found: list[Item] = cloud.get(listing.service, listing.url, **query)[listing.key]
-    return found
+    body = cloud.get(listing.service, listing.url, **query)
+    found: list[Item] = body[listing.key] if listing.key else body
+    return [item[listing.within] for item in found] if listing.within else found
 
 
 def _cut(items: list[Item], listing: Listing, asked: Wanted, keep: Callable[[Item], bool]) -> Rows:

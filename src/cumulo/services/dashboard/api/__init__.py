@@ -1,12 +1,24 @@
 """The pages: one module a noun."""
 
 from cumulo.services.dashboard.api import (
+    access,
     assets,
+    containers,
+    floating_ips,
+    images,
+    key_pairs,
+    networks,
     overview,
+    ports,
+    routers,
+    security_groups,
     server_forms,
+    server_groups,
     server_networks,
     servers,
     sign_in,
+    subnets,
+    topology,
 )
 from cumulo.services.dashboard.api.faults import FAMILY as FAMILY
 from cumulo.services.dashboard.api.pages import HEADERS as HEADERS
@@ -18,4 +30,16 @@ OPERATIONS = [
     *servers.pages.routes.operations,
     *server_forms.pages.routes.operations,
     *server_networks.pages.routes.operations,
+    *server_groups.pages.routes.operations,
+    *images.pages.routes.operations,
+    *key_pairs.pages.routes.operations,
+    *networks.pages.routes.operations,
+    *subnets.pages.routes.operations,
+    *ports.pages.routes.operations,
+    *routers.pages.routes.operations,
+    *floating_ips.pages.routes.operations,
+    *security_groups.pages.routes.operations,
+    *topology.pages.routes.operations,
+    *containers.pages.routes.operations,
+    *access.pages.routes.operations,
 ]

@@ -34,7 +34,21 @@ _PROJECT = (
         ),
     ),
 )
-_REST: tuple[Part, ...] = ()
+_REST: tuple[Part, ...] = (
+    Part(
+        "Network",
+        (
+            Place("Topology", "/topology", "network"),
+            Place("Networks", "/networks", "network"),
+            Place("Routers", "/routers", "network"),
+            Place("Floating IPs", "/floating-ips", "network"),
+            Place("Security groups", "/security-groups", "network"),
+            Place("Ports", "/ports", "network"),
+        ),
+    ),
+    Part("Storage", (Place("Containers", "/containers", "object-store"),)),
+    Part("Programs", (Place("API access", "/access"),)),
+)
 _ADMIN: tuple[Part, ...] = ()
 
 

@@ -22,7 +22,7 @@ from cumulo.web import Call as _Call
 from cumulo.web import Reply, Routes, Stream, Upload
 
 Call: TypeAlias = _Call[Tools]
-HTML = "text/html; charset=utf-8"
+HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 # Everything comes from here, nothing is run that is written into a page, nobody may frame it.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -161,6 +161,8 @@ def _served(
             _ = visit.scope
         return _sent(visit, function(visit, **arguments))
     except Refusal as refusal:
+        if "body" in arguments:  # an upload, of which a script wants to hear
+            return Reply(refusal.message, status=refusal.status, content_type=TEXT)
         return _sent(visit, _refused(visit, refusal, form=form))
     except CloudError as error:
         if not form:

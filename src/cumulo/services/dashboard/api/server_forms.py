@@ -66,7 +66,7 @@ def _launch_form(visit: Visit) -> Form:
         Field(name="count", label="How many", kind="number", value="1", least=1),
         Field(name="description", label="Description"),
         Field(name="image", label="Image", kind="choice", options=images(visit), required=True,
-              group="Source and size"),
+              group="Source and size", value=visit.asked("image")),
         Field(name="flavor", label="Flavor", kind="choice", options=flavors(visit), required=True),
         *_volume_fields(visit),
         Field(name="network", label="Networks", kind="choices", options=available, value=only,

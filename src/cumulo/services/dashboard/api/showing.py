@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from cumulo.kit.errors import CloudError
 from cumulo.services.dashboard import lists
 from cumulo.services.dashboard.api.pages import Go, Page, Visit
-from cumulo.services.dashboard.cloud import Refusal
+from cumulo.services.dashboard.cloud import Refusal, part
 from cumulo.services.dashboard.details import Detail
 from cumulo.services.dashboard.forms import Form
 from cumulo.services.dashboard.lists import Item, Listing
@@ -87,6 +87,20 @@ def each(visit: Visit, deeds: Mapping[str, Callable[[str], object]], back: str, 
     good = len(chosen) - len(refusals)
     told = [visit.say(done, count=good)] if good else []
     return Go(back, "\n".join(told + refusals), "bad" if refusals else "good")
+
+
+def delete_each(visit: Visit, service: str, path: str, back: str) -> Go:
+    """Delete everything that was chosen below a path of an API."""
+    deeds = {"delete": lambda one: visit.cloud.delete(service, f"{path}/{part(one)}")}
+    return each(visit, deeds, back, "Deleted: {count}.")
+
+
+def delete_one(visit: Visit, service: str, path: str, back: str) -> Go:
+    """Delete the one thing that a page is about."""
+    if visit.given.text("action") != "delete":
+        raise Refusal(400, visit.say("There is no such action."), {})
+    visit.cloud.delete(service, path)
+    return Go(back, visit.say("It is deleted."))
 
 
 def named(items: Sequence[Item], key: str = "id", name: str = "name") -> dict[str, str]:

@@ -92,6 +92,16 @@
     upload(event.target);
   });
 
+  // Saving as a file what stands in an element.
+  document.addEventListener("click", (event) => {
+    const data = event.target.dataset;
+    if (!data || !data.save) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([$(data.save).textContent], { type: "text/plain" }));
+    link.download = data.file;
+    link.click();
+  });
+
   // Copying what stands in an element.
   document.addEventListener("click", (event) => {
     const of = event.target.dataset && event.target.dataset.copy;
