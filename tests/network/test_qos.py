@@ -101,8 +101,15 @@ def test_policies_are_shared_and_lent(net: Net, boss: Net) -> None:
 def test_kinds_of_rules_are_told(net: Net) -> None:
     kinds = net.http.get("/v2.0/qos/rule-types").json()["rule_types"]
     assert kinds == [{"type": "bandwidth_limit"}, {"type": "dscp_marking"}]
-    told = net.http.get("/v2.0/qos/rule-types/dscp_marking").json()["rule_type"]
-    assert told["drivers"] == [{"name": "fake", "supported_parameters": []}]
+    told = net.admin.http.get("/v2.0/qos/rule-types/dscp_marking").json()["rule_type"]
+    (driver,) = told["drivers"]
+    (mark,) = driver["supported_parameters"]
+    assert (driver["name"], mark["parameter_name"]) == ("fake", "dscp_mark")
+    assert {0, 26, 56} <= set(mark["parameter_values"])
+    told = net.admin.http.get("/v2.0/qos/rule-types/bandwidth_limit").json()["rule_type"]
+    names = [one["parameter_name"] for one in told["drivers"][0]["supported_parameters"]]
+    assert names == ["max_kbps", "max_burst_kbps", "direction"]
+    assert net.http.get("/v2.0/qos/rule-types/dscp_marking").status == 403
     assert net.http.get("/v2.0/qos/rule-types/minimum_bandwidth").status == 404
 
 

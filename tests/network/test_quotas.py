@@ -110,3 +110,11 @@ def test_one_project_does_not_use_up_anothers(net: Net) -> None:
     assert limit(net, OTHER, network=0) == 200
     net.make("network")
     assert error_of(net.stranger.try_("network")) == (409, "OverQuota")
+
+
+def test_the_default_group_is_counted_but_keeps_nobody_from_another(net: Net) -> None:
+    net.admin.http.put(f"/v2.0/quotas/{PROJECT}", {"quota": {"security_group": 1}})
+    net.make("security_group", name="mine")
+    assert error_of(net.try_("security_group", name="more")) == (409, "OverQuota")
+    used = net.http.get(f"/v2.0/quotas/{PROJECT}/details").json()["quota"]["security_group"]
+    assert used["used"] == 2

@@ -98,3 +98,36 @@ def test_what_is_shared_with_all_is_counted_but_not_refused(net: Net) -> None:
     net.admin.delete("network", made[0]["id"])
     net.admin.delete("network", made[1]["id"])
     assert net.admin.try_("rbac_policy", **facts).status == 201
+
+
+def test_lending_as_external_makes_a_network_external_and_ends_it(net: Net) -> None:
+    network = net.admin.make("network")
+    facts = {"object_type": "network", "object_id": network["id"], "target_tenant": "*"}
+    policy = net.admin.make("rbac_policy", action="access_as_external", **facts)
+    assert net.admin.show("network", network["id"])["router:external"] is True
+    user = net.stranger.make("router", external_gateway_info={"network_id": network["id"]})
+    assert error_of(net.admin.delete("rbac_policy", policy["id"])) == (409, "RbacPolicyInUse")
+    net.admin.change("rbac_policy", policy["id"], target_tenant=OTHER)
+    assert net.stranger.delete("router", user["id"]).status == 204
+    assert net.admin.delete("rbac_policy", policy["id"]).status == 204
+    assert net.admin.show("network", network["id"])["router:external"] is False
+
+
+def test_the_default_way_out_stays_open_to_all(net: Net) -> None:
+    outside, _ = net.outside()
+    net.admin.change("network", outside["id"], is_default=True)
+    (policy,) = net.admin.list("rbac_policy", f"?object_id={outside['id']}")
+    assert error_of(net.admin.delete("rbac_policy", policy["id"])) == (409, "RbacPolicyInUse")
+    net.admin.change("network", outside["id"], is_default=False)
+    assert net.admin.delete("rbac_policy", policy["id"]).status == 204
+
+
+def test_a_pool_is_lent_to_who_may_use_its_scope(net: Net) -> None:
+    scope = net.make("address_scope", name="s", ip_version=4)
+    pool = {"prefixes": ["10.0.0.0/8"], "address_scope_id": scope["id"]}
+    made = net.make("subnetpool", name="p", **pool)
+    facts = {"target_tenant": OTHER, "action": "access_as_shared"}
+    lent = net.try_("rbac_policy", object_type="subnetpool", object_id=made["id"], **facts)
+    assert error_of(lent) == (400, "RbacPolicyInitError")
+    net.make("rbac_policy", object_type="address_scope", object_id=scope["id"], **facts)
+    net.make("rbac_policy", object_type="subnetpool", object_id=made["id"], **facts)

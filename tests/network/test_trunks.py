@@ -86,3 +86,12 @@ def test_subports_go_where_their_trunks_server_goes(net: Net, parent: Any) -> No
     assert net.show("trunk", trunk["id"])["status"] == "ACTIVE"
     db.write(public.release_ports, "s")
     assert net.admin.show("port", one["id"])["binding:host_id"] == ""
+
+
+def test_a_trunk_that_is_switched_off_is_not_deleted(net: Net) -> None:
+    network, _ = net.network()
+    parent = net.make("port", network_id=network["id"])
+    trunk = net.make("trunk", port_id=parent["id"], admin_state_up=False)
+    assert error_of(net.delete("trunk", trunk["id"])) == (409, "TrunkDisabled")
+    net.change("trunk", trunk["id"], admin_state_up=True)
+    assert net.delete("trunk", trunk["id"]).status == 204

@@ -51,6 +51,14 @@ def claim(tx: Tx, service: str, project_id: str, resource: str, amount: int, def
             _refuse(tx, service, project_id, resource, amount, default)
 
 
+def count(tx: Tx, service: str, project_id: str, resource: str, amount: int) -> None:
+    """Take `amount` more of `resource`, whatever the limit: for what nobody asked for."""
+    key = {"service": service, "project_id": project_id, "resource": resource}
+    insert_absent(tx, quota_usage, **key, used=0)
+    bound = {"of_service": service, "of_project": project_id, "of_resource": resource}
+    tx.execute(_COUNT, {**bound, "more": amount})
+
+
 def release(tx: Tx, service: str, project_id: str, resource: str, amount: int) -> None:
     """Give `amount` back; what is used never falls below nothing."""
     key = {"of_service": service, "of_project": project_id, "of_resource": resource}
@@ -141,6 +149,9 @@ _TAKE = (
     sa.update(quota_usage)
     .where(*_row(quota_usage), sa.or_(_LIMIT < 0, _u.used + _MORE <= _LIMIT))
     .values(used=_u.used + _MORE)
+)
+_COUNT = (
+    sa.update(quota_usage).where(*_row(quota_usage)).values(used=_u.used + sa.bindparam("more"))
 )
 _GIVE_BACK = (
     sa.update(quota_usage)

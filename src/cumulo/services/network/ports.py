@@ -251,7 +251,7 @@ def _join_groups(
         return
     secure = port.port_security_enabled
     if wanted is UNSET or wanted is None:
-        group_id = security_groups.ensure_default(tx, ctx, settings, port.project_id)
+        group_id = security_groups.ensure_default(tx, ctx, port.project_id)
         store.groups_add(tx, port.id, [group_id] if secure else [])
         return
     if wanted and not secure:

@@ -63,6 +63,14 @@ def policy_visible(tx: Tx, ctx: Context, policy_id: str) -> QosPolicy:
     return found
 
 
+def policy_get(tx: Tx, policy_id: str) -> QosPolicy:
+    """Return a QoS policy, whoever owns it."""
+    found = standard.find(tx, tables.qos_policy, QosPolicy, policy_id)
+    if found is None:
+        raise not_found(policy_id)
+    return found
+
+
 def usable(tx: Tx, ctx: Context, policy_id: str | UnsetType | None) -> str | None:
     """Return the id of a policy that the caller may put on something; None stays none."""
     return policy_visible(tx, ctx, policy_id).id if policy_id else None

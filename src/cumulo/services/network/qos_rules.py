@@ -1,5 +1,6 @@
 """Rules of QoS policies: how fast ports may be, and how their packets are marked."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -62,6 +63,20 @@ def rule_visible(tx: Tx, ctx: Context, kind: str, policy_id: str, rule_id: str) 
     if found is None:
         raise not_found(rule_id)
     return found
+
+
+def parameters(kind: str) -> list[dict[str, object]]:
+    """Return what may be said in a kind of rules, as clients are told of it."""
+    if kind == DSCP_MARKING:
+        return [_choices("dscp_mark", sorted(_MARKS))]
+    whole: dict[str, object] = {"parameter_type": "range"}
+    whole["parameter_values"] = {"start": 0, "end": 2**31 - 1}
+    limits = [{"parameter_name": name, **whole} for name in ("max_kbps", "max_burst_kbps")]
+    return [*limits, _choices("direction", ["egress", "ingress"])]
+
+
+def _choices(name: str, values: Sequence[object]) -> dict[str, object]:
+    return {"parameter_name": name, "parameter_type": "choices", "parameter_values": values}
 
 
 def limit_bandwidth(tx: Tx, ctx: Context, policy: QosPolicy, spec: BandwidthLimitSpec) -> QosRule:

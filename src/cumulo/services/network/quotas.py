@@ -40,9 +40,9 @@ def take(tx: Tx, settings: NetworkSettings, project_id: str, resource: str, coun
         raise OverQuota(f"Quota exceeded for resources: ['{resource}'].", **facts) from error
 
 
-def count(tx: Tx, project_id: str, resource: str) -> None:
-    """Count one more for the project, which only a limit of its own keeps it from."""
-    quota.claim(tx, SERVICE, project_id, resource, 1, -1)
+def count(tx: Tx, project_id: str, resource: str, number: int = 1) -> None:
+    """Count more for the project, which no limit keeps it from: the cloud itself made them."""
+    quota.count(tx, SERVICE, project_id, resource, number)
 
 
 def give_back(tx: Tx, project_id: str, resource: str, count: int = 1) -> None:

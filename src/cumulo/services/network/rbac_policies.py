@@ -17,8 +17,9 @@ from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, Text
 from cumulo.services.network.store import address_groups as address_store
+from cumulo.services.network.store import changes, listing, sharing, standard, tables
 from cumulo.services.network.store import lending as store
-from cumulo.services.network.store import listing, sharing, standard, tables
+from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnetpools as subnetpool_store
@@ -143,6 +144,8 @@ def create_policy(tx: Tx, ctx: Context, settings: NetworkSettings, spec: RbacPol
     _check_owner(tx, ctx, spec.object_type, spec.object_id)
     target = target_of(spec)
     _check_new(tx, spec.object_id, spec.action, target)
+    if spec.object_type == "subnetpool":
+        _check_scope(tx, spec.object_id, target)
     project_id = owner(ctx, spec.project_id, spec.tenant_id)
     quotas.take(tx, settings, project_id, "rbac_policy")
     made = Grant(new_id(), project_id, spec.object_type, spec.object_id, spec.action, target)
@@ -168,6 +171,23 @@ def _check_owner(tx: Tx, ctx: Context, kind: str, object_id: str) -> None:
         )
 
 
+def _check_scope(tx: Tx, pool_id: str, target: str) -> None:
+    """Refuse to lend a pool to who may not use its address scope."""
+    scope_id = subnetpool_store.scope_of_pool(tx, pool_id)
+    if scope_id is None:
+        return
+    lent = {one.target_project for one in sharing.grants_of(tx, scope_id)}
+    if (
+        not lent & {target, EVERYONE}
+        and store.owner_of(tx, tables.address_scope, scope_id) != target
+    ):
+        raise refusals.bad_request_of(
+            "RbacPolicyInitError",
+            f"RBAC policy on subnetpool {pool_id} cannot be made: project {target} may not use "
+            f"its address scope {scope_id}: share that first.",
+        )
+
+
 def _is_seen(tx: Tx, ctx: Context, object_id: str) -> bool:
     mine = {EVERYONE, ctx.project_id}
     return any(one.target_project in mine for one in sharing.grants_of(tx, object_id))
@@ -185,7 +205,7 @@ def update_policy(tx: Tx, ctx: Context, policy: Grant, target: str) -> Grant:
     if target == policy.target_project:
         return policy
     _check_new(tx, policy.object_id, policy.action, target)
-    _check_unused(tx, policy)
+    _check_unused(tx, policy, target)
     sharing.grant_retarget(tx, policy.id, target)
     standard.change(tx, _TABLES[policy.object_type], policy.object_id)
     after = msgspec.structs.replace(policy, target_project=target)
@@ -195,8 +215,25 @@ def update_policy(tx: Tx, ctx: Context, policy: Grant, target: str) -> Grant:
 
 def delete_policy(tx: Tx, ctx: Context, policy: Grant) -> None:
     """Stop lending, if whoever it was lent to uses it no more."""
+    if policy.action == EXTERNAL and policy.target_project == EVERYONE:
+        _check_not_default(tx, policy)
     _delete(tx, ctx, policy)
-    standard.change(tx, _TABLES[policy.object_type], policy.object_id)
+    left = {one.action for one in sharing.grants_of(tx, policy.object_id)}
+    facts = {"external": False} if policy.action == EXTERNAL and EXTERNAL not in left else {}
+    standard.change(tx, _TABLES[policy.object_type], policy.object_id, **facts)
+    if facts:
+        changes.mark(tx, "network", [policy.object_id])
+
+
+def _check_not_default(tx: Tx, policy: Grant) -> None:
+    """Keep the network by which projects get out unless they say open to them."""
+    n = tables.network.c
+    if network_store.networks_where(tx, n.id == policy.object_id, n.is_default.is_(True)):
+        raise Conflict(
+            f"RBAC policy on object {policy.object_id} cannot be removed because other objects "
+            "depend on it.\nDetails: it is the default external network",
+            type="RbacPolicyInUse",
+        )
 
 
 def _delete(tx: Tx, by: Caller | None, policy: Grant) -> None:
@@ -206,7 +243,8 @@ def _delete(tx: Tx, by: Caller | None, policy: Grant) -> None:
     journal.deleted(tx, by, "rbac_policy", policy)
 
 
-def _check_unused(tx: Tx, policy: Grant) -> None:
+def _check_unused(tx: Tx, policy: Grant, instead: str | None = None) -> None:
+    """Refuse to take away what projects use, unless it is lent to them `instead`."""
     object_id = policy.object_id
     owned_by = store.owner_of(tx, _TABLES[policy.object_type], object_id)
     if policy.action == EXTERNAL:
@@ -216,7 +254,7 @@ def _check_unused(tx: Tx, policy: Grant) -> None:
     if policy.target_project != EVERYONE:
         users &= {policy.target_project}
     others = [g for g in sharing.grants_of(tx, object_id) if g.id != policy.id]
-    still = {g.target_project for g in others if g.action == policy.action}
+    still = {g.target_project for g in others if g.action == policy.action} | {instead}
     if EVERYONE in still or not users - still:
         return
     if (policy.object_type, policy.action) == ("network", SHARED):

@@ -67,17 +67,20 @@ def create_group(
         raise Conflict(
             "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists"
         )
-    ensure_default(tx, ctx, settings, project_id)
-    return _new_group(tx, ctx, settings, project_id, spec)
+    quotas.take(tx, settings, project_id, "security_group")
+    group = _new_group(tx, ctx, project_id, spec)
+    ensure_default(tx, ctx, project_id)
+    return group
 
 
-def ensure_default(tx: Tx, by: Caller | None, settings: NetworkSettings, project_id: str) -> str:
+def ensure_default(tx: Tx, by: Caller | None, project_id: str) -> str:
     """Return the project's default group, made on first use."""
     found = store.default_find(tx, project_id)
     if found is not None:
         return found
     spec = SecurityGroupSpec(name=DEFAULT, description="Default security group")
-    group = _new_group(tx, by, settings, project_id, spec)
+    quotas.count(tx, project_id, "security_group")
+    group = _new_group(tx, by, project_id, spec)
     store.default_insert(tx, project_id, group.id)
     return group.id
 
@@ -87,19 +90,19 @@ def has_default(tx: Tx, ctx: Context) -> bool:
     return not ctx.project_id or store.default_find(tx, ctx.project_id) is not None
 
 
-def ensure_own_default(tx: Tx, ctx: Context, settings: NetworkSettings) -> None:
+def ensure_own_default(tx: Tx, ctx: Context) -> None:
     """Make the caller's project its default group, if it has none."""
     if ctx.project_id:
-        ensure_default(tx, ctx, settings, ctx.project_id)
+        ensure_default(tx, ctx, ctx.project_id)
 
 
 def _new_group(
     tx: Tx,
     by: Caller | None,
-    settings: NetworkSettings,
     project_id: str,
     spec: SecurityGroupSpec,
 ) -> SecurityGroup:
+    """Record a group; the rules that it begins with are counted, but no limit is for them."""
     now = clock.now()
     group = SecurityGroup(
         id=new_id(),
@@ -112,8 +115,7 @@ def _new_group(
         stateful=spec.stateful,
     )
     rules = default_rules.first_rules(tx, group, is_default=spec.name == DEFAULT)
-    quotas.take(tx, settings, project_id, "security_group")
-    quotas.take(tx, settings, project_id, "security_group_rule", len(rules))
+    quotas.count(tx, project_id, "security_group_rule", len(rules))
     store.group_insert(tx, group)
     store.rules_insert(tx, rules)
     changes.mark(tx, "security_group", [group.id])

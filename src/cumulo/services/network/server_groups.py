@@ -24,7 +24,7 @@ from cumulo.services.network.tools import Tools
 def server_group_ids(tx: Tx, ctx: Context, tools: Tools, names: Sequence[str] | None) -> list[str]:
     """Return the ids of the groups that a client named for a server; none named: the default."""
     project_id = ctx.project_id or ""
-    default = security_groups.ensure_default(tx, ctx, tools.settings, project_id)
+    default = security_groups.ensure_default(tx, ctx, project_id)
     if not names:
         return [default]
     return list(dict.fromkeys(_group_id(tx, project_id, name, default) for name in names))
@@ -97,7 +97,7 @@ def _set_groups(tx: Tx, ctx: Context, port: Port, group_ids: list[str]) -> None:
 def groups_of_project(tx: Tx, ctx: Context, tools: Tools, *, everyones: bool) -> list[Details]:
     """Return the security groups of the caller's project, or of all projects, with their rules."""
     project_id = ctx.project_id or ""
-    security_groups.ensure_default(tx, ctx, tools.settings, project_id)
+    security_groups.ensure_default(tx, ctx, project_id)
     where = [] if everyones else [tables.security_group.c.project_id == project_id]
     return security_groups.details(tx, ctx, store.groups_where(tx, *where))
 

@@ -11,7 +11,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, ports, quotas, refusals, tags, trunk_ports
+from cumulo.services.network import journal, ports, quotas, refusals, spelling, tags, trunk_ports
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, LooseInt, Text
@@ -80,6 +80,7 @@ def trunk_visible(tx: Tx, ctx: Context, trunk_id: str) -> Trunk:
 def create_trunk(tx: Tx, ctx: Context, settings: NetworkSettings, spec: TrunkSpec) -> Trunk:
     """Record that a port is a trunk."""
     project_id, now = owner(ctx, spec.project_id, spec.tenant_id), clock.now()
+    _check_apart(spec.sub_ports)
     parent = ports.port_visible(tx, ctx, spec.port_id)
     trunk_ports.check_unused(tx, parent)
     quotas.take(tx, settings, project_id, "trunk")
@@ -98,6 +99,12 @@ def create_trunk(tx: Tx, ctx: Context, settings: NetworkSettings, spec: TrunkSpe
     _add(tx, ctx, trunk, parent, spec.sub_ports)
     journal.created(tx, ctx, "trunk", trunk)
     return trunk
+
+
+def _check_apart(wanted: Sequence[SubportSpec]) -> None:
+    """Refuse subports of which one could not be told from another."""
+    numbers = [one.segmentation_id for one in wanted if one.segmentation_id is not None]
+    spelling.check_unique(numbers, "sub_ports")
 
 
 def _add(tx: Tx, ctx: Context, trunk: Trunk, parent: Port, wanted: Sequence[SubportSpec]) -> None:
@@ -204,6 +211,8 @@ def _logged(tx: Tx, ctx: Context, trunk: Trunk) -> Trunk:
 
 def delete_trunk(tx: Tx, ctx: Context, trunk: Trunk) -> None:
     """Forget that a port is a trunk; its subports are ports like others again."""
+    if not trunk.admin_state_up:
+        raise Conflict(f"Trunk {trunk.id} is currently disabled.", type="TrunkDisabled")
     for one in store.subports_of(tx, [trunk.id]).get(trunk.id, []):
         trunk_ports.release(tx, ctx, ports.port_get(tx, one.port_id))
     tags.forget(tx, trunk.id)

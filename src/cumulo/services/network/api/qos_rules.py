@@ -107,7 +107,7 @@ def delete_bandwidth_limit_rule(call: Call[Tools], policy_id: str, rule_id: str)
 def _create_bandwidth_limit(
     tx: Tx, call: Call[Tools], specs: Sequence[BandwidthLimitSpec], policy_id: str
 ) -> list[QosRule]:
-    policy = qos_policies.policy_visible(tx, call.ctx, policy_id)
+    policy = qos_policies.policy_get(tx, policy_id)
     made = []
     for spec in specs:
         BANDWIDTH_LIMIT.noun.check_create(call, spec, **_parent(policy.project_id))
@@ -168,7 +168,7 @@ def delete_dscp_marking_rule(call: Call[Tools], policy_id: str, rule_id: str) ->
 def _create_dscp_marking(
     tx: Tx, call: Call[Tools], specs: Sequence[DscpMarkingSpec], policy_id: str
 ) -> list[QosRule]:
-    policy = qos_policies.policy_visible(tx, call.ctx, policy_id)
+    policy = qos_policies.policy_get(tx, policy_id)
     made = []
     for spec in specs:
         DSCP_MARKING.noun.check_create(call, spec, **_parent(policy.project_id))
@@ -187,7 +187,9 @@ def show_qos_rule_type(call: Call[Tools], rule_type: str) -> Answer:
     """Say who carries a kind of rules out."""
     if rule_type not in qos_rules.KINDS:
         raise NotFound(f"Rule type {rule_type} could not be found.", type="QosRuleTypeNotFound")
-    drivers = [{"name": call.tools.driver.name, "supported_parameters": []}]
+    call.ctx.require("admin_only")
+    parameters = qos_rules.parameters(rule_type)
+    drivers = [{"name": call.tools.driver.name, "supported_parameters": parameters}]
     return {"rule_type": {"type": rule_type, "drivers": drivers}}
 
 

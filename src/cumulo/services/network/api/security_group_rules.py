@@ -45,7 +45,7 @@ class RuleView(StandardView, kw_only=True, gc=False):
 def list_security_group_rules(call: Call[Tools]) -> Answer:
     """List the rules of the project's security groups."""
     if not call.db.read(security_groups.has_default, call.ctx):
-        call.db.write(security_groups.ensure_own_default, call.ctx, call.tools.settings)
+        call.db.write(security_groups.ensure_own_default, call.ctx)
     return RULE.listed(call, security_group_rules.list_rules)
 
 

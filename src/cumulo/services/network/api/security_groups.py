@@ -78,7 +78,7 @@ def delete_security_group(call: Call[Tools], security_group_id: str) -> None:
 def ensure_default(call: Call[Tools]) -> None:
     """Make the project its default group when it first looks at its groups; a read, mostly."""
     if not call.db.read(security_groups.has_default, call.ctx):
-        call.db.write(security_groups.ensure_own_default, call.ctx, call.tools.settings)
+        call.db.write(security_groups.ensure_own_default, call.ctx)
 
 
 def _create(tx: Tx, call: Call[Tools], specs: Sequence[SecurityGroupSpec]) -> list[Details]:

@@ -48,6 +48,12 @@ def cidrs_of(tx: Tx, pool_id: str, project_id: str | None = None) -> list[str]:
     return list(tx.scalars(sa.select(s.cidr).where(*where)))
 
 
+def scope_of_pool(tx: Tx, pool_id: str) -> str | None:
+    """Return the address scope that a pool is in, if it is in one."""
+    p = tables.subnetpool.c
+    return tx.scalar(sa.select(p.address_scope_id).where(p.id == pool_id))
+
+
 def scopes_of_networks(tx: Tx, network_ids: Collection[str]) -> list[tuple[str, int, str]]:
     """Return (network, IP version, address scope) for networks with subnets in scopes."""
     s, p = tables.subnet.c, tables.subnetpool.c
