@@ -16,8 +16,9 @@ from tests.conformance.preparation import EMULATED, REAL, prepare
 from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 _HOSTS = 3
-# What tempest.conf says of them too.
+# What tempest.conf says of them too; and hashes that are quick, for the tests make many users.
 _PASSWORDS = """[identity]
+password_hash_rounds = 4
 lockout_failure_attempts = 2
 lockout_duration = 5
 unique_last_password_count = 2

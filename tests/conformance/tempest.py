@@ -14,6 +14,7 @@ _RESULT = re.compile(r"^\{\d+\} (.+?) (?:\[[\d.]+s\] )?\.\.\. (ok|FAILED|SKIPPED
 SELECTIONS = {
     "smoke": r"\[.*\bsmoke\b.*\]",
     "identity": r"^tempest\.api\.identity",
+    "identity_rules": r"^keystone_tempest_plugin\.tests\.(rbac|api)",
     "compute": r"^tempest\.api\.compute",
     "object_storage": r"^tempest\.api\.object_storage",
     "everything": r"^tempest\.api",

@@ -31,6 +31,7 @@ from cumulo.services.identity.store.trusts import trust_find
 from cumulo.services.identity.store.users import User, user_find
 from cumulo.services.identity.tokens import Grant, Token
 from cumulo.services.identity.tools import Tools
+from cumulo.services.identity.validation import Known
 
 # The methods that a client may name.
 METHODS = ("password", "token", "application_credential", "totp")
@@ -105,7 +106,7 @@ def password_is_right(db: Database, tools: Tools, ref: UserRef) -> User | None:
     return known
 
 
-def found_token(tools: Tools, token_id: str, *, allowance_s: int = 0) -> Token:
+def found_token(tools: Tools, token_id: str, *, allowance_s: int = 0) -> Known:
     """Return the token that a request is about; to clients a worthless one does not exist."""
     try:
         return tools.tokens.check(token_id, allowance_s=allowance_s)
@@ -196,7 +197,7 @@ def _credential(tx: Tx, ref: CredentialRef) -> ApplicationCredential | None:
 def _source(tools: Tools, proof: Proof) -> Token:
     if proof.token_id is None:
         raise lacking("token", "identity")
-    return found_token(tools, proof.token_id)
+    return found_token(tools, proof.token_id).token
 
 
 def _issue(tx: Tx, tools: Tools, proved: _Proved, wish: Wish | None) -> tuple[str, Token] | Receipt:

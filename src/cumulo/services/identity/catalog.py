@@ -21,6 +21,7 @@ from cumulo.services.identity.store.generation import generation_advance
 from cumulo.services.identity.store.limits import limits_forget
 from cumulo.services.identity.store.listing import Listing, Page
 from cumulo.services.identity.store.policy_associations import associations_forget
+from cumulo.services.identity.tokens import Token
 
 # What an endpoint's URL may leave open.  Nothing else is ever substituted: URLs come from people.
 _OPEN = {"project_id", "tenant_id", "user_id"}
@@ -53,6 +54,12 @@ def catalog(tx: Tx, *, user_id: str, project_id: str | None) -> list[CatalogEntr
             reached = msgspec.structs.replace(endpoint, url=url)
             by_service.setdefault(endpoint.service_id, []).append(reached)
     return [CatalogEntry(one, by_service.get(one.id, [])) for one in services]
+
+
+def catalog_of(tx: Tx, token: Token) -> list[CatalogEntry]:
+    """Return the catalog that a token shows."""
+    project_id = token.target.id if token.target and token.scope.kind == "project" else None
+    return catalog(tx, user_id=token.user.id, project_id=project_id)
 
 
 def region_list(tx: Tx, listing: Listing) -> Page[Region]:

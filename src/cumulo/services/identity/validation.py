@@ -7,22 +7,24 @@ from dataclasses import dataclass
 
 from cumulo.auth import Context
 from cumulo.db import Database, Tx
-from cumulo.services.identity import catalog, tokens
-from cumulo.services.identity.catalog import CatalogEntry
+from cumulo.services.identity import tokens
 from cumulo.services.identity.keys import Keyring
 from cumulo.services.identity.refusals import unknown_caller
-from cumulo.services.identity.store.generation import generation_get
+from cumulo.services.identity.store.generation import generation_get, generation_peek
 from cumulo.services.identity.tokens import Token
 
 _MOST_KNOWN = 10_000
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
+    """What is known of a token while the number in the database stands."""
+
     generation: int
     token: Token
     context: Context
-    catalog: list[CatalogEntry] | None = None  # once somebody asked for it
+    # What is shown of it, without and with a catalog, once somebody asked for it.
+    shown: dict[bool, bytes]
 
 
 class TokenValidator:
@@ -34,7 +36,7 @@ class TokenValidator:
 
     def __init__(self, db: Database, keyring: Keyring) -> None:
         self._db, self._keyring = db, keyring
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -44,39 +46,26 @@ class TokenValidator:
 
     def validate(self, token_id: str) -> Context:
         """Return the owner of a token; raise `Unauthorized`, always in the same words."""
-        known = self._db.read(self._look, token_id)
-        if known.token.is_expired():
-            raise unknown_caller()
-        return known.context
+        return self.check(token_id).context
 
-    def check(self, token_id: str, *, allowance_s: int = 0) -> Token:
+    def check(self, token_id: str, *, allowance_s: int = 0) -> Known:
         """Return all that a token is worth, even if it expired less than `allowance_s` ago."""
-        known = self._db.read(self._look, token_id)
+        key = hashlib.sha256(token_id.encode()).digest()
+        known = self._known.get(key)
+        if known is None or known.generation != generation_peek(self._db):
+            known = self._db.read(self._read, token_id)
+            self._remember(key, known)
         if known.token.is_expired(allowance_s):
             raise unknown_caller()
-        return known.token
+        return known
 
-    def catalog(self, token_id: str) -> list[CatalogEntry]:
-        """Return the catalog that a token shows, remembered as the token is."""
-        return self._db.read(self._look_at_catalog, token_id)
-
-    def _look_at_catalog(self, tx: Tx, token_id: str) -> list[CatalogEntry]:
-        known = self._look(tx, token_id)
-        if known.catalog is None:
-            owner = known.context
-            known.catalog = catalog.catalog(tx, user_id=owner.user_id, project_id=owner.project_id)
-        return known.catalog
-
-    def _look(self, tx: Tx, token_id: str) -> _Known:
-        key = hashlib.sha256(token_id.encode()).digest()
+    def _read(self, tx: Tx, token_id: str) -> Known:
         generation = generation_get(tx)
-        known = self._known.get(key)
-        if known is not None and known.generation == generation:
-            return known
         token = tokens.read(tx, self._keyring, token_id)
-        known = _Known(generation, token, token.context())
+        return Known(generation, token, token.context(), {})
+
+    def _remember(self, key: bytes, known: Known) -> None:
         with self._lock:
             self._known[key] = known
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
-        return known

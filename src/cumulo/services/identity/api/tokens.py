@@ -16,7 +16,7 @@ from cumulo.services.identity.authentication import (
     authenticate,
     found_token,
 )
-from cumulo.services.identity.catalog import CatalogEntry
+from cumulo.services.identity.catalog import CatalogEntry, catalog_of
 from cumulo.services.identity.delegations import Lent
 from cumulo.services.identity.domains import Project
 from cumulo.services.identity.journal import note
@@ -25,6 +25,7 @@ from cumulo.services.identity.refusals import lacking
 from cumulo.services.identity.scoping import DomainRef, ProjectRef, UserRef, Wish
 from cumulo.services.identity.tokens import Token
 from cumulo.services.identity.users import User
+from cumulo.services.identity.validation import Known
 from cumulo.web import LooseBool, Reply, Routes
 
 routes = Routes()
@@ -232,8 +233,12 @@ def create_token(call: Call, body: AuthBody, query: TokenQuery) -> Reply:
 @routes.get("/v3/auth/tokens", policy="identity:validate_token", on_target=True)
 def show_token(call: Call, query: TokenQuery) -> Reply:
     """Show what a token is worth."""
-    token_id, token = _subject(call, "identity:validate_token", query.allow_expired)
-    return answer(call, token_id, token, with_catalog=query.nocatalog is None)
+    token_id, known = _subject(call, "identity:validate_token", query.allow_expired)
+    with_catalog = query.nocatalog is None
+    shown = known.shown.get(with_catalog)
+    if shown is None:
+        shown = known.shown[with_catalog] = _shown(call, known.token, with_catalog=with_catalog)
+    return Reply(shown, headers={"X-Subject-Token": token_id})
 
 
 @routes.head("/v3/auth/tokens", policy="identity:check_token", on_target=True)
@@ -246,8 +251,8 @@ def check_token(call: Call, query: TokenQuery) -> Reply:
 @routes.delete("/v3/auth/tokens", policy="identity:revoke_token", status=204, on_target=True)
 def revoke_token(call: Call, query: TokenQuery) -> None:
     """Make a token worthless at once, and those made from it unless cascade is false."""
-    _, token = _subject(call, "identity:revoke_token", False)
-    call.db.write(_revoke, call, token, query.cascade)
+    _, known = _subject(call, "identity:revoke_token", False)
+    call.db.write(_revoke, call, known.token, query.cascade)
 
 
 def _revoke(tx: Tx, call: Call, token: Token, cascade: bool) -> None:
@@ -255,17 +260,18 @@ def _revoke(tx: Tx, call: Call, token: Token, cascade: bool) -> None:
     note(tx, call.ctx, "revoke_token", after=token.user)
 
 
-def _subject(call: Call, rule: str, allow_expired: bool) -> tuple[str, Token]:
+def _subject(call: Call, rule: str, allow_expired: bool) -> tuple[str, Known]:
     """Return the token that the request is about."""
     token_id = call.headers.get("x-subject-token", "")
     allowance_s = call.tools.settings.allow_expired_window if allow_expired else 0
-    token = found_token(call.tools, token_id, allowance_s=allowance_s)
+    known = found_token(call.tools, token_id, allowance_s=allowance_s)
+    token = known.token
     knows_rules = call.headers.get("openstack-identity-access-rules", "") >= "1"
     if token.by and token.by.access_rules and not knows_rules:
         # Whoever asks would let the token do what its rules forbid.
         raise NotFound("Failed to validate token")
     call.ctx.require(rule, **{"target.token.user_id": token.user.id})
-    return token_id, token
+    return token_id, known
 
 
 def _wish(scope: ScopeSpec | str | UnsetType) -> Wish | None:
@@ -290,11 +296,15 @@ def answer(
     call: Call, token_id: str, token: Token, *, with_catalog: bool, status: int | None = None
 ) -> Reply:
     """Return a token as clients see it."""
+    shown = _shown(call, token, with_catalog=with_catalog)
+    return Reply(shown, status=status, headers={"X-Subject-Token": token_id})
+
+
+def _shown(call: Call, token: Token, *, with_catalog: bool) -> bytes:
     entries = None
     if with_catalog and token.scope.kind != "unscoped":
-        entries = call.tools.tokens.catalog(token_id)
-    body = TokenBody(_view(token, entries))
-    return Reply(body, status=status, headers={"X-Subject-Token": token_id})
+        entries = call.db.read(catalog_of, token)
+    return msgspec.json.encode(TokenBody(_view(token, entries)))
 
 
 def _view(token: Token, entries: list[CatalogEntry] | None) -> TokenView:
