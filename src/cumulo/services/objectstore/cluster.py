@@ -145,14 +145,20 @@ class Indexes:
 
     def read(self, ask: Callable[[Index], T]) -> T:
         """Ask the first replica that exists."""
+        return self._first(ask, lambda index, _: index.head() is not None)
+
+    def head(self) -> Head | None:
+        """Return what it sums up to, or None when it does not exist."""
+        return self._first(lambda index: index.head(), lambda _, found: found is not None)
+
+    def _first(self, ask: Callable[[Index], T], exists: Callable[[Index, T], bool]) -> T:
         last: DeviceFailed | None = None
         answer: list[T] = []
         for device in self._order():
             try:
                 index = self._of(device)
-                is_there = index.head() is not None
                 answer.append(ask(index))
-                if is_there:
+                if exists(index, answer[-1]):
                     return answer[-1]
             except DeviceFailed as error:
                 last = error
@@ -161,10 +167,6 @@ class Indexes:
         if len(answer) >= self.place.quorum:
             return answer[0]
         raise Unavailable("No device could be read.") from last
-
-    def head(self) -> Head | None:
-        """Return what it sums up to, or None when it does not exist."""
-        return self.read(lambda index: index.head())
 
     def _order(self) -> Iterator[Device]:
         stale = self._cluster.stale

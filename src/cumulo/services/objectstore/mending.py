@@ -48,20 +48,16 @@ def mend_object(cluster: Cluster, place: Place) -> bool:
 
 def mend_index(cluster: Cluster, place: Place) -> bool:
     """Give every primary the rows that any replica has; say whether all have them."""
-    holders = [
-        one
-        for one in [*place.primaries, *place.others]
-        if _has(one, place) or one in place.primaries
-    ]
+    strangers = [one for one in place.others if _has(one, place)]
+    holders = [*place.primaries, *strangers]
     is_whole = True
     for source in holders:
         for target in place.primaries:
             if source is not target:
                 is_whole &= _tell(place, source, target)
     if is_whole:
-        for device in place.others:
-            if _has(device, place):
-                device.drop_index(place.kind, place.part, place.key)
+        for device in strangers:
+            device.drop_index(place.kind, place.part, place.key)
     return is_whole
 
 
@@ -76,7 +72,7 @@ def sweep_objects(cluster: Cluster) -> int:
         for key in {key for each in held.values() for key in each}:
             place = cluster.place_of_key("object", "", key)
             if not _is_settled(place, key, held):
-                left += not _mended(cluster, place)
+                left += not mended(cluster, place)
     return left
 
 
@@ -100,7 +96,7 @@ def sweep_indexes(cluster: Cluster, before: str) -> int:
     for kind in KINDS:
         for key in _index_keys(cluster, kind):
             place = cluster.place_of_key(kind, "", key)
-            is_whole = _mended(cluster, place)
+            is_whole = mended(cluster, place)
             left += not is_whole
             if is_whole:
                 _forget(place, before)
@@ -119,7 +115,7 @@ def audit(cluster: Cluster, device: Device) -> int:
             except (DeviceFailed, Unavailable) as error:
                 bad += 1
                 LOG.warning("quarantined", device=device.name, key=key, error=str(error))
-                _mended(cluster, cluster.place_of_key("object", "", key))
+                mended(cluster, cluster.place_of_key("object", "", key))
     return bad
 
 
@@ -150,7 +146,8 @@ def report_all(cluster: Cluster) -> None:
         report_container(cluster, account, container)
 
 
-def _mended(cluster: Cluster, place: Place) -> bool:
+def mended(cluster: Cluster, place: Place) -> bool:
+    """Bring all replicas to the same state; say whether that was possible with all of them."""
     try:
         mend = mend_object if place.kind == "object" else mend_index
         return mend(cluster, place)
@@ -187,7 +184,8 @@ def _copy(place: Place, opened: Opened, target: Device) -> None:
 
 
 def _has(device: Device, place: Place) -> bool:
-    return device.index(place.kind, place.part, place.key).is_there()
+    """Say whether a device holds an index; one that is away will be asked again."""
+    return _asked(device, device.index(place.kind, place.part, place.key).is_there, False)
 
 
 def _tell(place: Place, source: Device, target: Device) -> bool:

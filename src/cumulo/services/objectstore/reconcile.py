@@ -20,13 +20,7 @@ def repair(tools: Tools) -> None:
     cluster = tools.cluster
     for kind, name in list(cluster.repairs):
         cluster.repairs.discard((kind, name))
-        place = cluster.place(kind, *name[1:].split("/", 2))
-        is_whole = (
-            mending.mend_object(cluster, place)
-            if kind == "object"
-            else mending.mend_index(cluster, place)
-        )
-        if not is_whole:
+        if not mending.mended(cluster, cluster.place(kind, *name[1:].split("/", 2))):
             cluster.repairs.add((kind, name))
 
 

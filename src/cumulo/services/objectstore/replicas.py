@@ -1,5 +1,6 @@
 """One object's replicas: written to a quorum, read from whichever is whole."""
 
+import contextlib
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,7 @@ from cumulo.services.objectstore.drivers.base import (
     Device,
     DeviceFailed,
     Incoming,
+    NotWhole,
     Opened,
     State,
     Stored,
@@ -119,7 +121,8 @@ class Reading:
             except DeviceFailed as error:
                 self._opened.close()
                 device = self._devices.pop(0)
-                device.quarantine(self._place.part, self._place.key)
+                if isinstance(error, NotWhole):
+                    put_aside(device, self._place)
                 self._cluster.failed(self._place, device, error)
                 self._next(self.stored.stamp)
 
@@ -141,6 +144,12 @@ class Reading:
                 self._opened.close()
             self._devices.pop(0)
         raise Unavailable("No replica of this object can be read.")
+
+
+def put_aside(device: Device, place: Place) -> None:
+    """Have a device quarantine what is not whole, if it still answers; the audit does it too."""
+    with contextlib.suppress(DeviceFailed):
+        device.quarantine(place.part, place.key)
 
 
 class _Pieces:

@@ -12,6 +12,10 @@ class DeviceFailed(Exception):
     """The device, or this one thing on it, cannot be used; another replica must serve."""
 
 
+class NotWhole(DeviceFailed):
+    """What lies on the device is not what was written."""
+
+
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept beside an object's bytes."""
 
@@ -260,5 +264,5 @@ def checked_block(stored: Stored, number: int, piece: bytes) -> bytes:
     wanted = min(BLOCK, stored.size - number * BLOCK)
     right = stored.blocks[number * 4 : number * 4 + 4]
     if len(piece) != wanted or zlib.crc32(piece).to_bytes(4, "big") != right:
-        raise DeviceFailed(f"block {number} of {stored.name} is not what was written")
+        raise NotWhole(f"block {number} of {stored.name} is not what was written")
     return piece

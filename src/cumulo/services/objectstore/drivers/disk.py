@@ -24,6 +24,7 @@ from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers.base import (
     BLOCK,
     DeviceFailed,
+    NotWhole,
     State,
     Stored,
     checked_block,
@@ -78,7 +79,7 @@ class DiskDevice:
         place = self.place(part, key)
         try:
             return OpenedFile(place, state)
-        except DeviceFailed:
+        except NotWhole:
             self.quarantine(part, key)
             raise
         except OSError as error:
@@ -121,7 +122,7 @@ class DiskDevice:
         try:
             for number in range(-(-opened.stored.size // BLOCK)):
                 opened.block(number)
-        except DeviceFailed:
+        except NotWhole:
             self.quarantine(part, key)
             raise
         finally:
@@ -384,12 +385,12 @@ def _known(file: int) -> Stored:
         inside = tail[-_TRAILER.size - length : -_TRAILER.size]
         known = inside if length + _TRAILER.size <= len(tail) else os.pread(file, length, start)
         if magic != _MAGIC or zlib.crc32(known) != check:
-            raise DeviceFailed("the trailer is not what was written")
+            raise NotWhole("the trailer is not what was written")
         stored = msgspec.msgpack.decode(known, type=Stored)
     except (struct.error, OSError, msgspec.DecodeError) as error:
-        raise DeviceFailed(f"the file is not whole: {error}") from error
+        raise NotWhole(f"the file is not whole: {error}") from error
     if stored.size != start:
-        raise DeviceFailed("the file has not the length that was written")
+        raise NotWhole("the file has not the length that was written")
     return stored
 
 
@@ -401,7 +402,7 @@ def _replaced(stored: Stored, place: str, state: State) -> Stored:
         with open(f"{place}/{state.meta}.meta", "rb") as file:
             headers = msgspec.msgpack.decode(file.read(), type=dict[str, str])
     except (OSError, msgspec.DecodeError) as error:
-        raise DeviceFailed(f"the headers are not whole: {error}") from error
+        raise NotWhole(f"the headers are not whole: {error}") from error
     content_type = headers.pop("Content-Type", stored.content_type)
     return msgspec.structs.replace(
         stored, headers=headers, content_type=content_type, posted=state.meta

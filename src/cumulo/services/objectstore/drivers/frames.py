@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole
 
-CALL, BYTES, DONE, FAILED = b"C", b"B", b"D", b"F"
+CALL, BYTES, DONE, FAILED, SPOILED = b"C", b"B", b"D", b"F", b"S"
 _HEAD = struct.Struct(">cI")
 _LONGEST = 256 << 20
 _NONCE = 32
@@ -66,7 +66,8 @@ class Wire:
         kind, content = self.receive()
         if kind == DONE:
             return content
-        raise DeviceFailed(content.decode("utf-8", "replace")[:500])
+        words = content.decode("utf-8", "replace")[:500]
+        raise NotWhole(words) if kind == SPOILED else DeviceFailed(words)
 
     def close(self) -> None:
         """Hang up."""

@@ -15,6 +15,7 @@ from cumulo.services.objectstore.drivers.base import (
     Device,
     DeviceFailed,
     Index,
+    NotWhole,
     Stored,
     checked_block,
 )
@@ -200,7 +201,12 @@ class _RemoteOpened:
         except ConnectionLost:
             self._hang_up()
             raise
-        return checked_block(self.stored, number, piece)
+        try:
+            return checked_block(self.stored, number, piece)
+        except NotWhole as error:
+            # The server checked it: it was whole when it left.
+            self._hang_up()
+            raise DeviceFailed("bytes were spoiled on the way") from error
 
     def close(self) -> None:
         """Let go of it."""

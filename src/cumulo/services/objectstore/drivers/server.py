@@ -18,10 +18,19 @@ from cumulo.services.objectstore.drivers.base import (
     DeviceFailed,
     Incoming,
     Index,
+    NotWhole,
     Opened,
     Stored,
 )
-from cumulo.services.objectstore.drivers.frames import BYTES, CALL, DONE, FAILED, Call, Wire
+from cumulo.services.objectstore.drivers.frames import (
+    BYTES,
+    CALL,
+    DONE,
+    FAILED,
+    SPOILED,
+    Call,
+    Wire,
+)
 
 LOG = log.get("objectstore")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -170,6 +179,8 @@ def _answer(wire: Wire, conversation: _Conversation) -> None:
         raise DeviceFailed("this is no call")
     try:
         answer = conversation.carry_out(msgspec.msgpack.decode(content, type=Call))
+    except NotWhole as error:
+        wire.send(SPOILED, str(error).encode())
     except (DeviceFailed, msgspec.DecodeError) as error:
         wire.send(FAILED, str(error).encode())
     except Exception:
