@@ -12,18 +12,18 @@ TESTS ?= smoke
 setup:
 	@tools/setup.sh
 
-# Everything that needs no machine of its own; before each commit.
+# Everything that needs no machine of its own and no other program; before each commit.
 check: setup
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports --no-cache
 	$(VENV)/mypy
-	$(VENV)/pytest -n $(JOBS) -m "not real"
+	$(VENV)/pytest -n $(JOBS) --dist loadgroup -m "not real and not walk"
 
 # Everything, with real guests and networks where the machine allows; tells what was left out.
 test:
 	@tools/setup.sh test
-	$(VENV)/pytest -n $(JOBS) -m "not real" -rs
+	$(VENV)/pytest -n $(JOBS) --dist loadgroup -m "not real" -rs
 	$(VENV)/pytest -m real -rs
 
 # A cloud with a guest to log in to; it stays up.

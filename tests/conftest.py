@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from cumulo.db import Database, metadata
 from tests.stores import KINDS, Servers, filled, replace
@@ -10,6 +11,16 @@ from tests.stores import servers as servers
 
 if TYPE_CHECKING:
     from tests.cloud import Emulated
+
+# As the program logs, but to where pytest looks; structlog's own way draws each traceback.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(key_order=["level", "event"], bool_as_flag=False),
+    ]
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,13 @@ below may only shrink; one that is no longer needed fails too.
 import ast
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
+
+# One process reads all there is, once.
+pytestmark = pytest.mark.xdist_group("house")
 
 ROOT = Path(__file__).parent.parent
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
@@ -29,9 +35,34 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@dataclass
+class Facts:
+    """What the rules ask of a file; its syntax tree would be a thousand times as large."""
+
+    says_what_it_is: bool
+    imports: set[str] = field(default_factory=set)
+    classes: list[str] = field(default_factory=list)
+    functions: list[tuple[str, int, int]] = field(default_factory=list)  # name, first line, lines
+    sleeps: bool = False
+
+
 @functools.cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+def facts(path: Path) -> Facts:
+    tree = ast.parse(path.read_text())
+    found = Facts(says_what_it_is=bool(ast.get_docstring(tree)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.imports |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.imports |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+        elif isinstance(node, ast.ClassDef):
+            found.classes.append(node.name)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            found.functions.append((node.name, node.lineno, lines))
+        elif isinstance(node, ast.Attribute) and node.attr == "sleep":
+            found.sleeps = True
+    return found
 
 
 def written_by_hand(paths: list[Path]) -> list[Path]:
@@ -39,13 +70,7 @@ def written_by_hand(paths: list[Path]) -> list[Path]:
 
 
 def imported_by(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return facts(path).imports
 
 
 def any_of(package: str, path: Path) -> bool:
@@ -68,12 +93,10 @@ def test_files_fit_in_one_reading() -> None:
 
 def test_functions_fit_on_one_screen() -> None:
     long = [
-        f"{name_of(path)}:{node.lineno} {node.name} ({node.end_lineno - node.lineno + 1} lines)"
+        f"{name_of(path)}:{first} {name} ({lines} lines)"
         for path in written_by_hand(SOURCE)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno is not None
-        and node.end_lineno - node.lineno >= LINES_OF_A_FUNCTION
+        for name, first, lines in facts(path).functions
+        if lines > LINES_OF_A_FUNCTION
     ]
     assert not long, f"give the parts of these a name of their own: {long}"
 
@@ -89,16 +112,16 @@ def test_modules_are_named_by_what_they_hold() -> None:
 
 def test_classes_are_named_by_what_they_are() -> None:
     vague = [
-        f"{name_of(path)}: {node.name}"
+        f"{name_of(path)}: {name}"
         for path in SOURCE
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.ClassDef) and node.name.endswith(SAY_NOTHING_OF_A_CLASS)
+        for name in facts(path).classes
+        if name.endswith(SAY_NOTHING_OF_A_CLASS)
     ]
     assert not vague, f"name these by their noun: {vague}"
 
 
 def test_every_package_says_what_it_is() -> None:
-    silent = [name_of(path) for path in SOURCE if not ast.get_docstring(tree(path))]
+    silent = [name_of(path) for path in SOURCE if not facts(path).says_what_it_is]
     assert not silent, f"open these with one to three sentences: {silent}"
 
 
@@ -131,13 +154,7 @@ def test_only_operations_know_http_and_versions() -> None:
 
 def test_tests_drive_the_clock_instead_of_sleeping() -> None:
     sleeping = {
-        name_of(path)
-        for path in TESTS
-        if imported_by(path) & {"time.sleep"}
-        or any(
-            isinstance(node, ast.Attribute) and node.attr == "sleep"
-            for node in ast.walk(tree(path))
-        )
+        name_of(path) for path in TESTS if imported_by(path) & {"time.sleep"} or facts(path).sleeps
     }
     assert sleeping == MAY_SLEEP, "hold the clock, tick the reconciler or use tests.waiting"
 

@@ -41,6 +41,7 @@ def run(tree: Path, *argv: str) -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.walk
 def test_a_new_noun_is_in_order_and_passes_its_test(tree: Path) -> None:
     written = [str(path) for path in scaffold(tree, "compute", "spare_part")]
     run(tree, "ruff", "format", *written)

@@ -17,7 +17,7 @@ ROUNDS, BOOTS = 20, 5
 SETTLED = 10  # rounds after which a process has all that it keeps
 MOST_GROWTH_KIB = 6 * 1024
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(600)]
 
 
 def twenty_times(speak: Speaker, cloud: CommandCloud, boots: int, pid: Callable[[], int]) -> int:

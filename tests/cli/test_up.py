@@ -13,7 +13,7 @@ import pytest
 
 from tests.walks.clouds import CommandCloud, write_ports
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(180)]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cumulo.services.identity import public
 from cumulo.settings import Http, Settings
 from tests.ports import every_port
 
+pytestmark = pytest.mark.walk
 IDENTITY = public.IdentitySettings(password_hash_rounds=4)
 
 

@@ -134,7 +134,7 @@ def test_a_killed_predecessors_daemon_is_adopted(supervisor: Supervisor, tmp_pat
     pid = left_by_a_killed_one(tmp_path)
     assert supervisor.ensure(Daemon(name="one", argv=FOREVER)) == pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: supervisor.alive().get("one") and supervisor.alive()["one"].pid != pid)
+    eventually(lambda: (one := supervisor.alive().get("one")) and one.pid != pid)
 
 
 def test_it_is_adopted_even_when_nothing_was_noted(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -315,4 +315,4 @@ def test_what_is_wrong_is_told_with_its_place(cloud: Cloud) -> None:
     answer = cloud.client.put(f"{P}/{uuid}/inventories", wrong)
     assert answer.status == 400
     detail = answer.json()["errors"][0]["detail"]
-    assert "is not of type 'integer' On instance['inventories']['total']" in detail
+    assert "is not of type 'integer' On instance['inventories']['VCPU']['total']" in detail

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.inside import Speaker
 from tests.walks.clouds import CommandCloud, QuickClient
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from cumulo.walks.walk import Walk
 from tests.walks import power
 from tests.walks.clouds import CommandCloud, QuickClient
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from cumulo.walks.client import Client
 from tests.walks.clouds import CommandCloud, QuickClient
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(300)]
 MIB = 1 << 20
 LARGE = 11 * MIB
 
