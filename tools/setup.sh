@@ -141,5 +141,6 @@ else
     say "this is neither Debian nor Ubuntu: install what these bring:" $host_packages
 fi
 make_environment
+tools/novnc.sh || die "noVNC could not be fetched"
 compile_sources
 say "done: .venv/bin/cumulo"

@@ -5,6 +5,7 @@ differs between an emulated and a real one (hosts, network driver) is handed in.
 """
 
 import dataclasses
+import functools
 import gc
 import platform
 import threading
@@ -77,11 +78,13 @@ from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
 from cumulo.web.gate import Gate
+from cumulo.web.relay import RelayServer, files_in
 from cumulo.web.server import HttpServer
 from cumulo.web.streaming import StreamingServer
 from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
 
 LOG = log.get("app")
+VIEWER = Path(__file__).parent / "web" / "viewer"
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ class Cloud:
             host=outside.host,
             project_exists=identity.project_exists,
             network=self.network,
+            consoles=_consoles(settings),
             images=self.images,
             image=self.image,
         )
@@ -206,6 +210,17 @@ class Cloud:
         edge = Edge(api, self.db, validate)
         return Gate(beside, edge) if beside else edge
 
+    def relay(self) -> RelayServer:
+        """Return the port of long-lived streams: consoles, and the pages that show them."""
+        http = self.settings.http
+        return RelayServer(
+            files_in(VIEWER),
+            functools.partial(compute.connect_console, self.compute),
+            http.host,
+            http.console_port,
+            allowed_origins=http.console_allowed_origins,
+        )
+
     def workers(self) -> list[Worker]:
         """Return one worker for each service that has workflows."""
         served: list[tuple[Sequence[Any], Any]] = [
@@ -226,6 +241,11 @@ class Cloud:
         ]
         bound = [_bound(each, tools) for reconcilers, tools in served for each in reconcilers]
         return Scheduler(self.db, bound, None, bell=self.bell)
+
+
+def _consoles(settings: Settings) -> str:
+    http = settings.http
+    return f"{http.public_host or http.host}:{http.console_port}"
 
 
 def _rotate_keys(cloud: Cloud) -> None:
@@ -418,7 +438,8 @@ class Serving:
         """Open every port, then begin to work."""
         for api in self.cloud.apis:
             if api.claims is None:
-                self._open(self.cloud.gate(api), api)
+                self._open(self._server(self.cloud.gate(api), api), api.name)
+        self._open(self.cloud.relay(), "console")
         self._serve_devices()
         for worker in self.cloud.workers():
             worker.adopt_dead()
@@ -447,19 +468,18 @@ class Serving:
             self._devices = served(self.cloud.state / "objects", settings)
             self._devices.start()
 
-    def _open(self, edge: Edge | Gate, api: Api) -> None:
+    def _server(self, edge: Edge | Gate, api: Api) -> HttpServer:
         http = self.cloud.settings.http
         if api.takes_uploads:
             # A large body holds its thread as long as its client takes.
-            server: HttpServer = StreamingServer(
-                edge, http.host, api.port, threads=http.streaming_threads
-            )
-        else:
-            server = HttpServer(edge, http.host, api.port, threads=http.threads)
+            return StreamingServer(edge, http.host, api.port, threads=http.streaming_threads)
+        return HttpServer(edge, http.host, api.port, threads=http.threads)
+
+    def _open(self, server: HttpServer, name: str) -> None:
         try:
             server.start()
         except Conflict as error:
-            choice = f"Choose another as {api.name}_port under [http] in cumulo.toml."
+            choice = f"Choose another as {name}_port under [http] in cumulo.toml."
             raise Conflict(f"{error.message} {choice}") from error
         self._servers.append(server)
 

@@ -35,6 +35,9 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network_port: Port = 9696
     objectstore_port: Port = 8080
     dashboard_port: Port = 8000
+    console_port: Port = 6080
+    # Hosts, with their ports, whose pages may show consoles besides our own: a dashboard's.
+    console_allowed_origins: tuple[str, ...] = ()
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
     # Of APIs that take large bodies, each of which holds one.
     streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64

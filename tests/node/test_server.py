@@ -17,7 +17,7 @@ from cumulo.node.client import UnixDialer, remote_node
 from cumulo.node.drivers.fake import FakeNode
 from cumulo.node.drivers.script import Failure, Script, Trouble
 from cumulo.node.server import NodeServer, UnixTransport
-from cumulo.node.wire import COMMANDS
+from cumulo.node.wire import COMMANDS, STREAMS
 from tests.node.bench import Bench
 
 
@@ -50,7 +50,7 @@ def post(path: Path, url: str, body: bytes) -> tuple[int, bytes]:
 
 
 def test_every_command_of_a_node_travels() -> None:
-    assert set(COMMANDS) == {name for name in vars(Node) if not name.startswith("_")}
+    assert {*COMMANDS, *STREAMS} == {name for name in vars(Node) if not name.startswith("_")}
 
 
 def test_what_a_guest_is_made_from_arrives_unchanged(remote_bench: Bench, fake: FakeNode) -> None:

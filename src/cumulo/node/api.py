@@ -6,6 +6,7 @@ apart: `Unavailable` (ask again later) and `HostError` (asking again will not he
 plain structs; fields are only ever added, with defaults.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
@@ -14,6 +15,7 @@ import msgspec
 from cumulo.kit.errors import CloudError, NotFound
 
 Power: TypeAlias = Literal["running", "paused", "suspended", "stopped", "crashed"]
+ConsoleKind: TypeAlias = Literal["vnc", "serial"]
 
 
 class HostError(CloudError):
@@ -211,6 +213,13 @@ class Node(Protocol):
 
     def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
         """Return the last `lines` lines that the guest wrote to its serial console, or all."""
+
+    def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
+        """Return a connection to a running guest's screen, which speaks RFB, or serial console.
+
+        Conflict when the guest does not run or has no such console.  Of a serial console the last
+        who opened it has it.
+        """
 
     def ensure_metadata(self, port: MetadataPort) -> None:
         """Answer metadata requests from the network's guests."""

@@ -4,21 +4,24 @@ Commands may be given again, so one that met a connection which the host had mea
 given again at once, over a new one.
 """
 
+import contextlib
 import http.client
 import socket
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import msgspec
 
 from cumulo.kit.errors import Unavailable
+from cumulo.node import streams
 from cumulo.node.api import Node
-from cumulo.node.wire import COMMANDS, PREFIX, Command, Fault
+from cumulo.node.wire import COMMANDS, PREFIX, STREAMS, Command, Fault
 
 _IDLE_KEPT = 16
+_STREAM_TIMEOUT_S = 15.0  # somebody waits for it
 
 
 class Dialer(Protocol):
@@ -56,6 +59,7 @@ def remote_node(dialer: Dialer, *, timeout_s: float = 300.0) -> Node:
     """
     channel = _Channel(dialer, timeout_s)
     methods = {name: _method(channel, command) for name, command in COMMANDS.items()}
+    methods |= {name: _stream(channel, command) for name, command in STREAMS.items()}
     node = type("RemoteNode", (), methods)()
     weakref.finalize(node, channel.close)
     return cast(Node, node)
@@ -66,6 +70,14 @@ def _method(channel: "_Channel", command: Command) -> Callable[..., Any]:
         extra_s = command.own_time(args, kwargs)
         body = command.encode_arguments(args, kwargs)
         return command.decode_result(channel.post(PREFIX + command.name, body, extra_s))
+
+    return call
+
+
+def _stream(channel: "_Channel", command: Command) -> Callable[..., socket.socket]:
+    def call(self: object, *args: Any, **kwargs: Any) -> socket.socket:
+        body = command.encode_arguments(args, kwargs)
+        return channel.open(PREFIX + command.name, body)
 
     return call
 
@@ -91,8 +103,31 @@ class _Channel:
     def post(self, path: str, body: bytes, extra_s: float) -> bytes:
         """Send a command and return its result; raise the error that the host raised."""
         timeout_s = self._timeout_s + extra_s
-        try:
+        with self._answering(timeout_s):
             status, answer = self._post(path, body, timeout_s)
+        if status == 200:
+            return answer
+        raise _fault(self._dialer.name, status, answer).error()
+
+    def open(self, path: str, body: bytes) -> socket.socket:
+        """Ask for a stream and return it; raise the error that the host raised."""
+        with self._answering(_STREAM_TIMEOUT_S):
+            peer = self._dialer.dial(_STREAM_TIMEOUT_S)
+            try:
+                status, answer = streams.ask(peer, path, body)
+            except BaseException:
+                peer.close()
+                raise
+        if status == 101:
+            return peer
+        peer.close()
+        raise _fault(self._dialer.name, status, answer).error()
+
+    @contextlib.contextmanager
+    def _answering(self, timeout_s: float) -> Iterator[None]:
+        """Say what it means when the host does not answer in the block."""
+        try:
+            yield
         except TimeoutError as error:
             message = f"The host at {self._dialer.name} did not answer within {timeout_s:g} s."
             raise Unavailable(message) from error
@@ -100,9 +135,6 @@ class _Channel:
             reason = str(error) or type(error).__name__
             message = f"The host at {self._dialer.name} does not answer: {reason}."
             raise Unavailable(message) from error
-        if status == 200:
-            return answer
-        raise _fault(self._dialer.name, status, answer).error()
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

@@ -1,8 +1,10 @@
 """A host that is this very process's: a hypervisor and metadata listeners, put together."""
 
+import socket
 from collections.abc import Sequence
 
 from cumulo.node.api import (
+    ConsoleKind,
     Diagnostics,
     GuestSpec,
     GuestState,
@@ -85,6 +87,10 @@ class LocalNode:
     def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
         """Return what the guest wrote to its serial console."""
         return self._hypervisor.console_log(guest_id, lines)
+
+    def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
+        """Return a connection to the guest's screen or serial console."""
+        return self._hypervisor.open_console(guest_id, kind)
 
     def ensure_metadata(self, port: MetadataPort) -> None:
         """Answer metadata requests from the network's guests."""

@@ -12,14 +12,15 @@ import threading
 from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 import structlog
 
 from cumulo.kit.errors import CloudError
+from cumulo.node import streams
 from cumulo.node.api import HostError, Node
-from cumulo.node.wire import COMMANDS, PREFIX, Fault
+from cumulo.node.wire import COMMANDS, PREFIX, STREAMS, Fault
 
 _BODY_LIMIT = 64 * 1024 * 1024
 _IDLE_S = 60.0
@@ -146,7 +147,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413, msgspec.json.encode(fault))
             return
         status, answer = _carry_out(self.server.node, self.path, self.rfile.read(length))
-        self._answer(status, answer)
+        if isinstance(answer, socket.socket):
+            self._hand_over(answer)
+        else:
+            self._answer(status, answer)
+
+    def _hand_over(self, stream: socket.socket) -> None:
+        """Let the connection be the stream from here on."""
+        self.close_connection = True
+        with stream:
+            self.connection.sendall(streams.AGREED)
+            streams.join(self.connection, stream)
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response_only(status)
@@ -159,10 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the caller logs its steps."""
 
 
-def _carry_out(node: Node, path: str, body: bytes) -> tuple[int, bytes]:
-    """Return the status and body of the answer to a command."""
+def _carry_out(node: Node, path: str, body: bytes) -> tuple[int, bytes | socket.socket]:
+    """Return the status and body of the answer to a command, or the stream that it opened."""
     try:
-        command = COMMANDS.get(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None
+        name = path.removeprefix(PREFIX) if path.startswith(PREFIX) else ""
+        if name in STREAMS:
+            return 101, cast(socket.socket, STREAMS[name].carry_out(node, body))
+        command = COMMANDS.get(name)
         if command is None:
             raise HostError(f"The host knows no command {path}: it may need an upgrade.")
         return 200, command.call(node, body)

@@ -3,9 +3,13 @@
 A command is a POST to /v1/NAME with its arguments as one JSON object.  The answer is its result,
 or an error by kind and message.  Unknown arguments are refused: a caller who says more than the
 host understands must not believe it was heard.
+
+A command that returns a socket is a stream: its answer is 101, and from there on the connection
+carries what the socket does.
 """
 
 import inspect
+import socket
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -72,12 +76,15 @@ class Command:
 
     def call(self, target: object, body: bytes) -> bytes:
         """Carry the command out on `target`; return its result as it travels."""
+        return msgspec.json.encode(self.carry_out(target, body))
+
+    def carry_out(self, target: object, body: bytes) -> Any:
+        """Carry the command out on `target`; return its result as it is."""
         try:
             arguments = msgspec.json.decode(body, type=self.arguments)
         except msgspec.MsgspecError as error:
             raise HostError(f"The host does not understand {self.name}: {error}") from error
-        result = getattr(target, self.name)(**msgspec.structs.asdict(arguments))
-        return msgspec.json.encode(result)
+        return getattr(target, self.name)(**msgspec.structs.asdict(arguments))
 
     def decode_result(self, body: bytes) -> Any:
         """Read a result that travelled."""
@@ -93,4 +100,6 @@ def commands(protocol: type) -> dict[str, Command]:
     }
 
 
-COMMANDS = commands(Node)
+_EVERY = commands(Node)
+STREAMS = {name: command for name, command in _EVERY.items() if command.result is socket.socket}
+COMMANDS = {name: command for name, command in _EVERY.items() if name not in STREAMS}

@@ -77,6 +77,7 @@ class _Request:
     version: Version = NONE
     operation: Operation | None = None
     ctx: Context | None = None
+    logged_path: str = ""  # with a secret left out
 
 
 class _Headers(dict[str, str]):
@@ -120,7 +121,8 @@ class Edge:
         except CloudError as error:
             sent = self._fault(request, error)
         except Exception:
-            LOG.exception("bug", request_id=request.request_id, path=request.path)
+            path = request.logged_path or request.path
+            LOG.exception("bug", request_id=request.request_id, path=path)
             sent = self._spelled(request, 500, _UNEXPECTED, {})
         headers = self._headers(request, sent)
         start_response(sent.status_line, headers)
@@ -130,6 +132,8 @@ class Edge:
     def _serve(self, request: _Request) -> Sent:
         path, project = self._split(self._today(request.path))
         found: Any = self._router.find(path)
+        if found is not None and found[0].has_secret_path:
+            request.logged_path = found[3]
         if found is None and not self._api.route_first:
             self._caller(request)
         request.version = self._version(request)
@@ -292,7 +296,7 @@ class Edge:
             "request",
             api=self._api.name,
             method=request.method,
-            path=request.path,
+            path=request.logged_path or request.path,
             status=sent.status,
             ms=round(seconds * 1000, 1),
             operation=operation.name if operation else None,
@@ -315,6 +319,7 @@ class _Resource:
         self._by_method: dict[str, list[Operation]] = {}
         for operation in operations:
             self._by_method.setdefault(operation.method, []).append(operation)
+        self.has_secret_path = any(operation.has_secret_path for operation in operations)
 
     @property
     def methods(self) -> list[str]:

@@ -69,6 +69,7 @@ class Operation:
     since: Version | None
     until: Version | None
     action: str | None  # the single key of the body, where one path carries many actions
+    has_secret_path: bool  # what stands in it is not logged
     media: tuple[str, ...]  # body types it reads; empty: JSON
     body: Any
     query: type[msgspec.Struct] | None
@@ -103,12 +104,12 @@ class Routes:
         media: tuple[str, ...] = (),
         on_target: bool = False,
         guests: bool = False,
+        has_secret_path: bool = False,
     ) -> Callable[[F], F]:
         """Declare the decorated function an operation; the function itself is unchanged."""
 
         def declare(function: F) -> F:
             hints = get_type_hints(function, include_extras=True)
-            first, last = (Version.parse(v) if v else None for v in (since, until))
             operation = Operation(
                 method=method,
                 path=path,
@@ -117,9 +118,10 @@ class Routes:
                 guests=guests,
                 on_target=on_target,
                 status=status,
-                since=first,
-                until=last,
+                since=_parsed(since),
+                until=_parsed(until),
                 action=action,
+                has_secret_path=has_secret_path,
                 media=media,
                 body=hints.get("body"),
                 query=hints.get("query"),
@@ -153,3 +155,7 @@ class Routes:
     def delete(self, path: str, **facts: Any) -> Callable[[F], F]:
         """Declare a DELETE."""
         return self.add("DELETE", path, **facts)
+
+
+def _parsed(version: str | None) -> Version | None:
+    return Version.parse(version) if version else None

@@ -5,10 +5,12 @@ here too.  Errors: `Unavailable` (ask again later), `HostError` (do not), `NotFo
 guest; only where a guest must exist).
 """
 
+import socket
 from collections.abc import Sequence
 from typing import Protocol
 
 from cumulo.node.api import (
+    ConsoleKind,
     Diagnostics,
     GuestSpec,
     GuestState,
@@ -88,6 +90,9 @@ class Hypervisor(Protocol):
 
     def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
         """Return the last `lines` lines that the guest wrote to its serial console, or all kept."""
+
+    def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
+        """Return a connection to a running guest's screen or serial console, else Conflict."""
 
 
 class MetadataListeners(Protocol):

@@ -4,6 +4,7 @@ With a directory it keeps its guests over a restart of the process, as a real ho
 """
 
 import re
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ from urllib.parse import quote
 import msgspec
 
 from cumulo.kit import clock
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node import consoles
 from cumulo.node.api import (
+    ConsoleKind,
     Diagnostics,
     DiskFigures,
     GuestSpec,
@@ -27,6 +29,7 @@ from cumulo.node.api import (
     Power,
     Snapshot,
 )
+from cumulo.node.drivers import fake_screen
 from cumulo.node.drivers.script import Script
 from cumulo.node.shapes import shape_of
 
@@ -47,6 +50,21 @@ class _Guest(msgspec.Struct, kw_only=True):
     console: str = ""
     kept: GuestSpec | None = None
     snapshots: list[str] = []
+
+
+class _Terminal:
+    """What a guest writes and is typed, for its consoles."""
+
+    def __init__(self, node: "FakeNode", guest_id: str) -> None:
+        self._node, self._guest_id = node, guest_id
+
+    def text(self) -> str | None:
+        """Return all that it wrote; None once it does not run."""
+        return self._node.console_text(self._guest_id)
+
+    def type(self, keys: str) -> None:
+        """Take what was typed."""
+        self._node.type_keys(self._guest_id, keys)
 
 
 class _Listeners(msgspec.Struct):
@@ -208,6 +226,29 @@ class FakeNode:
         with self.script.around("console_log", guest_id), self._lock:
             return consoles.last_lines(self._find(guest_id).console.encode(), lines)
 
+    def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
+        """Return a connection to a screen or terminal that shows what the guest writes."""
+        with self.script.around("open_console", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if guest.power not in ("running", "paused"):
+                raise Conflict(f"Guest {guest_id} does not run: start it.", guest_id=guest_id)
+            terminal = _Terminal(self, guest_id)
+            return fake_screen.open_console(terminal, guest.spec.name, kind)
+
+    def console_text(self, guest_id: str) -> str | None:
+        """Return what a guest wrote while it runs."""
+        with self._lock:
+            guest = self._guests.get(guest_id)
+            shows = guest is not None and guest.power in ("running", "paused")
+            return guest.console if guest is not None and shows else None
+
+    def type_keys(self, guest_id: str, keys: str) -> None:
+        """Let somebody type at a guest, which lets nobody in."""
+        with self._lock:
+            guest = self._guests.get(guest_id)
+            if guest is not None and guest.power == "running":
+                guest.console = (guest.console + _echo(guest.spec, keys))[-_LOG_LIMIT:]
+
     def ensure_metadata(self, port: MetadataPort) -> None:
         """Remember that the network is served."""
         with self.script.around("ensure_metadata"), self._lock:
@@ -335,6 +376,12 @@ def _booted(guest: _Guest) -> _Guest:
     )
     guest.console = (guest.console + text)[-_LOG_LIMIT:]
     return guest
+
+
+def _echo(spec: GuestSpec, keys: str) -> str:
+    refused = f"\n\nLogin incorrect\n{_hostname(spec)} login: "
+    shown = "".join(char for char in keys if char.isprintable() or char in "\r\n")
+    return shown.replace("\r\n", "\n").replace("\r", "\n").replace("\n", refused)
 
 
 def _qcow2(spec: GuestSpec) -> bytes:

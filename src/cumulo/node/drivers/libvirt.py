@@ -6,6 +6,7 @@ before and finds what is left of it.
 """
 
 import contextlib
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ import msgspec
 from cumulo.kit.errors import CloudError, NotFound
 from cumulo.node import consoles, disks, kept_disks, machine
 from cumulo.node.api import (
+    ConsoleKind,
     Diagnostics,
     GuestSpec,
     GuestState,
@@ -29,6 +31,7 @@ from cumulo.node.api import (
     Snapshot,
 )
 from cumulo.node.drivers import (
+    libvirt_consoles,
     libvirt_domain,
     libvirt_figures,
     libvirt_nics,
@@ -77,6 +80,7 @@ class LibvirtHypervisor:
         self._images = disks.ImageCache(settings.directory / "cache", self._owner)
         self._locks = _Locks()
         self._tokens: dict[str, str] = {}
+        self._serials = libvirt_consoles.Serials()
         self._root.mkdir(parents=True, exist_ok=True)
         self._root.chmod(0o711)
 
@@ -289,6 +293,14 @@ class LibvirtHypervisor:
             raise _no_guest(guest_id)
         consoles.trim(files.console_log)
         return consoles.last_lines(consoles.read(files.console_log), lines)
+
+    def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
+        """Return a connection to the guest's screen or serial console."""
+        with self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            if kind == "vnc":
+                return libvirt_consoles.screen(domain)
+            return self._serials.take(domain, GuestFiles(self._root, guest_id).console_socket)
 
     def _make_room(self) -> None:
         """Remove images that no guest here stands on and that were not asked for in a while."""

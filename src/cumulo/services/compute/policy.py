@@ -35,6 +35,7 @@ _NOUNS = {
     "os-aggregates:update": _ADMIN,
     "os-availability-zone:detail": _ADMIN,
     "os-availability-zone:list": _ANYONE,
+    "os-console-auth-tokens": _ADMIN,
     "os-flavor-access": _ADMIN,
     "os-flavor-access:add_tenant_access": _ADMIN,
     "os-flavor-access:remove_tenant_access": _ADMIN,

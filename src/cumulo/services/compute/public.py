@@ -1,6 +1,7 @@
 """What other services, and the program itself, may have of compute."""
 
 from cumulo.services.compute import reconcile, reconcile_guests
+from cumulo.services.compute.consoles import connect_console as connect_console
 from cumulo.services.compute.flavors import add_first_flavor as add_first_flavor
 from cumulo.services.compute.guest_metadata import metadata_of as metadata_of
 from cumulo.services.compute.guest_metadata import set_password as set_password

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cumulo.kit import log
 from cumulo.kit.errors import CloudError
 from cumulo.node.api import HostFacts
-from cumulo.services.compute import hypervisors
+from cumulo.services.compute import consoles, hypervisors
 from cumulo.services.compute.services import CONDUCTOR, SCHEDULER
 from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.tools import Tools
@@ -33,5 +33,11 @@ def _facts(tools: Tools, name: str) -> HostFacts | None:
         return None
 
 
+def forget_tokens(tools: Tools) -> None:
+    """Forget tokens of consoles that have expired."""
+    tools.db.write(consoles.forget_expired)
+
+
+FORGET_TOKENS = Reconciler(forget_tokens, every_s=600, name="compute.forget_tokens")
 UPDATE_HOSTS = Reconciler(update_hosts, every_s=10, name="compute.update_hosts")
-RECONCILERS = [UPDATE_HOSTS]
+RECONCILERS = [UPDATE_HOSTS, FORGET_TOKENS]

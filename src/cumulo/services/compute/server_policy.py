@@ -36,6 +36,7 @@ SERVER_RULES = {
     "os_compute_api:os-multinic:remove": _MEMBER,
     "os_compute_api:os-pause-server:pause": _MEMBER,
     "os_compute_api:os-pause-server:unpause": _MEMBER,
+    "os_compute_api:os-remote-consoles": _MEMBER,
     "os_compute_api:os-rescue": _MEMBER,
     "os_compute_api:os-security-groups:add": _MEMBER,
     "os_compute_api:os-security-groups:create": _MEMBER,

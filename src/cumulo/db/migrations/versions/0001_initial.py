@@ -28,6 +28,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "compute_console_token",
+        sa.Column("hash", types.text_key(64), nullable=False),
+        sa.Column("server_id", types.text_key(36), nullable=False),
+        sa.Column("host", types.text_key(255), nullable=False),
+        sa.Column("kind", types.text_key(8), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_compute_console_token")),
+    )
+    with op.batch_alter_table("compute_console_token", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_compute_console_token_expires_at"), ["expires_at"], unique=False
+        )
+
+    op.create_table(
         "compute_flavor",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("flavor_id", types.text_key(255), nullable=False),

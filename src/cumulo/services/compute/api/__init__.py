@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cumulo.services.compute.api import (
     aggregates,
     availability_zones,
+    consoles,
     deferred_delete,
     extensions,
     flavor_access,
@@ -74,6 +75,7 @@ OPERATIONS: Sequence[Operation] = [
         usages,
         server_diagnostics,
         server_password,
+        consoles,
         server_addresses,
         server_metadata,
         server_tags,

@@ -55,6 +55,16 @@ server = sa.Table(
     sqlite_autoincrement=True,
 )
 
+console_token = sa.Table(
+    "compute_console_token",
+    metadata,
+    sa.Column("hash", text_key(64), primary_key=True),  # of the token, which is nowhere
+    sa.Column("server_id", text_key(36), nullable=False),
+    sa.Column("host", text_key(255), nullable=False),
+    sa.Column("kind", text_key(8), nullable=False),  # vnc, serial
+    sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
 server_metadata = sa.Table(
     "compute_server_metadata",
     metadata,
