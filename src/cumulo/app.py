@@ -78,13 +78,12 @@ from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
 from cumulo.web.gate import Gate
-from cumulo.web.relay import RelayServer, files_in
+from cumulo.web.relay import VIEWER, RelayServer, files_in
 from cumulo.web.server import HttpServer
 from cumulo.web.streaming import StreamingServer
 from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
 
 LOG = log.get("app")
-VIEWER = Path(__file__).parent / "web" / "viewer"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from cumulo.web.server import BACKLOG, IDLE_S, HttpServer
 LOG = log.get("web")
 Message: TypeAlias = dict[str, Any]
 Connect: TypeAlias = Callable[[str], socket.socket]
+VIEWER = Path(__file__).parent / "viewer"  # the pages that show consoles
 _PIECE = 1 << 16
 _LARGEST_MESSAGE = 1 << 20  # of a client: what it copies and pastes
 _ALIVE_S = 20.0  # how often a client is asked whether it is still there, and how soon it must say
