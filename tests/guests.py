@@ -13,7 +13,7 @@ from typing import TypeVar
 from cumulo.node import links
 from cumulo.node.ovs import Plug
 from cumulo.services.network.drivers.base import PortPlan
-from tests.fabric import Site
+from tests.fabric import Chassis, Site
 from tests.waiting import eventually
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Lease:
 class Guest:
     """A namespace on the network by one port."""
 
-    def __init__(self, site: Site, plan: PortPlan, mac: str = "") -> None:
+    def __init__(self, site: Site | Chassis, plan: PortPlan, mac: str = "") -> None:
         self.site, self.plan = site, plan
         self.mac = mac or plan.mac
         self.namespace = f"cuguest-{plan.id[:8]}"
@@ -86,10 +86,10 @@ class Guest:
         )
         links.checksum_here(self.device)
         self.inside(lambda: links.checksum_here("eth0"))
-        site.fabric.switch.plug(Plug(device=self.device, port_id=plan.id, mac=plan.mac))
+        site.switch.plug(Plug(device=self.device, port_id=plan.id, mac=plan.mac))
 
     def remove(self) -> None:
-        self.site.fabric.switch.unplug(self.device)
+        self.site.switch.unplug(self.device)
         links.remove(self.device)
         links.remove_namespace(self.namespace)
 

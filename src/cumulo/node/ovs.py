@@ -85,6 +85,7 @@ class Switch:
         self._supervisor.ensure(self._vswitchd())
         names = self._names()
         wait_for(lambda: all(links.exists(name) for name in names), f"bridges {', '.join(names)}")
+        self._resolve_addresses(kernel=False)
         self._keeper = self._keeper or links.AddressKeeper()
         self._keeper.keep({net.bridge: net.addresses for net in self.physical_networks})
 
@@ -106,6 +107,7 @@ class Switch:
         if not runs:
             self._file.unlink(missing_ok=True)  # it tells of ports that are gone
         self._sweep(bridges)
+        self._resolve_addresses(kernel=True)
 
     def answers(self) -> bool:
         """Say whether the switch's database can be asked."""
@@ -171,12 +173,33 @@ class Switch:
             self._kind(INTEGRATION_BRIDGE),
         ]
         for net in self.physical_networks:
-            hardware = f"other-config:hwaddr={_quoted(_stable_mac(net.bridge))}"
+            hardware = f"other-config:hwaddr={_quoted(self._stable_mac(net.bridge))}"
             commands.append(["--may-exist", "add-br", net.bridge])
             commands.append([*self._kind(net.bridge), hardware])
             if net.interface is not None:
                 commands.append(["--may-exist", "add-port", net.bridge, net.interface])
         return commands
+
+    def _stable_mac(self, bridge: str) -> str:
+        """Return the same address for a bridge each time, so that neighbours need not learn anew.
+
+        Two hosts have different ones, also those that share a machine.
+        """
+        machine = Path("/etc/machine-id")
+        seed = machine.read_bytes() if machine.exists() else b""
+        digest = hashlib.sha256(seed + f"{self.directory} {bridge}".encode()).digest()
+        return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+
+    def _resolve_addresses(self, *, kernel: bool) -> None:
+        """Let the kernel answer on the bridges' network cards, or leave that to the bridges.
+
+        A switch in user space does not take frames from the kernel, it reads them too: the
+        kernel would answer for the bridges' addresses with the cards' own.
+        """
+        cards = [net.interface for net in self.physical_networks if net.interface is not None]
+        if self.datapath == "netdev":
+            word = "on" if kernel else "off"
+            links.change(f"link set {card} arp {word}" for card in cards if links.exists(card))
 
     def _kind(self, bridge: str) -> list[str]:
         return ["set", "Bridge", bridge, f"datapath_type={self.datapath}"]
@@ -278,11 +301,3 @@ def _commands(commands: Iterable[Sequence[str]]) -> list[str]:
 
 def _quoted(value: str) -> str:
     return f'"{value}"'
-
-
-def _stable_mac(bridge: str) -> str:
-    """Return the same address for a bridge each time, so that neighbours need not learn anew."""
-    machine = Path("/etc/machine-id")
-    seed = machine.read_bytes() if machine.exists() else b""
-    digest = hashlib.sha256(seed + bridge.encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
