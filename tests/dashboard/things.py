@@ -98,6 +98,13 @@ def hostile(view: View, name: str) -> None:
     container = part(name.replace("/", ""))
     view.ask("PUT", "object-store", f"/{container}").read()
     view.ask("PUT", "object-store", f"/{container}/{part(name)}", body=b"x").read()
+    short = {**words, "name": name[:64]}
+    view.post("identity", "/projects", {"project": {**short, "tags": [tag]}})
+    view.post("identity", "/users", {"user": {**short, "email": name}})
+    view.post("identity", "/groups", {"group": short})
+    view.post("identity", "/roles", {"role": short})
+    view.post("identity", "/domains", {"domain": short})
+    view.post("compute", "/os-aggregates", {"aggregate": {"name": name}})
     me = view.scope().user_id
     credential = {"application_credential": words}
     view.post("identity", f"/users/{me}/application_credentials", credential)

@@ -43,6 +43,7 @@ class Listing:
     key: str  # of the list in its answer
     columns: Sequence[Column]
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     is_paged: bool = True  # by limit and marker
     pattern: str = ""  # the filter that takes a regular expression
     create: tuple[str, str] | None = None  # words and path
@@ -102,7 +103,7 @@ def rows(
         query[listing.pattern] = _escaped(asked.text)
     query |= {"limit": str(asked.size + 1)}
     query |= {"marker": asked.marker} if asked.marker else {}
-    found = cloud.get(listing.service, listing.url, **query)[listing.key]
+    found = _asked(cloud, listing, query)[listing.key]
     kept = [item for item in found[: asked.size] if keep(item)]
     if len(found) <= asked.size:
         return Rows(kept, {})
@@ -116,9 +117,14 @@ def _order(listing: Listing, asked: Wanted) -> dict[str, str]:
 
 
 def _all(cloud: Cloud, listing: Listing, query: Mapping[str, str]) -> list[Item]:
-    body = cloud.get(listing.service, listing.url, **query)
+    body = _asked(cloud, listing, query)
     found: list[Item] = body[listing.key] if listing.key else body
     return [item[listing.within] for item in found] if listing.within else found
+
+
+def _asked(cloud: Cloud, listing: Listing, query: Mapping[str, str]) -> Any:
+    given: dict[str, Any] = dict(query)
+    return cloud.ask("GET", listing.service, listing.url, headers=listing.headers, **given).json()
 
 
 def _cut(items: list[Item], listing: Listing, asked: Wanted, keep: Callable[[Item], bool]) -> Rows:

@@ -20,6 +20,7 @@ from cumulo.services.dashboard.api import (
     subnets,
     topology,
 )
+from cumulo.services.dashboard.api.admin import OPERATIONS as ADMIN
 from cumulo.services.dashboard.api.faults import FAMILY as FAMILY
 from cumulo.services.dashboard.api.pages import HEADERS as HEADERS
 
@@ -42,4 +43,5 @@ OPERATIONS = [
     *topology.pages.routes.operations,
     *containers.pages.routes.operations,
     *access.pages.routes.operations,
+    *ADMIN,
 ]

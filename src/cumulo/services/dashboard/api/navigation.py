@@ -49,7 +49,31 @@ _REST: tuple[Part, ...] = (
     Part("Storage", (Place("Containers", "/containers", "object-store"),)),
     Part("Programs", (Place("API access", "/access"),)),
 )
-_ADMIN: tuple[Part, ...] = ()
+_ADMIN: tuple[Part, ...] = (
+    Part(
+        "Cloud",
+        (
+            Place("All servers", "/admin/servers", "compute"),
+            Place("All networks", "/admin/networks", "network"),
+            Place("All images", "/admin/images", "image"),
+            Place("Hypervisors", "/admin/hypervisors", "compute"),
+            Place("Services", "/admin/services", "compute"),
+            Place("Network agents", "/admin/agents", "network"),
+            Place("Aggregates", "/admin/aggregates", "compute"),
+            Place("Flavors", "/admin/flavors", "compute"),
+        ),
+    ),
+    Part(
+        "People",
+        (
+            Place("Projects", "/admin/projects"),
+            Place("Users", "/admin/users"),
+            Place("Groups", "/admin/groups"),
+            Place("Roles", "/admin/roles"),
+            Place("Domains", "/admin/domains"),
+        ),
+    ),
+)
 
 
 def navigation(cloud: Cloud, scope: Scope) -> list[Part]:
