@@ -10,6 +10,10 @@ from cumulo.node.api import FixedNodes, HostFacts
 from cumulo.node.drivers.fake import FakeNode
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.network.drivers.fake import FakeDriver
+from cumulo.services.volume import assembly as volume_assembly
+from cumulo.services.volume.backends import report_backends
+from cumulo.services.volume.settings import VolumeSettings
+from cumulo.services.volume.volume_types import add_default_type
 from cumulo.settings import Settings
 from cumulo.web.edge import Edge
 from tests.client import Client, authenticate
@@ -34,7 +38,9 @@ class Emulated:
         self.names = [f"node{number}" for number in range(1, hosts + 1)]
         self.nodes = {name: FakeNode(name, facts=self._facts(name, facts)) for name in self.names}
         self.driver = FakeDriver(self.names)
-        outside = Outside(FixedNodes(self.nodes), self.driver, self.names[0])
+        outside = Outside(
+            FixedNodes(self.nodes), self.driver, self.names[0], volumes=volume_assembly.EMULATED
+        )
         passwords = Passwords(admin="admin-secret", demo="demo-secret", metadata=SECRET)
         if not _template:
             _template.append(_filled(state / "template.db"))
@@ -44,7 +50,10 @@ class Emulated:
         # The projects of the tests' tokens are not in the database.
         anything = dataclasses.replace(self.cloud.compute, project_exists=lambda _tx, _id: True)
         self.cloud.compute = anything
+        everyone = dataclasses.replace(self.cloud.volume, project_exists=lambda _tx, _id: True)
+        self.cloud.volume = everyone
         update_hosts(self.cloud.compute)
+        report_backends(self.cloud.volume)
         self._edges: dict[str, Edge] = {}
         self._workers = self.cloud.workers()
         self._scheduler = self.cloud.scheduler()
@@ -82,5 +91,6 @@ def _filled(file: Path) -> bytes:
     database = Database(f"sqlite:///{file}")
     database.create_all()
     database.write(add_usual_flavors)
+    database.write(add_default_type, VolumeSettings())
     database.close()
     return file.read_bytes()

@@ -73,6 +73,15 @@ from cumulo.services.placement.api import FAMILY as PLACEMENT_FAMILY
 from cumulo.services.placement.api import OPERATIONS as PLACEMENT
 from cumulo.services.placement.policy import RULES as PLACEMENT_RULES
 from cumulo.services.placement.versions import HISTORY as PLACEMENT_HISTORY
+from cumulo.services.volume import assembly as volume_assembly
+from cumulo.services.volume import public as volume
+from cumulo.services.volume.api import FAMILY as VOLUME_FAMILY
+from cumulo.services.volume.api import OPERATIONS as VOLUME
+from cumulo.services.volume.policy import RULES as VOLUME_RULES
+from cumulo.services.volume.reconcile import RECONCILERS as VOLUME_RECONCILERS
+from cumulo.services.volume.settings import BackendSettings
+from cumulo.services.volume.versions import HISTORY as VOLUME_HISTORY
+from cumulo.services.volume.workflows import WORKFLOWS as VOLUME_WORKFLOWS
 from cumulo.settings import Settings
 from cumulo.web import Operation, faults
 from cumulo.web.edge import Api, Edge
@@ -93,6 +102,7 @@ class Outside:
     nodes: Nodes
     driver: NetworkDriver
     host: str  # the name of the machine that this process runs on
+    volumes: BackendSettings = volume_assembly.FILES  # where they go if the settings do not say
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,7 @@ class Cloud:
             image=self.image,
         )
 
+        self.volume = self._volume()
         self.objectstore = ObjectStoreTools(
             assembled(state / "objects", settings.objectstore),
             settings.objectstore,
@@ -146,6 +157,18 @@ class Cloud:
             secret=passwords.metadata.encode(),
             instance_metadata=self._instance_metadata,
             set_password=compute.set_password,
+        )
+
+    def _volume(self) -> volume.VolumeTools:
+        settings, outside = self.settings.volume, self.outside
+        return volume.VolumeTools(
+            db=self.db,
+            settings=settings,
+            host=outside.host,
+            places=volume_assembly.places(settings, outside.host, self.state, outside.volumes),
+            project_exists=identity.project_exists,
+            image=self.image,
+            servers=volume.NoServers(),
         )
 
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:
@@ -187,6 +210,8 @@ class Cloud:
         identity.bootstrap(self.db, self.identity, first)
         self.db.write(compute.add_first_flavor, system())
         self.db.write(image.add_first_resource_types)
+        self.db.write(volume.add_default_type, self.settings.volume)
+        volume.report_backends(self.volume)
 
     @cached_property
     def apis(self) -> list[Api]:
@@ -225,6 +250,7 @@ class Cloud:
         served: list[tuple[Sequence[Any], Any]] = [
             (compute.WORKFLOWS, self.compute),
             (IMAGE_WORKFLOWS, self.image),
+            (VOLUME_WORKFLOWS, self.volume),
         ]
         return [Worker(self.db, flows, tools, bell=self.bell) for flows, tools in served]
 
@@ -235,6 +261,7 @@ class Cloud:
             (IMAGE_RECONCILERS, self.image),
             (NETWORK_RECONCILERS, self.network),
             (OBJECTSTORE_RECONCILERS, self.objectstore),
+            (VOLUME_RECONCILERS, self.volume),
             (compute.RECONCILERS, self.compute),
             (housekeeping.RECONCILERS, self),
         ]
@@ -274,6 +301,7 @@ _RULES: dict[str, dict[str, str]] = {
     "network": NETWORK_RULES,
     "objectstore": OBJECTSTORE_RULES,
     "placement": PLACEMENT_RULES,
+    "volume": VOLUME_RULES,
 }
 
 
@@ -284,6 +312,7 @@ OPERATIONS: dict[str, Sequence[Operation]] = {
     "network": NETWORK,
     "objectstore": OBJECTSTORE,
     "placement": PLACEMENT,
+    "volume": VOLUME,
 }
 
 
@@ -317,6 +346,7 @@ def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Return type, name, address and description of every service."""
     http = settings.http
     base = f"http://{http.public_host or http.host}"
+    volumes = f"{base}:{http.volume_port}/v3/$(project_id)s"
     return [
         ("identity", "keystone", f"{base}:{http.identity_port}/v3", "OpenStack Identity"),
         ("image", "glance", f"{base}:{http.image_port}", "OpenStack Image"),
@@ -329,6 +359,9 @@ def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
             f"{base}:{http.objectstore_port}/v1/AUTH_$(project_id)s",
             "OpenStack Object Storage",
         ),
+        # Clients look for the first name; DevStack's catalog has the second beside it.
+        ("block-storage", "cinder", volumes, "OpenStack Block Storage"),
+        ("volumev3", "cinderv3", volumes, "OpenStack Block Storage"),
     ]
 
 
@@ -357,6 +390,15 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
+        api(
+            "volume",
+            VOLUME,
+            VOLUME_FAMILY,
+            tools=cloud.volume,
+            history=VOLUME_HISTORY,
+            project_prefix="/v3",
+            service_types=("block-storage", "volume", "volumev3"),
+        ),
         *_objectstore(api, cloud),
         api(
             "dashboard",
@@ -409,6 +451,7 @@ def ports(settings: Settings) -> list[tuple[str, int]]:
         ("placement", http.placement_port),
         ("objectstore", http.objectstore_port),
         ("dashboard", http.dashboard_port),
+        ("volume", http.volume_port),
     ]
 
 
@@ -494,6 +537,7 @@ def emulate(settings: Settings, state: Path, passwords: Passwords) -> Cloud:
     nodes: dict[str, Node] = {
         name: FakeNode(name, directory=state / "hosts" / name) for name in names
     }
-    return Cloud(
-        settings, state, Outside(FixedNodes(nodes), FakeDriver(names), names[0]), passwords
+    outside = Outside(
+        FixedNodes(nodes), FakeDriver(names), names[0], volumes=volume_assembly.EMULATED
     )
+    return Cloud(settings, state, outside, passwords)

@@ -18,6 +18,7 @@ from cumulo.services.identity.settings import IdentitySettings
 from cumulo.services.image.limits import ImageLimits as ImageSettings
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.objectstore.settings import ObjectStoreSettings
+from cumulo.services.volume.settings import VolumeSettings
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -35,9 +36,13 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network_port: Port = 9696
     objectstore_port: Port = 8080
     dashboard_port: Port = 8000
+<<<<<<< HEAD
     console_port: Port = 6080
     # Hosts, with their ports, whose pages may show consoles besides our own: a dashboard's.
     console_allowed_origins: tuple[str, ...] = ()
+=======
+    volume_port: Port = 8776
+>>>>>>> e90dedd (Serve block storage: volumes, snapshots, types, quotas and attachments over files or in memory)
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
     # Of APIs that take large bodies, each of which holds one.
     streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64
@@ -100,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compute: ComputeSettings = ComputeSettings()
     objectstore: ObjectStoreSettings = ObjectStoreSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    volume: VolumeSettings = VolumeSettings()
     network: NetworkSettings = NetworkSettings(
         tenant_network_types=("geneve",), network_vlan_ranges=("physnet1:1000:2000",)
     )

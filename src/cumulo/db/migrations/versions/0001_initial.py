@@ -1119,6 +1119,60 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("service", "project_id", "resource", name=op.f("pk_quota_usage")),
     )
     op.create_table(
+        "volume_backend",
+        sa.Column("host", types.text_key(255), nullable=False),
+        sa.Column("pool", types.text_key(255), nullable=False),
+        sa.Column("uuid", types.text_key(36), nullable=False),
+        sa.Column("capabilities", sa.JSON(), nullable=False),
+        sa.Column("total_gib", sa.Double(), nullable=False),
+        sa.Column("free_gib", sa.Double(), nullable=False),
+        sa.Column("allocated_gib", sa.BigInteger(), nullable=False),
+        sa.Column("limit_gib", sa.BigInteger(), nullable=False),
+        sa.Column("availability_zone", types.text_key(255), nullable=False),
+        sa.Column("is_disabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", types.text_key(255), nullable=True),
+        sa.Column("is_frozen", sa.Boolean(), nullable=False),
+        sa.Column("trouble", types.long_text(), nullable=True),
+        sa.Column("seen_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("host", name=op.f("pk_volume_backend")),
+    )
+    op.create_table(
+        "volume_item",
+        sa.Column("owner_id", types.text_key(36), nullable=False),
+        sa.Column("kind", types.text_key(16), nullable=False),
+        sa.Column("key", types.text_key(255), nullable=False),
+        sa.Column("value", types.long_text(), nullable=False),
+        sa.PrimaryKeyConstraint("owner_id", "kind", "key", name=op.f("pk_volume_item")),
+    )
+    op.create_table(
+        "volume_message",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("request_id", types.text_key(255), nullable=True),
+        sa.Column("resource_type", types.text_key(36), nullable=False),
+        sa.Column("resource_id", types.text_key(255), nullable=True),
+        sa.Column("event_id", types.text_key(255), nullable=False),
+        sa.Column("user_message", types.long_text(), nullable=False),
+        sa.Column("level", types.text_key(16), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("guaranteed_until", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_message")),
+    )
+    with op.batch_alter_table("volume_message", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_message_project_id"), ["project_id"], unique=False
+        )
+
+    op.create_table(
+        "volume_qos_specs",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=False),
+        sa.Column("consumer", types.text_key(16), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_qos_specs")),
+        sa.UniqueConstraint("name", name=op.f("uq_volume_qos_specs_name")),
+    )
+    op.create_table(
         "work_reconciler",
         sa.Column("name", types.text_key(64), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=False),
@@ -1413,6 +1467,23 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "volume_type",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=False),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("qos_specs_id", types.text_key(36), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["qos_specs_id"],
+            ["volume_qos_specs.id"],
+            name=op.f("fk_volume_type_qos_specs_id_volume_qos_specs"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_type")),
+        sa.UniqueConstraint("name", name=op.f("uq_volume_type_name")),
+    )
+    op.create_table(
         "network_auto_topology",
         sa.Column("project_id", types.text_key(64), nullable=False),
         sa.Column("network_id", types.text_key(36), nullable=False),
@@ -1530,6 +1601,88 @@ def upgrade() -> None:
             batch_op.f("ix_network_subnet_subnetpool_id"), ["subnetpool_id"], unique=False
         )
 
+    op.create_table(
+        "volume",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("user_id", types.text_key(255), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("size_gib", sa.BigInteger(), nullable=False),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("previous_status", types.text_key(32), nullable=True),
+        sa.Column("attach_status", types.text_key(32), nullable=False),
+        sa.Column("migration_status", types.text_key(64), nullable=True),
+        sa.Column("availability_zone", types.text_key(255), nullable=False),
+        sa.Column("host", types.text_key(255), nullable=True),
+        sa.Column("type_id", types.text_key(36), nullable=False),
+        sa.Column("snapshot_id", types.text_key(36), nullable=True),
+        sa.Column("source_volume_id", types.text_key(36), nullable=True),
+        sa.Column("backup_id", types.text_key(36), nullable=True),
+        sa.Column("group_id", types.text_key(36), nullable=True),
+        sa.Column("encryption_key_id", types.text_key(36), nullable=True),
+        sa.Column("is_bootable", sa.Boolean(), nullable=False),
+        sa.Column("is_multiattach", sa.Boolean(), nullable=False),
+        sa.Column("is_readonly", sa.Boolean(), nullable=False),
+        sa.Column("consumes_quota", sa.Boolean(), nullable=False),
+        sa.Column("provider_id", types.text_key(255), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.Column("launched_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["type_id"], ["volume_type.id"], name=op.f("fk_volume_type_id_volume_type")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume")),
+    )
+    with op.batch_alter_table("volume", schema=None) as batch_op:
+        batch_op.create_index("ix_volume_group_id", ["group_id"], unique=False)
+        batch_op.create_index(
+            "ix_volume_project_id_created_at", ["project_id", "created_at"], unique=False
+        )
+
+    op.create_table(
+        "volume_default_type",
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("type_id", types.text_key(36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["type_id"],
+            ["volume_type.id"],
+            name=op.f("fk_volume_default_type_type_id_volume_type"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_default_type")),
+    )
+    op.create_table(
+        "volume_type_access",
+        sa.Column("type_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["type_id"],
+            ["volume_type.id"],
+            name=op.f("fk_volume_type_access_type_id_volume_type"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("type_id", "project_id", name=op.f("pk_volume_type_access")),
+    )
+    op.create_table(
+        "volume_type_encryption",
+        sa.Column("type_id", types.text_key(36), nullable=False),
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("provider", types.text_key(255), nullable=False),
+        sa.Column("cipher", types.text_key(255), nullable=True),
+        sa.Column("key_size", sa.Integer(), nullable=True),
+        sa.Column("control_location", types.text_key(16), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["type_id"],
+            ["volume_type.id"],
+            name=op.f("fk_volume_type_encryption_type_id_volume_type"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("type_id", name=op.f("pk_volume_type_encryption")),
+        sa.UniqueConstraint("id", name=op.f("uq_volume_type_encryption_id")),
+    )
     op.create_table(
         "network_floatingip",
         sa.Column("id", types.text_key(36), nullable=False),
@@ -1718,6 +1871,63 @@ def upgrade() -> None:
     with op.batch_alter_table("network_trunk", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_network_trunk_project_id"), ["project_id"], unique=False
+        )
+
+    op.create_table(
+        "volume_attachment",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("volume_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("server_id", types.text_key(36), nullable=True),
+        sa.Column("host_name", types.text_key(255), nullable=True),
+        sa.Column("mountpoint", types.text_key(255), nullable=True),
+        sa.Column("mode", types.text_key(8), nullable=True),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("connector", sa.JSON(), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("attached_at", types.UtcDateTime(), nullable=True),
+        sa.Column("detached_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["volume_id"], ["volume.id"], name=op.f("fk_volume_attachment_volume_id_volume")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_attachment")),
+    )
+    with op.batch_alter_table("volume_attachment", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_attachment_server_id"), ["server_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_volume_attachment_volume_id"), ["volume_id"], unique=False
+        )
+
+    op.create_table(
+        "volume_snapshot",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("volume_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("user_id", types.text_key(255), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("size_gib", sa.BigInteger(), nullable=False),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("progress", types.text_key(8), nullable=False),
+        sa.Column("type_id", types.text_key(36), nullable=False),
+        sa.Column("group_snapshot_id", types.text_key(36), nullable=True),
+        sa.Column("encryption_key_id", types.text_key(36), nullable=True),
+        sa.Column("consumes_quota", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["volume_id"], ["volume.id"], name=op.f("fk_volume_snapshot_volume_id_volume")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_snapshot")),
+    )
+    with op.batch_alter_table("volume_snapshot", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_snapshot_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_volume_snapshot_volume_id"), ["volume_id"], unique=False
         )
 
     op.create_table(

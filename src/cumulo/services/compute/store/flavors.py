@@ -6,11 +6,10 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from cumulo.db import Tx
+from cumulo.db import Tx, keyset
 from cumulo.db.statements import insert_absent
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
-from cumulo.services.compute.store import keyset
 from cumulo.services.compute.store.tables import flavor, flavor_access, flavor_extra_spec
 
 SortKey: TypeAlias = Literal[

@@ -1,0 +1,57 @@
+"""The Block Storage API v3 as clients see it, one file a noun."""
+
+from collections.abc import Sequence
+
+from cumulo.kit import errors
+from cumulo.services.volume.api import (
+    attachments,
+    availability_zones,
+    default_types,
+    extensions,
+    hosts,
+    limits,
+    messages,
+    pools,
+    quota_sets,
+    resource_filters,
+    services,
+    snapshot_metadata,
+    snapshots,
+    type_extra_specs,
+    types,
+    versions,
+    volume_actions,
+    volume_metadata,
+    volumes,
+)
+from cumulo.web import Operation
+from cumulo.web import errors as web
+from cumulo.web.faults import NAMED, Family
+
+FAMILY = Family(NAMED.spell, {errors.OverQuota: 413, web.NotAcceptable: 406})
+
+OPERATIONS: Sequence[Operation] = [
+    operation
+    for module in (
+        versions,
+        extensions,
+        limits,
+        quota_sets,
+        services,
+        hosts,
+        pools,
+        availability_zones,
+        resource_filters,
+        types,
+        type_extra_specs,
+        default_types,
+        volumes,
+        volume_metadata,
+        volume_actions,
+        attachments,
+        snapshots,
+        snapshot_metadata,
+        messages,
+    )
+    for operation in module.routes.operations
+]

@@ -1,0 +1,28 @@
+"""Back ends from what an operator wrote about them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cumulo.services.volume.drivers.base import VolumeDriver
+from cumulo.services.volume.drivers.fake import FakeDriver
+from cumulo.services.volume.drivers.file import FileDriver
+from cumulo.services.volume.settings import BackendSettings, VolumeSettings
+from cumulo.services.volume.tools import Place
+
+FILES = BackendSettings(name="file")
+EMULATED = BackendSettings(name="fake", driver="fake")
+
+
+def places(
+    settings: VolumeSettings, host: str, state: Path, first: BackendSettings
+) -> Mapping[str, Place]:
+    """Return the back ends of this process, or `first` where an operator named none."""
+    wanted = settings.backends or (first,)
+    return {f"{host}@{one.name}": Place(_driver(one, state), one) for one in wanted}
+
+
+def _driver(one: BackendSettings, state: Path) -> VolumeDriver:
+    directory = Path(one.directory) if one.directory else state / "volumes" / one.name
+    if one.driver == "fake":
+        return FakeDriver(one.name, capacity_gib=one.capacity_gib, directory=directory)
+    return FileDriver(one.name, directory)

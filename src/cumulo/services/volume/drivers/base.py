@@ -1,0 +1,104 @@
+"""What a back end of block storage must offer.
+
+A volume is known by its id, a snapshot by its own and its volume's.  Every call may be repeated
+and then finds its work done; a call that was cut short leaves what the next call, or `delete`,
+removes.  Bytes are those of the disk itself: a back end never shows a new volume what an old one
+held.  A back end knows no database and no request.  Errors: `Unavailable` (ask again later) and
+`BackendError` (asking again will not help).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from cumulo.kit.errors import CloudError
+
+
+class BackendError(CloudError):
+    """The back end refused, and asking again will not help."""
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """How much room there is, whatever was promised."""
+
+    total_gib: float
+    free_gib: float
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What a volume is copied from: a volume, or one of its snapshots."""
+
+    volume_id: str
+    snapshot_id: str | None = None
+
+
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that lies in the back end; `touched_at` is in seconds since 1970."""
+
+    volume_id: str
+    snapshot_id: str | None
+    size_gib: int
+    touched_at: float
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """How a host reaches a volume: what `connection_info` says of it."""
+
+    driver_volume_type: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Content:
+    """An image's bytes on their way into a volume."""
+
+    disk_format: str  # as qemu-img calls it, found by inspection
+    pieces: Iterable[bytes]
+
+
+class VolumeDriver(Protocol):
+    """A place for the bytes of volumes."""
+
+    name: str
+    protocol: str  # as `storage_protocol` is shown
+
+    def capacity(self) -> Capacity:
+        """Report the room; asked every minute, so it must be cheap."""
+
+    def create(self, volume_id: str, size_gib: int) -> None:
+        """Make an empty volume, or find it made."""
+
+    def create_from(self, volume_id: str, size_gib: int, source: Source) -> None:
+        """Make a volume with the source's bytes, at least as large, or find it made."""
+
+    def write(self, volume_id: str, size_gib: int, content: Content) -> None:
+        """Make a volume with an image's bytes, or replace what it holds by them."""
+
+    def read(self, source: Source, offset: int, length: int) -> Iterator[bytes]:
+        """Yield bytes of the disk; those behind its end are left out."""
+
+    def overwrite(self, volume_id: str, pieces: Iterable[tuple[int, bytes]]) -> None:
+        """Put pieces, each with its offset, into a volume that is there."""
+
+    def extend(self, volume_id: str, size_gib: int) -> None:
+        """Let a volume be as large, or find it so."""
+
+    def delete(self, volume_id: str) -> None:
+        """Remove a volume and its bytes, or find it gone."""
+
+    def create_snapshot(self, source: Source) -> None:
+        """Keep the volume's bytes as they are now, or find them kept."""
+
+    def delete_snapshot(self, source: Source) -> None:
+        """Remove what was kept, or find it gone."""
+
+    def revert(self, source: Source) -> None:
+        """Let the volume hold what was kept."""
+
+    def connect(self, volume_id: str) -> Connection:
+        """Say how a host reaches a volume."""
+
+    def present(self) -> list[Present]:
+        """List all volumes and snapshots that are there."""

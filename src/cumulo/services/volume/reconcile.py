@@ -1,0 +1,56 @@
+"""Keeping what is told of back ends true, and back ends free of what no row owns."""
+
+from cumulo.kit import clock, log
+from cumulo.kit.errors import CloudError
+from cumulo.services.volume import backends
+from cumulo.services.volume.drivers.base import Source
+from cumulo.services.volume.store import messages, snapshots, volumes
+from cumulo.services.volume.tools import Place, VolumeTools
+from cumulo.work import Reconciler
+
+LOG = log.get("volume")
+# From the first byte of a volume to the row that says where it is takes no longer.
+_GRACE_S = 600.0
+
+
+def report_backends(tools: VolumeTools) -> None:
+    """Let the scheduler know how every back end does."""
+    backends.report_backends(tools)
+
+
+def remove_orphans(tools: VolumeTools) -> None:
+    """Remove what no row owns; the back end is read before the rows, so new ones are safe."""
+    for host, place in tools.places.items():
+        try:
+            _remove_orphans(tools, f"{host}#{place.settings.name}", place)
+        except CloudError as error:
+            LOG.warning("back end left as it is", backend=host, reason=error.message)
+
+
+def _remove_orphans(tools: VolumeTools, pool: str, place: Place) -> None:
+    old = clock.timestamp() - _GRACE_S
+    found = [one for one in place.driver.present() if one.touched_at < old]
+    if not found:
+        return
+    ours = tools.db.read(volumes.volumes_on, pool) | tools.db.read(snapshots.snapshots_on, pool)
+    for one in found:
+        if (one.snapshot_id or one.volume_id) in ours:
+            continue
+        LOG.warning("removed what no row owns", backend=pool, volume=one.volume_id)
+        if one.snapshot_id is not None:
+            source = Source(volume_id=one.volume_id, snapshot_id=one.snapshot_id)
+            place.driver.delete_snapshot(source)
+        else:
+            place.driver.delete(one.volume_id)
+
+
+def forget_messages(tools: VolumeTools) -> None:
+    """Forget messages that were kept long enough."""
+    tools.db.write(messages.messages_prune, clock.now())
+
+
+RECONCILERS = [
+    Reconciler(report_backends, every_s=30.0, name="volume.report_backends"),
+    Reconciler(remove_orphans, every_s=300.0, name="volume.remove_orphans"),
+    Reconciler(forget_messages, every_s=3600.0, name="volume.forget_messages"),
+]

@@ -1,0 +1,20 @@
+"""What takes longer than a request."""
+
+from typing import Any
+
+from cumulo.services.volume.workflows.create_snapshot import CREATE_SNAPSHOT
+from cumulo.services.volume.workflows.create_volume import CREATE_VOLUME
+from cumulo.services.volume.workflows.delete_snapshot import DELETE_SNAPSHOT
+from cumulo.services.volume.workflows.delete_volume import DELETE_VOLUME
+from cumulo.services.volume.workflows.extend_volume import EXTEND_VOLUME
+from cumulo.services.volume.workflows.revert_volume import REVERT_VOLUME
+from cumulo.work import Workflow
+
+WORKFLOWS: list[Workflow[Any, Any]] = [
+    CREATE_SNAPSHOT,
+    CREATE_VOLUME,
+    DELETE_SNAPSHOT,
+    DELETE_VOLUME,
+    EXTEND_VOLUME,
+    REVERT_VOLUME,
+]
