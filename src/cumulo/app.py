@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import gc
 import platform
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,7 @@ from cumulo.bus import LocalDoorbell
 from cumulo.db import Database, Tx
 from cumulo.db.migrations import upgrade
 from cumulo.kit import log
-from cumulo.kit.errors import Conflict, Unavailable
+from cumulo.kit.errors import Unavailable
 from cumulo.node.api import FixedNodes, Node, Nodes
 from cumulo.node.client import UnixDialer, remote_node
 from cumulo.node.drivers.fake import FakeNode
@@ -63,11 +62,9 @@ from cumulo.services.objectstore.api import new_trans_id
 from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
 from cumulo.services.objectstore.api.s3 import OPERATIONS as S3
 from cumulo.services.objectstore.api.s3 import is_s3
-from cumulo.services.objectstore.assembly import assembled, served
-from cumulo.services.objectstore.drivers.server import DeviceServer
+from cumulo.services.objectstore.assembly import assembled
 from cumulo.services.objectstore.policy import RULES as OBJECTSTORE_RULES
 from cumulo.services.objectstore.reconcile import RECONCILERS as OBJECTSTORE_RECONCILERS
-from cumulo.services.objectstore.ring import LOOPBACK
 from cumulo.services.objectstore.tools import Tools as ObjectStoreTools
 from cumulo.services.placement.api import FAMILY as PLACEMENT_FAMILY
 from cumulo.services.placement.api import OPERATIONS as PLACEMENT
@@ -88,9 +85,7 @@ from cumulo.web.edge import Api, Edge
 from cumulo.web.faults import Family
 from cumulo.web.gate import Gate
 from cumulo.web.relay import VIEWER, RelayServer, files_in
-from cumulo.web.server import HttpServer
-from cumulo.web.streaming import StreamingServer
-from cumulo.work import Reconciler, Scheduler, Worker, housekeeping, reconciler, runner
+from cumulo.work import Reconciler, Scheduler, Worker, housekeeping
 
 LOG = log.get("app")
 
@@ -383,6 +378,8 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
     prefixes = {"project_prefix": "/v2.1", "old_prefix": "/v2"}
     versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes}
+    types = ("block-storage", "volume", "volumev3")
+    volumes = {"history": VOLUME_HISTORY, "project_prefix": "/v3", "service_types": types}
     return [
         api("identity", IDENTITY, faults.TITLED, tools=cloud.identity, **first_route),
         api("image", IMAGE, IMAGE_FAMILY, tools=cloud.image, slash_counts=True),
@@ -390,15 +387,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("metadata", METADATA, faults.PAGE, tools=cloud.metadata),
         api("network", NETWORK, faults.TYPED, tools=cloud.network),
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
-        api(
-            "volume",
-            VOLUME,
-            VOLUME_FAMILY,
-            tools=cloud.volume,
-            history=VOLUME_HISTORY,
-            project_prefix="/v3",
-            service_types=("block-storage", "volume", "volumev3"),
-        ),
+        api("volume", VOLUME, VOLUME_FAMILY, tools=cloud.volume, **volumes),
         *_objectstore(api, cloud),
         api(
             "dashboard",
@@ -464,71 +453,6 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-class Serving:
-    """A cloud at work: ports open, workflows and reconcilers running, until it is stopped."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self._stop = threading.Event()
-        self._servers: list[HttpServer] = []
-        self._threads: list[threading.Thread] = []
-        self._devices: DeviceServer | None = None
-
-    def start(self) -> None:
-        """Open every port, then begin to work."""
-        for api in self.cloud.apis:
-            if api.claims is None:
-                self._open(self._server(self.cloud.gate(api), api), api.name)
-        self._open(self.cloud.relay(), "console")
-        self._serve_devices()
-        for worker in self.cloud.workers():
-            worker.adopt_dead()
-            self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
-        scheduler = self.cloud.scheduler()
-        scheduler.adopt_dead()
-        self._run(scheduler.serve, self._stop)
-
-    def stop(self) -> None:
-        """Let requests and steps under way end, then close everything."""
-        for server in self._servers:
-            server.stop()
-        if self._devices is not None:
-            self._devices.stop()
-        self._stop.set()
-        for topic in (runner.TOPIC, reconciler.TOPIC):
-            self.cloud.bell.ring(topic)
-        for thread in self._threads:
-            thread.join()
-        self.cloud.db.close()
-
-    def _serve_devices(self) -> None:
-        """Lend the devices of objects to other machines where settings say at which address."""
-        settings = self.cloud.settings.objectstore
-        if settings.device_address != LOOPBACK:
-            self._devices = served(self.cloud.state / "objects", settings)
-            self._devices.start()
-
-    def _server(self, edge: Edge | Gate, api: Api) -> HttpServer:
-        http = self.cloud.settings.http
-        if api.takes_uploads:
-            # A large body holds its thread as long as its client takes.
-            return StreamingServer(edge, http.host, api.port, threads=http.streaming_threads)
-        return HttpServer(edge, http.host, api.port, threads=http.threads)
-
-    def _open(self, server: HttpServer, name: str) -> None:
-        try:
-            server.start()
-        except Conflict as error:
-            choice = f"Choose another as {name}_port under [http] in cumulo.toml."
-            raise Conflict(f"{error.message} {choice}") from error
-        self._servers.append(server)
-
-    def _run(self, work: Callable[..., None], *args: Any) -> None:
-        thread = threading.Thread(target=work, args=args, name=work.__qualname__, daemon=True)
-        thread.start()
-        self._threads.append(thread)
 
 
 def emulate(settings: Settings, state: Path, passwords: Passwords) -> Cloud:

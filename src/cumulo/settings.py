@@ -35,14 +35,11 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image_port: Port = 9292
     network_port: Port = 9696
     objectstore_port: Port = 8080
+    volume_port: Port = 8776
     dashboard_port: Port = 8000
-<<<<<<< HEAD
     console_port: Port = 6080
     # Hosts, with their ports, whose pages may show consoles besides our own: a dashboard's.
     console_allowed_origins: tuple[str, ...] = ()
-=======
-    volume_port: Port = 8776
->>>>>>> e90dedd (Serve block storage: volumes, snapshots, types, quotas and attachments over files or in memory)
     threads: Annotated[int, Meta(ge=1, le=512)] = 16
     # Of APIs that take large bodies, each of which holds one.
     streaming_threads: Annotated[int, Meta(ge=1, le=512)] = 64

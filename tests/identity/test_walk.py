@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cumulo.app import Passwords, Serving, emulate
+from cumulo.app import Passwords, emulate
 from cumulo.services.identity import public
+from cumulo.serving import Serving
 from cumulo.settings import Http, Settings
 from tests.ports import every_port
 

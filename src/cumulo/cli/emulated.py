@@ -6,7 +6,7 @@ from cumulo.cli.report import Tell
 from cumulo.cli.state import State
 
 if TYPE_CHECKING:
-    from cumulo.app import Serving
+    from cumulo.serving import Serving
     from cumulo.settings import Settings
 
 
@@ -26,6 +26,7 @@ class EmulatedProgram:
         """Return when every port answers."""
         from cumulo import app
         from cumulo.kit import log
+        from cumulo.serving import Serving
 
         log.setup(self._settings.log_level)
         secrets = self._state.passwords()
@@ -33,7 +34,7 @@ class EmulatedProgram:
         cloud = app.emulate(self._settings, self._state.control, passwords)
         cloud.prepare()
         tell(f"{self._settings.emulated.hosts} emulated host(s)")
-        self._serving = app.Serving(cloud)
+        self._serving = Serving(cloud)
         self._serving.start()
         app.settle()
 

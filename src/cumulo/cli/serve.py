@@ -16,6 +16,7 @@ def command(state: State) -> None:
     """Serve the APIs and carry out workflows, without any rights on the machine."""
     from cumulo import app
     from cumulo.kit import log
+    from cumulo.serving import Serving
     from cumulo.settings import Settings
 
     stop = threading.Event()
@@ -28,7 +29,7 @@ def command(state: State) -> None:
     outside = app.attach(settings, state.node_socket, state.directory / "ovn")
     cloud = app.Cloud(settings, state.control, outside, passwords)
     cloud.prepare()
-    serving = app.Serving(cloud)
+    serving = Serving(cloud)
     serving.start()
     app.settle()
     state.serving.touch()
