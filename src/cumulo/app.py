@@ -130,19 +130,8 @@ class Cloud:
         self.images = state / "images"
         self.image = ImageTools(self.db, FileStore(self.images), settings.image)
         self.network = network.Tools(self.db, outside.driver, settings.network)
-        self.compute = compute.Tools(
-            db=self.db,
-            nodes=outside.nodes,
-            settings=settings.compute,
-            host=outside.host,
-            project_exists=identity.project_exists,
-            network=self.network,
-            consoles=_consoles(settings),
-            images=self.images,
-            image=self.image,
-        )
-
         self.volume = self._volume()
+        self.compute = self._compute()
         self.objectstore = ObjectStoreTools(
             assembled(state / "objects", settings.objectstore),
             settings.objectstore,
@@ -152,6 +141,19 @@ class Cloud:
             secret=passwords.metadata.encode(),
             instance_metadata=self._instance_metadata,
             set_password=compute.set_password,
+        )
+
+    def _compute(self) -> compute.Tools:
+        return compute.Tools(
+            db=self.db,
+            nodes=self.outside.nodes,
+            settings=self.settings.compute,
+            host=self.outside.host,
+            project_exists=identity.project_exists,
+            network=self.network,
+            consoles=_consoles(self.settings),
+            images=self.images,
+            image=self.image,
         )
 
     def _volume(self) -> volume.VolumeTools:
