@@ -278,6 +278,7 @@ def test_up_after_a_crash_finds_all_again(fresh: Site) -> None:
     fresh.supervisor.let_go()
     for alive in fresh.supervisor.alive().values():
         os.kill(alive.pid, signal.SIGKILL)
+    eventually(lambda: not fresh.supervisor.alive())
     successor = Site(fresh.directory)
     successor.fabric.start()
     assert links.addresses("br-ex") == {"203.0.113.1/24"}

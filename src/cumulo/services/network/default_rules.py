@@ -51,7 +51,7 @@ def _built_in(direction: str, ethertype: str) -> DefaultRule:
     inward = direction == "ingress"
     return DefaultRule(
         id=str(uuid.uuid5(_NAMESPACE, f"{direction} {ethertype}")),
-        description="",
+        description=f"Legacy default SG rule for {direction} traffic",
         direction=direction,
         ethertype=ethertype,
         protocol=None,
@@ -95,7 +95,7 @@ def _rule_of(template: DefaultRule, group: SecurityGroup) -> Rule:
     rule = Rule(
         id=new_id(),
         project_id=group.project_id,
-        description=template.description,
+        description="",
         revision_number=1,
         created_at=group.created_at,
         updated_at=group.created_at,
@@ -149,7 +149,8 @@ def _new_rule(ctx: Context, spec: DefaultRuleSpec) -> DefaultRule:
     )
     permitted = _rule_of(rule, _nobodys(ctx))
     check(permitted)
-    return msgspec.structs.replace(rule, sameness=permitted.sameness)
+    where = f"{rule.used_in_default_sg:d}{rule.used_in_non_default_sg:d}"
+    return msgspec.structs.replace(rule, sameness=f"{permitted.sameness}_{where}")
 
 
 def _nobodys(ctx: Context) -> SecurityGroup:

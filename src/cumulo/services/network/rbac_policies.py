@@ -250,7 +250,9 @@ def _check_unused(tx: Tx, policy: Grant, instead: str | None = None) -> None:
     if policy.action == EXTERNAL:
         users = router_store.gateway_projects(tx, object_id) - {owned_by}
     else:
-        users = _USERS[policy.object_type](tx, object_id) - {owned_by}
+        users = _USERS[policy.object_type](tx, object_id)
+        if (policy.object_type, policy.target_project) != ("qos_policy", EVERYONE):
+            users -= {owned_by}
     if policy.target_project != EVERYONE:
         users &= {policy.target_project}
     others = [g for g in sharing.grants_of(tx, object_id) if g.id != policy.id]

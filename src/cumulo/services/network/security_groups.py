@@ -68,7 +68,8 @@ def create_group(
             "Default security group already exists.", type="SecurityGroupDefaultAlreadyExists"
         )
     quotas.take(tx, settings, project_id, "security_group")
-    group = _new_group(tx, ctx, project_id, spec)
+    group, rules = _new_group(tx, ctx, project_id, spec)
+    quotas.take(tx, settings, project_id, "security_group_rule", rules)
     ensure_default(tx, ctx, project_id)
     return group
 
@@ -80,20 +81,15 @@ def ensure_default(tx: Tx, by: Caller | None, project_id: str) -> str:
         return found
     spec = SecurityGroupSpec(name=DEFAULT, description="Default security group")
     quotas.count(tx, project_id, "security_group")
-    group = _new_group(tx, by, project_id, spec)
+    group, rules = _new_group(tx, by, project_id, spec)
+    quotas.count(tx, project_id, "security_group_rule", rules)
     store.default_insert(tx, project_id, group.id)
     return group.id
 
 
-def has_default(tx: Tx, ctx: Context) -> bool:
-    """Say whether the caller's project has its default group, or needs none."""
-    return not ctx.project_id or store.default_find(tx, ctx.project_id) is not None
-
-
-def ensure_own_default(tx: Tx, ctx: Context) -> None:
-    """Make the caller's project its default group, if it has none."""
-    if ctx.project_id:
-        ensure_default(tx, ctx, ctx.project_id)
+def has_default(tx: Tx, project_id: str | None) -> bool:
+    """Say whether the project has its default group, or needs none."""
+    return not project_id or store.default_find(tx, project_id) is not None
 
 
 def _new_group(
@@ -101,8 +97,8 @@ def _new_group(
     by: Caller | None,
     project_id: str,
     spec: SecurityGroupSpec,
-) -> SecurityGroup:
-    """Record a group; the rules that it begins with are counted, but no limit is for them."""
+) -> tuple[SecurityGroup, int]:
+    """Record a group with the rules that it begins with; return how many these are."""
     now = clock.now()
     group = SecurityGroup(
         id=new_id(),
@@ -115,12 +111,11 @@ def _new_group(
         stateful=spec.stateful,
     )
     rules = default_rules.first_rules(tx, group, is_default=spec.name == DEFAULT)
-    quotas.count(tx, project_id, "security_group_rule", len(rules))
     store.group_insert(tx, group)
     store.rules_insert(tx, rules)
     changes.mark(tx, "security_group", [group.id])
     journal.created(tx, by, "security_group", group)
-    return group
+    return group, len(rules)
 
 
 def update_group(

@@ -25,6 +25,7 @@ class PoolView(msgspec.Struct, kw_only=True):
     project_id: Any
 
 
+@routes.get("/v2.0/floatingip-pools", policy="regular_user")
 @routes.get("/v2.0/floatingip_pools", policy="regular_user")
 def list_floatingip_pools(call: Call[Tools]) -> Answer:
     """List the subnets that the project may take floating IPs from."""

@@ -44,8 +44,9 @@ class RuleView(StandardView, kw_only=True, gc=False):
 @routes.get("/v2.0/security-group-rules", policy="regular_user")
 def list_security_group_rules(call: Call[Tools]) -> Answer:
     """List the rules of the project's security groups."""
-    if not call.db.read(security_groups.has_default, call.ctx):
-        call.db.write(security_groups.ensure_own_default, call.ctx)
+    project_id = call.ctx.project_id
+    if project_id and not call.db.read(security_groups.has_default, project_id):
+        call.db.write(security_groups.ensure_default, call.ctx, project_id)
     return RULE.listed(call, security_group_rules.list_rules)
 
 

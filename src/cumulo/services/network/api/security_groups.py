@@ -76,9 +76,14 @@ def delete_security_group(call: Call[Tools], security_group_id: str) -> None:
 
 
 def ensure_default(call: Call[Tools]) -> None:
-    """Make the project its default group when it first looks at its groups; a read, mostly."""
-    if not call.db.read(security_groups.has_default, call.ctx):
-        call.db.write(security_groups.ensure_own_default, call.ctx)
+    """Make a project its default group when its groups are first looked at; a read, mostly.
+
+    It is the caller's own, or the one that an administrator asks for.
+    """
+    asked = call.filters.get("project_id") or call.filters.get("tenant_id")
+    project_id = asked[0] if asked and call.ctx.is_admin else call.ctx.project_id
+    if project_id and not call.db.read(security_groups.has_default, project_id):
+        call.db.write(security_groups.ensure_default, call.ctx, project_id)
 
 
 def _create(tx: Tx, call: Call[Tools], specs: Sequence[SecurityGroupSpec]) -> list[Details]:

@@ -18,6 +18,11 @@ _GONE_DOWN_AFTER_S = 1.0  # for a host that has not been heard of for that long 
 _GATEWAYS = 5
 
 
+# How soon a host is missed that has a way out: every 0.5 s it must be heard of, and after four
+# times of silence another takes over.  OVN itself would wait for five seconds.
+_WATCH = {"bfd-min-rx": "500", "bfd-min-tx": "500", "bfd-mult": "4"}
+
+
 class Chassis(msgspec.Struct, frozen=True):
     """A host with a controller."""
 
@@ -127,6 +132,16 @@ class Hosts:
                 if chassis.answered < self._number and silent_s >= patience_s:
                     dead.add(chassis.name)
         return dead
+
+
+def watching(north: Replica) -> list[Op]:
+    """Return what has hosts miss each other soon; nothing where somebody has said how soon."""
+    said = [row["options"] for row in north.rows("NB_Global").values()]
+    if not said or all(isinstance(one, dict) and one.keys() & _WATCH.keys() for one in said):
+        return []
+    pairs = ["map", [list(pair) for pair in _WATCH.items()]]
+    change = ["options", "insert", pairs]
+    return [{"op": "mutate", "table": "NB_Global", "where": [], "mutations": [change]}]
 
 
 def _chassis(south: Replica) -> list[Chassis]:

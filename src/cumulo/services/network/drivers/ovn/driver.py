@@ -20,7 +20,7 @@ from cumulo.services.network.drivers.base import (
 )
 from cumulo.services.network.drivers.ovn import ports
 from cumulo.services.network.drivers.ovn.acls import DROP_UNIT, drop_rows, group_rows
-from cumulo.services.network.drivers.ovn.chassis import Hosts
+from cumulo.services.network.drivers.ovn.chassis import Hosts, watching
 from cumulo.services.network.drivers.ovn.names import (
     bare_port_group,
     bare_switch,
@@ -37,7 +37,7 @@ from cumulo.services.network.drivers.ovn.rows import Change, Parent, row_id, uni
 from cumulo.services.network.drivers.ovn.trace import trace
 
 NORTH_TABLES: Mapping[str, Sequence[str]] = {
-    "NB_Global": ["nb_cfg", "sb_cfg"],
+    "NB_Global": ["nb_cfg", "sb_cfg", "options"],
     "QoS": ["priority", "direction", "match", "action", "bandwidth", "external_ids"],
     "Logical_Switch": ["name", "ports", "qos_rules", "dns_records", "other_config", "external_ids"],
     "Logical_Switch_Port": [
@@ -163,7 +163,7 @@ class OvnDriver:
                 known = known[:1]
             rows = router_rows(plan, known, distributed=distributed)
             change.only(unit_mark("router", plan.id), rows)
-            return change.operations
+            return [*change.operations, *(watching(north) if len(known) > 1 else [])]
 
         self._north.transact(compute)
 
