@@ -4,7 +4,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # How many tests at once: two on a small machine, where more only wait for each other.
 JOBS ?= 2
 
-# Which of Tempest's tests: smoke, compute, everything, or a regular expression.
+# Which of Tempest's tests: smoke, compute, identity_rules (of its plugin), everything, or a regular
+# expression.
 TESTS ?= smoke
 
 .PHONY: setup check test demo bench conformance golden scaffold migration requirements clean

@@ -104,8 +104,9 @@ def report(outcome: tempest.Outcome) -> int:
     for reason in sorted(set(outcome.skipped.values())):
         count = sum(1 for why in outcome.skipped.values() if why == reason)
         print(f"{count:4} skipped: {reason}")
-    for name in sorted(outcome.failed & known.keys()):
-        print(f"known to fail: {name}: {known[name]}")
+    for name in sorted(outcome.failed):
+        if why := tempest.reason(name, known):
+            print(f"known to fail: {name}: {why}")
     print(*wrong, sep="\n")
     passed, failed, skipped = (len(group) for group in outcome)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

@@ -37,6 +37,16 @@ def test_new_failures_and_mended_ones_are_complained_about() -> None:
     assert tempest.complaints(outcome, {"tempest.api.a.Test.test_two": "broken"}) == []
 
 
+def test_a_group_is_listed_until_none_of_it_fails() -> None:
+    outcome = tempest.outcome_of(PRINTED)
+    assert tempest.complaints(outcome, {"tempest.api.a.*": "not built"}) == []
+    mended = outcome._replace(failed=frozenset())
+    assert tempest.complaints(mended, {"tempest.api.a.*": "not built"}) == [
+        "passes, so take it off the list: tempest.api.a.*"
+    ]
+    assert tempest.complaints(mended, {"tempest.api.b.*": "not built"}) == []
+
+
 def test_every_known_failure_has_a_reason() -> None:
     assert all(reason.strip() for reason in tempest.known_failures().values())
 

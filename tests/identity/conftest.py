@@ -15,6 +15,7 @@ from cumulo.services.identity.api import OPERATIONS
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
 from tests.client import Answer, Client
+from tests.identity.watch import silent_changes
 
 SETTINGS = public.IdentitySettings(password_hash_rounds=4)
 SERVICES = [
@@ -84,8 +85,11 @@ def made(client: Client, noun: str, facts: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def cloud(db: Database) -> Cloud:
-    return _cloud(db, SETTINGS)
+def cloud(db: Database) -> Iterator[Cloud]:
+    """Identity, held to telling every change that tokens hang on, whatever is asked of it."""
+    with silent_changes(db) as silent:
+        yield _cloud(db, SETTINGS)
+    assert silent == [], "these must advance the generation, or old tokens stay good"
 
 
 @pytest.fixture
