@@ -5,7 +5,7 @@ import pytest
 from cumulo.auth.access import AccessRule
 from cumulo.kit.clock import Clock
 from tests.client import Client
-from tests.identity.conftest import Cloud, by_token, on_project
+from tests.identity.conftest import Cloud, by_token, made, on_project
 
 
 class Holder:
@@ -153,6 +153,24 @@ def test_its_tokens_are_refused_after(holder: Holder, end: Any) -> None:
     assert end(holder, made) in (200, 204)
     assert robot.get("/v3/auth/projects").status == 401
     assert holder.ask(id=made["id"], secret=made["secret"]).status == 401
+
+
+def test_a_role_that_went_with_a_group_is_lost_to_it_too(holder: Holder) -> None:
+    admin, role = holder.admin, made(holder.admin, "role", {"name": "operator"})["id"]
+    group = made(admin, "group", {"name": "crew", "domain_id": "default"})["id"]
+    admin.put(f"/v3/projects/{holder.project}/groups/{group}/roles/{role}")
+    admin.put(f"/v3/groups/{group}/users/{holder.user}")
+    ann = holder.cloud.login("ann", "pw", on_project(holder.project))
+    credential = holder.make(ann)
+
+    def roles() -> set[str]:
+        subject = {"X-Subject-Token": holder.login(credential).token or ""}
+        shown = admin.get("/v3/auth/tokens", headers=subject).json()["token"]
+        return {role["name"] for role in shown["roles"]}
+
+    assert roles() == {"operator", "member", "reader"}
+    admin.delete(f"/v3/groups/{group}/users/{holder.user}")
+    assert roles() == {"member", "reader"}
 
 
 def test_a_role_given_again_does_not_bring_it_back(holder: Holder) -> None:

@@ -5,7 +5,7 @@ that forgets to advance it would leave tokens good in every process that knows t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ def silent_changes(db: Database) -> Iterator[list[str]]:
     def rolled_back(connection: sa.Connection) -> None:
         connection.info.pop("written", None)
 
-    listeners = [
+    listeners: list[tuple[str, Callable[..., None]]] = [
         ("after_cursor_execute", executed), ("commit", committed), ("rollback", rolled_back),
     ]  # fmt: skip
     for event, listener in listeners:
