@@ -52,6 +52,7 @@ class Emulated:
         self.cloud.compute = anything
         everyone = dataclasses.replace(self.cloud.volume, project_exists=lambda _tx, _id: True)
         self.cloud.volume = everyone
+        self.cloud.compute = dataclasses.replace(self.cloud.compute, volume=everyone)
         update_hosts(self.cloud.compute)
         report_backends(self.cloud.volume)
         self._edges: dict[str, Edge] = {}

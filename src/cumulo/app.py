@@ -154,6 +154,7 @@ class Cloud:
             consoles=_consoles(self.settings),
             images=self.images,
             image=self.image,
+            volume=self.volume,
         )
 
     def _volume(self) -> volume.VolumeTools:
@@ -165,7 +166,7 @@ class Cloud:
             places=volume_assembly.places(settings, outside.host, self.state, outside.volumes),
             project_exists=identity.project_exists,
             image=self.image,
-            servers=volume.NoServers(),
+            servers=compute.ServerVolumes(lambda: self.compute),
         )
 
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:

@@ -17,6 +17,7 @@ from cumulo.services.image.drivers.fake import FakeStore
 from cumulo.services.image.public import ImageLimits, ImageTools
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.public import Tools as NetworkTools
+from cumulo.services.volume.public import NoServers, VolumeSettings, VolumeTools
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
 from tests.client import Client, authenticate
@@ -82,6 +83,15 @@ def tools(db: Database, hosts: Hosts) -> Tools:
         image=ImageTools(db, FakeStore(), ImageLimits()),
         host="control",
         project_exists=_exists,
+        volume=VolumeTools(
+            db=db,
+            settings=VolumeSettings(),
+            host="control",
+            places={},
+            project_exists=_exists,
+            image=ImageTools(db, FakeStore(), ImageLimits()),
+            servers=NoServers(),
+        ),
     )
 
 

@@ -65,6 +65,22 @@ class Nic(msgspec.Struct, frozen=True, kw_only=True):
     bridge: str = "br-int"
 
 
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume that the guest has as a disk; its id is the disk's serial number."""
+
+    volume_id: str
+    device: str = ""  # vdb: a wish; the guest may see it under another name
+    protocol: Literal["fake", "file", "rbd"] = "file"
+    path: str = ""  # of a file, readable on the host; of rbd pool/image
+    monitors: list[str] = []  # of rbd: host:port
+    user: str = ""  # of rbd
+    keyring: str = ""  # of rbd: where the host has the user's key
+    size_gib: int = 0  # 0: as large as it is
+    is_readonly: bool = False
+    is_shared: bool = False  # other guests may have it too
+    is_boot_disk: bool = False
+
+
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """All there is to know to make a guest."""
 
@@ -77,8 +93,9 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     root_gib: int  # 0: as large as the image
     ephemeral_gib: int = 0
     swap_mib: int = 0
-    image: ImageSource
+    image: ImageSource | None = None  # None: it boots from a volume and has no disk of its own
     nics: list[Nic] = []
+    volumes: list[Volume] = []
     config_drive: dict[str, str] | None = None  # path on the drive -> text; None: no drive
     config_drive_bytes: dict[str, bytes] = {}  # more of it that is not text, as user data may be
     properties: dict[str, str] = {}  # image properties and flavor extra specs that matter to a host
@@ -173,6 +190,14 @@ class Node(Protocol):
 
     def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
         """Let the guest have exactly these interfaces, also while it runs.
+
+        HostError when a running guest has not let go of one after `timeout_s` seconds.
+        """
+
+    def ensure_volumes(
+        self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
+    ) -> None:
+        """Let the guest have exactly these volumes, as large as they are, also while it runs.
 
         HostError when a running guest has not let go of one after `timeout_s` seconds.
         """

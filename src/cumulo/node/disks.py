@@ -102,7 +102,7 @@ class ImageCache:
 
 def root_disk(files: GuestFiles, spec: GuestSpec, base: CachedImage, owner: Owner) -> Path:
     """Make the guest's root disk above its image, or find it made."""
-    size = max(spec.root_gib * GIB, spec.image.virtual_size)
+    size = max(spec.root_gib * GIB, spec.image.virtual_size if spec.image else 0)
 
     def fill(draft: Path) -> None:
         options = ["-f", "qcow2", "-F", base.format, "-b", str(base.path)]
@@ -124,16 +124,21 @@ def rescue_disk(files: GuestFiles, base: CachedImage, owner: Owner) -> Path:
 def grow(files: GuestFiles, spec: GuestSpec, owner: Owner) -> None:
     """Let disks that are there be as large as they should be; what is larger stays so."""
     root = files.directory / "root.qcow2"
-    told = qemu_img("info", "-f", "qcow2", "--output=json", "--", str(root), owner=owner)
-    if msgspec.json.decode(told, type=_Info).virtual_size < spec.root_gib * GIB:
-        size = str(spec.root_gib * GIB)
-        qemu_img("resize", "-q", "-f", "qcow2", "--", str(root), size, owner=owner)
+    if spec.image is not None:
+        _grow_root(root, spec, owner)
     ephemeral, swap = files.directory / "ephemeral.raw", files.directory / "swap.raw"
     if ephemeral.exists() and ephemeral.stat().st_size < spec.ephemeral_gib * GIB:
         os.truncate(ephemeral, spec.ephemeral_gib * GIB)
     # Nobody misses what was swapped out by a guest that is off.
     if swap.exists() and swap.stat().st_size != spec.swap_mib * MIB:
         swap.unlink()
+
+
+def _grow_root(root: Path, spec: GuestSpec, owner: Owner) -> None:
+    told = qemu_img("info", "-f", "qcow2", "--output=json", "--", str(root), owner=owner)
+    if msgspec.json.decode(told, type=_Info).virtual_size < spec.root_gib * GIB:
+        size = str(spec.root_gib * GIB)
+        qemu_img("resize", "-q", "-f", "qcow2", "--", str(root), size, owner=owner)
 
 
 def copy_root(files: GuestFiles, path: Path, owner: Owner) -> None:

@@ -13,6 +13,7 @@ from cumulo.node.api import (
     Nic,
     Power,
     Snapshot,
+    Volume,
 )
 from cumulo.node.drivers.base import Hypervisor, MetadataListeners
 
@@ -47,6 +48,12 @@ class LocalNode:
     def ensure_nics(self, guest_id: str, nics: Sequence[Nic], timeout_s: float = 60.0) -> None:
         """Let the guest have exactly these interfaces, also while it runs."""
         self._hypervisor.ensure_nics(guest_id, nics, timeout_s)
+
+    def ensure_volumes(
+        self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
+    ) -> None:
+        """Let the guest have exactly these volumes, also while it runs."""
+        self._hypervisor.ensure_volumes(guest_id, volumes, timeout_s)
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""

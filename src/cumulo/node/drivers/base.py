@@ -19,6 +19,7 @@ from cumulo.node.api import (
     Nic,
     Power,
     Snapshot,
+    Volume,
 )
 
 
@@ -53,6 +54,11 @@ class Hypervisor(Protocol):
 
         HostError when a running guest has not let go of one after `timeout_s` seconds.
         """
+
+    def ensure_volumes(
+        self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
+    ) -> None:
+        """Let the guest have exactly these volumes, as large as they are, also while it runs."""
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.

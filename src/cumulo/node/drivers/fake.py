@@ -28,6 +28,7 @@ from cumulo.node.api import (
     NicFigures,
     Power,
     Snapshot,
+    Volume,
 )
 from cumulo.node.drivers import fake_screen
 from cumulo.node.drivers.script import Script
@@ -139,6 +140,15 @@ class FakeNode:
         with self.script.around("ensure_nics", guest_id), self._lock:
             guest = self._find(guest_id)
             guest.spec = msgspec.structs.replace(guest.spec, nics=list(nics))
+            self._save(guest)
+
+    def ensure_volumes(
+        self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
+    ) -> None:
+        """Let the guest have exactly these volumes."""
+        with self.script.around("ensure_volumes", guest_id), self._lock:
+            guest = self._find(guest_id)
+            guest.spec = msgspec.structs.replace(guest.spec, volumes=list(volumes))
             self._save(guest)
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
@@ -386,7 +396,7 @@ def _echo(spec: GuestSpec, keys: str) -> str:
 
 def _qcow2(spec: GuestSpec) -> bytes:
     """Return the head of a disk as large as the guest's, with nothing on it."""
-    size = spec.root_gib * 2**30 or spec.image.virtual_size
+    size = spec.root_gib * 2**30 or (spec.image.virtual_size if spec.image else 0)
     return (b"QFI\xfb" + (3).to_bytes(4) + bytes(16) + size.to_bytes(8)).ljust(1 << 16, b"\0")
 
 
@@ -395,7 +405,7 @@ def _hostname(spec: GuestSpec) -> str:
 
 
 def _disk_gib(spec: GuestSpec) -> int:
-    root = spec.root_gib or -(-spec.image.virtual_size // 2**30)
+    root = (spec.root_gib or -(-spec.image.virtual_size // 2**30)) if spec.image else 0
     return root + spec.ephemeral_gib + -(-spec.swap_mib // 1024)
 
 

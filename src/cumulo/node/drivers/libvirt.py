@@ -29,6 +29,7 @@ from cumulo.node.api import (
     Nic,
     Power,
     Snapshot,
+    Volume,
 )
 from cumulo.node.drivers import (
     libvirt_consoles,
@@ -37,6 +38,7 @@ from cumulo.node.drivers import (
     libvirt_nics,
     libvirt_power,
     libvirt_snapshots,
+    libvirt_volumes,
 )
 from cumulo.node.drivers.libvirt_connection import Connection
 from cumulo.node.guest_files import GuestFiles, Record, known_guests
@@ -202,6 +204,17 @@ class LibvirtHypervisor:
                 self._unplug(libvirt_domain.tap_name(port_id))
             files.remember(_with(record, nics=list(nics)))
 
+    def ensure_volumes(
+        self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
+    ) -> None:
+        """Let the guest have exactly these volumes, also while it runs."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            files, record = self._remembered(guest_id)
+            libvirt_volumes.open_up(volumes, self._owner)
+            libvirt_volumes.ensure(domain, record.spec, volumes, timeout_s)
+            files.remember(_with(record, volumes=list(volumes)))
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         with self._locks.held(spec.id), self._connection.use() as connection:
@@ -308,16 +321,18 @@ class LibvirtHypervisor:
         for guest_id in known_guests(self._root):
             record = GuestFiles(self._root, guest_id).record()
             if record is not None:
-                stood_on = [record.spec.image, *filter(None, [record.spec.rescue])]
+                stood_on = filter(None, [record.spec.image, record.spec.rescue])
                 used |= {key for one in stood_on for key in (one.sha256, one.image_id)}
         self._images.remove_unused(used, _UNUSED_IMAGE_S)
 
     def _define(
         self, connection: "libvirt.virConnect", files: GuestFiles, spec: GuestSpec
     ) -> "libvirt.virDomain":
-        if not self._images.has(spec.image):
+        if spec.image is not None and not self._images.has(spec.image):
             self._make_room()
-        made = _disks_of(spec, files, self._images.ensure(spec.image), self._owner)
+        base = self._images.ensure(spec.image) if spec.image is not None else None
+        made = _disks_of(spec, files, base, self._owner)
+        libvirt_volumes.open_up(spec.volumes, self._owner)
         if spec.rescue is not None:
             base = self._images.ensure(spec.rescue)
             path = disks.rescue_disk(files, base, self._owner)
@@ -325,6 +340,7 @@ class LibvirtHypervisor:
         layout = libvirt_domain.Layout(
             virt_type=self._libvirtd.virt_type,
             disks=made,
+            volumes=spec.volumes,
             console_log=files.console_log,
             console_socket=files.console_socket,
             vnc_socket=files.vnc_socket,
@@ -409,10 +425,12 @@ def _no_guest(guest_id: str) -> NotFound:
 
 
 def _disks_of(
-    spec: GuestSpec, files: GuestFiles, base: disks.CachedImage, owner: disks.Owner
+    spec: GuestSpec, files: GuestFiles, base: disks.CachedImage | None, owner: disks.Owner
 ) -> list[libvirt_domain.Disk]:
-    """Make what disks the guest is to have."""
-    made = [_qcow2_over(disks.root_disk(files, spec, base, owner), base)]
+    """Make what disks the guest is to have, its volumes aside."""
+    made = []
+    if base is not None:
+        made.append(_qcow2_over(disks.root_disk(files, spec, base, owner), base))
     if spec.ephemeral_gib:
         path = disks.ephemeral_disk(files, spec, owner)
         made.append(libvirt_domain.Disk(path=path, format="raw"))

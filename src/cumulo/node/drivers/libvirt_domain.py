@@ -6,7 +6,7 @@ an image decides how it is opened.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Literal
@@ -14,12 +14,13 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from cumulo.node.api import GuestSpec, HostError, Nic
+from cumulo.node.api import GuestSpec, HostError, Nic, Volume
 
 NAMESPACE = "https://cumulo.invalid/guest/1"
 _SPARE_SLOTS = 6  # disks and NICs that can be attached while it runs
 _FIRST_FIXED_SLOT = 8  # on the root bus, for what stays: every bridge takes time at boot
 _TAP_PREFIX = "tap"
+_SOURCES = {"file": "file", "rbd": "network", "fake": "file"}
 _DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd"}
 _VIF_MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
 _VIDEO_MODELS = ("vga", "virtio", "bochs", "none")
@@ -45,6 +46,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     virt_type: Literal["kvm", "qemu"]
     disks: Sequence[Disk]
+    volumes: Sequence[Volume] = ()
     console_log: Path
     console_socket: Path
     vnc_socket: Path
@@ -73,7 +75,9 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     devices = _add(domain, "devices")
     slots = itertools.count(_FIRST_FIXED_SLOT)
     _controllers(devices, spec, {_bus_of(spec, disk) for disk in layout.disks})
-    _disks(devices, spec, layout.disks, slots)
+    used = _disks(devices, spec, layout.disks, slots)
+    for volume in sorted(layout.volumes, key=lambda one: not one.is_boot_disk):
+        used.add(_volume(devices, spec, volume, used, slots))
     for nic in spec.nics:
         _interface(devices, nic, _chosen(spec, "hw_vif_model", _VIF_MODELS), layout.tap_offloads)
     _consoles(devices, spec, layout)
@@ -104,7 +108,7 @@ def _metadata(domain: Element, spec: GuestSpec) -> None:
     for name, text in (
         ("name", spec.display_name),
         ("project", spec.project_id),
-        ("image", spec.image.image_id),
+        ("image", spec.image.image_id if spec.image else ""),
     ):
         # XML has no words for control characters, not even escaped.
         legible = "".join(
@@ -147,7 +151,7 @@ def _processor(domain: Element, spec: GuestSpec, layout: Layout) -> None:
 def _controllers(devices: Element, spec: GuestSpec, buses: set[str]) -> None:
     _add(devices, "controller", type="usb", model="none")
     _add(devices, "controller", type="pci", index="0", model="pcie-root")
-    for index in range(len(spec.nics) + _SPARE_SLOTS):
+    for index in range(len(spec.nics) + len(spec.volumes) + _SPARE_SLOTS):
         _add(devices, "controller", type="pci", index=str(index + 1), model="pcie-root-port")
     if "scsi" in buses:  # looking for disks on it takes a while, even when there are none
         _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
@@ -159,8 +163,12 @@ def _bus_of(spec: GuestSpec, disk: Disk) -> str:
     return _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES))
 
 
-def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk], slots: Iterator[int]) -> None:
+def _disks(
+    devices: Element, spec: GuestSpec, disks: Sequence[Disk], slots: Iterator[int]
+) -> set[str]:
+    """Add disks; return the names they were given."""
     used: Counter[str] = Counter()
+    names = set()
     for disk in disks:
         bus = _bus_of(spec, disk)
         # A drive that is read only is a disk to virtio, which knows no others.
@@ -171,14 +179,73 @@ def _disks(devices: Element, spec: GuestSpec, disks: Sequence[Disk], slots: Iter
         _add(element, "source", file=str(disk.path))
         _backing(element, disk)
         prefix = _DISK_BUSES[bus]
-        _add(element, "target", dev=prefix + ascii_lowercase[used[prefix]], bus=bus)
+        name = prefix + ascii_lowercase[used[prefix]]
+        _add(element, "target", dev=name, bus=bus)
         used[prefix] += 1
+        names.add(name)
         if disk.is_cdrom:
             _add(element, "readonly")
         if disk.is_boot_disk:
             _add(element, "boot", order="1")
         if bus == "virtio":
             _fixed(element, slots)
+    return names
+
+
+def volume_alias(volume_id: str) -> str:
+    """Return the name by which a volume is found again among a guest's disks."""
+    return f"ua-{volume_id}"
+
+
+def volume_xml(spec: GuestSpec, volume: Volume, used: Collection[str]) -> str:
+    """Return the definition of a volume that is plugged in beside disks of these names."""
+    devices = Element("devices")
+    _volume(devices, spec, volume, used, None)
+    return ElementTree.tostring(devices[0], encoding="unicode")
+
+
+def _volume(
+    devices: Element,
+    spec: GuestSpec,
+    volume: Volume,
+    used: Collection[str],
+    slots: Iterator[int] | None,
+) -> str:
+    bus = _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES))
+    if slots is None and bus == "sata":
+        bus = "virtio"  # nothing can be plugged into that bus while the guest runs
+    element = _add(devices, "disk", type=_SOURCES[volume.protocol], device="disk")
+    _add(element, "driver", name="qemu", type="raw", discard="unmap")
+    _volume_source(element, volume)
+    _add(element, "backingStore")
+    prefix = _DISK_BUSES[bus]
+    free = (prefix + letter for letter in ascii_lowercase if prefix + letter not in used)
+    wish = volume.device if volume.device.startswith(prefix) else ""
+    name = wish if wish and wish not in used else next(free)
+    _add(element, "target", dev=name, bus=bus)
+    if volume.is_readonly:
+        _add(element, "readonly")
+    if volume.is_shared:
+        _add(element, "shareable")
+    _add(element, "serial", volume.volume_id)
+    if volume.is_boot_disk:
+        _add(element, "boot", order="1")
+    _add(element, "alias", name=volume_alias(volume.volume_id))
+    if volume.is_boot_disk and bus == "virtio" and slots is not None:
+        _fixed(element, slots)
+    return name
+
+
+def _volume_source(element: Element, volume: Volume) -> None:
+    if volume.protocol == "file":
+        _add(element, "source", file=volume.path)
+        return
+    if volume.protocol != "rbd":
+        raise HostError(f"Volume {volume.volume_id} is {volume.protocol}: no guest can have it.")
+    source = _add(element, "source", protocol="rbd", name=volume.path)
+    for monitor in volume.monitors:
+        host, _, port = monitor.rpartition(":")
+        _add(source, "host", name=host, port=port)
 
 
 def _fixed(element: Element, slots: Iterator[int]) -> None:

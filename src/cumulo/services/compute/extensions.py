@@ -28,6 +28,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("os-admin-actions", "AdminActions", "Administrators can reset a server's state."),
     ("os-agents", "Agents", "Removed."),
     ("os-aggregates", "Aggregates", "Hosts can be grouped."),
+    ("os-volumes", "Volumes", "Volumes can be plugged into and out of servers."),
     ("os-attach-interfaces", "AttachInterfaces", "Ports can be plugged into and out of servers."),
     ("os-availability-zone", "AvailabilityZone", "There are availability zones."),
     ("os-cell-capacities", "CellCapacities", "Removed."),

@@ -7,7 +7,7 @@ from typing import Any
 
 from cumulo.db import Tx
 from cumulo.node.api import GuestSpec, ImageSource, Power
-from cumulo.services.compute import guest_metadata, networking, servers, states
+from cumulo.services.compute import guest_metadata, networking, servers, states, volumes
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -54,13 +54,15 @@ def spec_for(tx: Tx, server: Server, tools: Tools, admin_pass: str | None = None
         swap_mib=flavor["swap_mib"],
         image=_source(server, tools.images),
         nics=networking.nics_of(tx, server.id),
+        volumes=volumes.host_volumes(tx, server.id),
         config_drive_bytes=drive,
         properties={**server.image_properties, **flavor["extra_specs"]},
     )
 
 
-def _source(server: Server, directory: Path) -> ImageSource:
-    assert server.image_id is not None
+def _source(server: Server, directory: Path) -> ImageSource | None:
+    if server.image_id is None:  # it boots from a volume
+        return None
     return source_of(server.image_id, server.image, directory)
 
 

@@ -13,7 +13,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from cumulo.kit.ids import new_id, new_secret, random_bytes
 from cumulo.kit.units import GIB, ceil_div
-from cumulo.services.compute import moves, networking, quotas, server_groups, servers
+from cumulo.services.compute import moves, networking, quotas, server_groups, servers, volumes
 from cumulo.services.compute.flavors import Flavor, flavor_visible
 from cumulo.services.compute.keypairs import Keypair, keypair_visible
 from cumulo.services.compute.networking import RequestedNic
@@ -21,6 +21,7 @@ from cumulo.services.compute.store import actions as action_store
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.volumes import NewDisk
 from cumulo.services.image import public as images
 
 _BOOTABLE = ("qcow2", "raw", "iso", "ami")
@@ -31,7 +32,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     flavor_id: str
-    image_id: str
+    image_id: str  # empty: it boots from a volume among `disks`
+    disks: list[NewDisk] = []
     networks: list[RequestedNic] | None  # None: the one network there is, or none
     security_groups: list[str] = []
     key_name: str | None = None
@@ -64,8 +66,7 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     """Record servers that are being made, as many as the quota lets, but at least the fewest."""
     assert ctx.project_id is not None
     flavor = flavor_of(tx, ctx, boot.flavor_id)
-    image = image_of(tx, ctx, boot.image_id)
-    check_fit(flavor, image)
+    facts = _boot_facts(tx, ctx, boot, flavor)
     key = key_of(tx, ctx, boot.key_name)
     _check_items(tx, ctx, boot)
     count = _count(tx, ctx, boot, flavor)
@@ -73,10 +74,11 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     reservation = f"r-{random_bytes(4).hex()}"
     begun = []
     for index in range(count):
-        values = _values(boot, flavor, image, key, index, count)
+        values = _values(boot, flavor, key, index, count)
         server = store.server_insert(
             tx,
             **values,
+            **facts,
             id=new_id(),
             project_id=ctx.project_id,
             user_id=ctx.user_id,
@@ -84,9 +86,24 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
         )
         _note(tx, ctx, server, boot)
         networking.make_ports(tx, ctx, tools.network, server, plan)
+        volumes.make_devices(tx, ctx, tools, server, boot.disks)
         number = action_store.action_insert(tx, server.id, "create", servers.doer(ctx))
         begun.append(Begun(server=server, action=number))
     return begun
+
+
+def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> dict[str, object]:
+    """Return what is kept of what servers boot from: an image, or a volume."""
+    disk = volumes.boot_disk(boot.disks)
+    if disk is not None and disk.source != "image":
+        return volumes.boot_facts(tx, ctx, disk)
+    if disk is None:
+        image = image_of(tx, ctx, boot.image_id)
+        check_fit(flavor, image)
+        return image_facts(image)
+    image = image_of(tx, ctx, disk.source_id or "")
+    check_memory(flavor, image)
+    return {**image_facts(image), "image_id": None, "image": {}}
 
 
 def _note(tx: Tx, ctx: Context, server: Server, boot: Boot) -> None:
@@ -102,7 +119,6 @@ def _note(tx: Tx, ctx: Context, server: Server, boot: Boot) -> None:
 def _values(
     boot: Boot,
     flavor: Flavor,
-    image: images.Image,
     key: Keypair | None,
     index: int,
     count: int,
@@ -111,7 +127,6 @@ def _values(
     hostname = boot.hostname if count == 1 or not boot.hostname else f"{boot.hostname}-{index + 1}"
     return {
         **sizes_of(flavor),
-        **image_facts(image),
         **key_facts(key),
         "name": name,
         "hostname": hostname or default_hostname(name),
@@ -205,16 +220,21 @@ def image_of(tx: Tx, ctx: Context, image_id: str) -> images.Image:
 
 def check_fit(flavor: Flavor, image: images.Image) -> None:
     """Refuse an image that is too large for the flavor."""
-    if image.min_ram > flavor.memory_mib:
-        raise Invalid(
-            f"Flavor's memory is too small for requested image: it has {flavor.memory_mib} MB, "
-            f"the image needs {image.min_ram} MB."
-        )
+    check_memory(flavor, image)
     needed = max(image.min_disk, ceil_div(image.virtual_size, GIB))
     if flavor.root_gib and needed > flavor.root_gib:
         raise Invalid(
             f"Flavor's disk is too small for requested image. Flavor disk is "
             f"{flavor.root_gib} GiB, the image needs {needed} GiB."
+        )
+
+
+def check_memory(flavor: Flavor, image: images.Image) -> None:
+    """Refuse an image that needs more memory than the flavor has."""
+    if image.min_ram > flavor.memory_mib:
+        raise Invalid(
+            f"Flavor's memory is too small for requested image: it has {flavor.memory_mib} MB, "
+            f"the image needs {image.min_ram} MB."
         )
 
 

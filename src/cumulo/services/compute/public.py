@@ -6,8 +6,10 @@ from cumulo.services.compute.flavors import add_first_flavor as add_first_flavor
 from cumulo.services.compute.guest_metadata import metadata_of as metadata_of
 from cumulo.services.compute.guest_metadata import set_password as set_password
 from cumulo.services.compute.hypervisors import hypervisor_of as hypervisor_of
+from cumulo.services.compute.server_volumes import ServerVolumes as ServerVolumes
 from cumulo.services.compute.settings import ComputeSettings as ComputeSettings
 from cumulo.services.compute.tools import Tools as Tools
+from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
@@ -37,6 +39,8 @@ WORKFLOWS = [
     OFFLOAD_SERVER,
     ATTACH_INTERFACE,
     DETACH_INTERFACE,
+    ATTACH_VOLUME,
+    DETACH_VOLUME,
     REBUILD_SERVER,
     RESCUE_SERVER,
     UNRESCUE_SERVER,

@@ -94,4 +94,9 @@ SERVER_RULES = {
     "os_compute_api:servers:start": _MEMBER,
     "os_compute_api:servers:stop": _MEMBER,
     "os_compute_api:servers:update": _MEMBER,
+    "os_compute_api:os-volumes-attachments:create": _MEMBER,
+    "os_compute_api:os-volumes-attachments:delete": _MEMBER,
+    "os_compute_api:os-volumes-attachments:index": _READER,
+    "os_compute_api:os-volumes-attachments:show": _READER,
+    "os_compute_api:os-volumes-attachments:update": _MEMBER,
 }

@@ -18,12 +18,14 @@ from cumulo.services.compute.networking import Address
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import actions as action_store
 from cumulo.services.compute.store import aggregates as aggregate_rows
+from cumulo.services.compute.store import block_devices
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.store.actions import Action as Action
 from cumulo.services.compute.store.actions import ActionPage as ActionPage
 from cumulo.services.compute.store.actions import Doer
 from cumulo.services.compute.store.actions import Event as Event
+from cumulo.services.compute.store.block_devices import BlockDevice
 from cumulo.services.compute.store.servers import Server as Server
 from cumulo.services.compute.store.servers import Wanted as Wanted
 from cumulo.work import Caller, events
@@ -40,6 +42,7 @@ class Seen(msgspec.Struct, kw_only=True, gc=False):
     addresses: list[Address] = []
     security_groups: list[str] = []
     zone: str = ""
+    volumes: list[BlockDevice] = []
     server_groups: list[str] | None = None
     host_status: str | None = None
 
@@ -67,6 +70,7 @@ def seen_all(tx: Tx, found: Sequence[Server], health: Health) -> list[Seen]:
     metadata, tags = store.metadata_of(tx, ids), store.tags_of(tx, ids)
     addresses = networking.addresses_of(tx, ids)
     groups = networking.security_groups_of(tx, ids)
+    devices = block_devices.devices_map(tx, ids) if ids else {}
     hosts = {server.host for server in found if server.host}
     zones, statuses = aggregate_rows.zones_of_hosts(tx, hosts), _statuses(tx, health)
     return [
@@ -76,6 +80,7 @@ def seen_all(tx: Tx, found: Sequence[Server], health: Health) -> list[Seen]:
             tags=tags.get(server.id, []),
             addresses=addresses.get(server.id, []),
             security_groups=groups.get(server.id, []),
+            volumes=devices.get(server.id, []),
             zone=zones.get(server.host, health.default_zone) if server.host else "",
             host_status=statuses.get(server.host, "UNKNOWN") if server.host else "",
         )

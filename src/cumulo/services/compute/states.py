@@ -61,6 +61,9 @@ _SHOWN = {
 }
 
 _SETTLED = frozenset({"active", "stopped", "paused", "suspended"})
+_WITH_VOLUMES = frozenset(
+    {"active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded"}
+)
 # action -> states in which it is allowed; nova's `check_instance_state`
 _ALLOWED: dict[str, frozenset[str]] = {
     "stop": frozenset({"active", "error"}),
@@ -88,6 +91,9 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "restore": frozenset({"soft-delete"}),
     "attach_interface": frozenset({"active", "paused", "stopped"}),
     "detach_interface": frozenset({"active", "paused", "stopped"}),
+    "attach_volume": _WITH_VOLUMES,
+    "detach_volume": _WITH_VOLUMES,
+    "swap_volume": frozenset({"active", "paused", "resized"}),
     "add_fixed_ip": _SETTLED,
     "remove_fixed_ip": _SETTLED,
     "update_server_metadata": _SETTLED,

@@ -11,6 +11,7 @@ from cumulo.services.compute import networking
 from cumulo.services.compute.services import Health
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.image.public import ImageTools
+from cumulo.services.volume.public import VolumeTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Tools:
     images: Path  # where the file store keeps images
     consoles: str = "127.0.0.1:6080"  # where the edge shows them, for clients
     image: ImageTools  # to hand over what servers' disks were copied to
+    volume: VolumeTools
 
     @property
     def health(self) -> Health:

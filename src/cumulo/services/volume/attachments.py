@@ -87,6 +87,49 @@ def _check_free(tx: Tx, ctx: Context, volume: Volume, server_id: str | None) -> 
         )
 
 
+def hold(tx: Tx, volume: Volume, server_id: str) -> Attachment:
+    """Reserve a volume that is still being made for the server it is made for."""
+    attachment = Attachment(
+        id=new_id(),
+        volume_id=volume.id,
+        project_id=volume.project_id,
+        status="reserved",
+        created_at=clock.now(),
+        server_id=server_id,
+    )
+    store.attachment_insert(tx, attachment)
+    return attachment
+
+
+def disconnect(tx: Tx, ctx: Context, attachment_id: str) -> None:
+    """Keep a volume for a server that is nowhere at present."""
+    attachment = attachment_visible(tx, ctx, attachment_id)
+    store.attachment_update(
+        tx, attachment_id, status="reserved", connector=None, host_name=None, attached_at=None
+    )
+    settle(tx, attachment.volume_id)
+
+
+def begin_release(tx: Tx, ctx: Context, attachment_id: str) -> None:
+    """Say that a volume is about to be let go."""
+    attachment = attachment_visible(tx, ctx, attachment_id)
+    if attachment.status != "attached":
+        raise Invalid(
+            f"Invalid volume: Volume {attachment.volume_id} is {attachment.status}: it can be "
+            "detached once it is attached."
+        )
+    store.attachment_update(tx, attachment_id, status="detaching")
+    settle(tx, attachment.volume_id)
+
+
+def roll_release(tx: Tx, ctx: Context, attachment_id: str) -> None:
+    """Say that it is in use all the same."""
+    attachment = attachment_visible(tx, ctx, attachment_id)
+    if attachment.status == "detaching":
+        store.attachment_update(tx, attachment_id, status="attached")
+        settle(tx, attachment.volume_id)
+
+
 def connect(tx: Tx, ctx: Context, attachment_id: str, connector: dict[str, Any]) -> Attachment:
     """Note how the volume is reached from where; the driver says what that is to be done by."""
     attachment = attachment_visible(tx, ctx, attachment_id)
@@ -101,10 +144,11 @@ def connect(tx: Tx, ctx: Context, attachment_id: str, connector: dict[str, Any])
     mine = [one for one in others if one.id != attachment_id and one.server_id]
     if any(one.server_id == attachment.server_id for one in mine):
         raise Conflict(f"Server {attachment.server_id} has volume {volume.id} already.")
+    moved = attachment.status in _HELD  # its server goes to another host, and has it all the time
     store.attachment_update(
         tx,
         attachment_id,
-        status="attaching",
+        status=attachment.status if moved else "attaching",
         connector=connector,
         host_name=str(host) if host else attachment.host_name,
         mountpoint=connector.get("mountpoint") or attachment.mountpoint,

@@ -27,6 +27,8 @@ from cumulo.services.volume.store.items import (
 from cumulo.services.volume.store.listing import Wanted as Wanted
 from cumulo.services.volume.store.snapshots import Snapshot
 from cumulo.services.volume.store.volumes import Volume as Volume
+from cumulo.services.volume.store.volumes import volume_find as volume_find
+from cumulo.services.volume.store.volumes import volume_get as volume_get
 from cumulo.services.volume.volume_types import VolumeType, types_by_id
 from cumulo.work import Caller, events
 
@@ -220,6 +222,14 @@ def reset_status(tx: Tx, ctx: Context, volume_id: str, reset: Reset) -> None:
             attachment_store.attachment_delete(tx, attachment.id)
     store.volume_update(tx, volume_id, **values)
     record(tx, ctx, volume, "reset_status", **values)
+
+
+def is_free(tx: Tx, volume_id: str) -> bool:
+    """Say whether there is such a volume, and nothing that needs it."""
+    volume = store.volume_find(tx, volume_id)
+    if volume is None or volume.attach_status == "attached" or volume.status == "deleting":
+        return False
+    return not snapshot_store.snapshots_of(tx, volume_id)
 
 
 def begin_delete(

@@ -28,6 +28,33 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "compute_block_device",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("server_id", types.text_key(36), nullable=False),
+        sa.Column("volume_id", types.text_key(36), nullable=False),
+        sa.Column("attachment_id", types.text_key(36), nullable=False),
+        sa.Column("device_name", types.text_key(255), nullable=False),
+        sa.Column("boot_index", sa.Integer(), nullable=True),
+        sa.Column("delete_on_termination", sa.Boolean(), nullable=False),
+        sa.Column("tag", types.text_key(60), nullable=True),
+        sa.Column("connection", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_compute_block_device")),
+        sa.UniqueConstraint("id", name=op.f("uq_compute_block_device_id")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("compute_block_device", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_compute_block_device_attachment_id"), ["attachment_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_compute_block_device_server_id"), ["server_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_compute_block_device_volume_id"), ["volume_id"], unique=False
+        )
+
+    op.create_table(
         "compute_console_token",
         sa.Column("hash", types.text_key(64), nullable=False),
         sa.Column("server_id", types.text_key(36), nullable=False),

@@ -39,6 +39,7 @@ from cumulo.services.compute.api import (
     services,
     usages,
     versions,
+    volume_attachments,
 )
 from cumulo.web import Operation
 
@@ -70,6 +71,7 @@ OPERATIONS: Sequence[Operation] = [
         server_rescue,
         deferred_delete,
         interfaces,
+        volume_attachments,
         security_groups,
         migrations,
         usages,

@@ -17,6 +17,7 @@ from cumulo.services.compute.api.server_bodies import (
 )
 from cumulo.services.compute.networking import RequestedNic
 from cumulo.services.compute.new_servers import Boot
+from cumulo.services.compute.volumes import NewDisk
 from cumulo.web import Call
 
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
@@ -35,6 +36,7 @@ def boot_of(call: Call[Any], body: CreateBody) -> Boot:
         name=checked_name(spec.name),
         flavor_id=str(spec.flavor_ref),
         image_id=_boot_image(spec),
+        disks=_disks(spec),
         networks=_networks(call, spec),
         security_groups=list(dict.fromkeys(group.name for group in spec.security_groups or [])),
         key_name=spec.key_name,
@@ -105,29 +107,80 @@ def _place(call: Call[Any], spec: ServerSpec) -> tuple[str | None, str | None, b
 
 
 def _boot_image(spec: ServerSpec) -> str:
-    """Return the image to boot from; a mapping may only say the same again."""
-    if not spec.disks:
-        return spec.image_ref
+    """Return the image of a disk that the host makes; empty for a server that has none."""
     boot = [disk for disk in spec.disks if disk.boot_index == 0]
     if len(boot) > 1:
         raise Invalid("Block Device Mapping is Invalid: more than one device has boot_index 0.")
-    for disk in spec.disks:
-        _check_disk(disk)
     if not boot:
-        raise Invalid("Block Device Mapping is Invalid: no device has boot_index 0.")
-    if spec.image_ref and boot[0].uuid != spec.image_ref:
-        raise Invalid("Block Device Mapping is Invalid: its image is not that of imageRef.")
-    return boot[0].uuid or ""
+        if spec.disks and not spec.image_ref:
+            raise Invalid("Block Device Mapping is Invalid: no device has boot_index 0.")
+        return spec.image_ref
+    if not _is_volume(boot[0]):
+        if boot[0].source_type != "image":
+            raise Invalid(
+                f"Block Device Mapping is Invalid: nobody can boot from a {boot[0].source_type} "
+                "local disk."
+            )
+        if spec.image_ref and boot[0].uuid != spec.image_ref:
+            raise Invalid("Block Device Mapping is Invalid: its image is not that of imageRef.")
+        return boot[0].uuid or ""
+    if spec.image_ref and (boot[0].source_type, boot[0].uuid) != ("image", spec.image_ref):
+        raise Invalid(
+            "Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
+            "device mapping combination is not valid."
+        )
+    return ""
 
 
-def _check_disk(disk: DiskWish) -> None:
-    if disk.source_type == "image" and disk.destination_type in ("local", None):
-        if disk.boot_index == 0:
-            return
-        raise Invalid("Block Device Mapping is Invalid: a local image must have boot_index 0.")
-    raise Invalid(
-        f"Block Device Mapping is Invalid: source_type {disk.source_type} with destination_type "
-        f"{disk.destination_type} needs a block storage service, and this cloud has none."
+def _is_volume(disk: DiskWish) -> bool:
+    return disk.source_type in ("volume", "snapshot") or disk.destination_type == "volume"
+
+
+def _disks(spec: ServerSpec) -> list[NewDisk]:
+    """Return the volumes that a server is to have."""
+    found = []
+    for disk in spec.disks:
+        if disk.no_device or (disk.source_type == "image" and not _is_volume(disk)):
+            if disk.boot_index != 0:
+                raise Invalid(
+                    "Block Device Mapping is Invalid: a local image must have boot_index 0."
+                )
+            continue
+        found.append(_volume(spec, disk))
+    return found
+
+
+def _volume(spec: ServerSpec, disk: DiskWish) -> NewDisk:
+    if not _is_volume(disk):
+        raise Invalid(
+            "Block Device Mapping is Invalid: blank local disks are the flavor's; use one with "
+            "ephemeral disk or swap, or destination_type volume."
+        )
+    if disk.destination_type == "local":
+        raise Invalid(
+            "Block Device Mapping is Invalid: a volume or snapshot has destination_type volume."
+        )
+    if disk.source_type == "blank" and disk.uuid:
+        raise Invalid("Block Device Mapping is Invalid: a blank volume has no uuid.")
+    if disk.source_type != "blank" and not disk.uuid:
+        raise Invalid("Block Device Mapping is Invalid: Missing device UUID.")
+    if disk.source_type in ("blank", "image") and not disk.volume_size:
+        raise Invalid(
+            "Block Device Mapping is Invalid: Images with destination_type 'volume' need to have "
+            "a non-zero size specified",
+            field="volume_size",
+        )
+    if spec.max_count is not None and spec.max_count > 1 and disk.source_type == "volume":
+        raise Invalid("Cannot attach one or more volumes to multiple instances")
+    return NewDisk(
+        source=disk.source_type,
+        source_id=disk.uuid,
+        boot_index=disk.boot_index,
+        size_gib=disk.volume_size,
+        volume_type=disk.volume_type,
+        device=disk.device_name,
+        delete_on_termination=disk.delete_on_termination,
+        tag=disk.tag,
     )
 
 

@@ -63,6 +63,13 @@ class Fault(msgspec.Struct):
     details: str | UnsetType = UNSET
 
 
+class VolumeRef(msgspec.Struct, gc=False):
+    """A volume of a server, by id."""
+
+    id: str
+    delete_on_termination: Annotated[bool, since("2.3")]
+
+
 class GroupName(msgspec.Struct, gc=False):
     """A security group by name."""
 
@@ -98,7 +105,7 @@ class ServerView(msgspec.Struct, kw_only=True, gc=False):
     task_state: str | None = msgspec.field(name="OS-EXT-STS:task_state")
     vm_state: str = msgspec.field(name="OS-EXT-STS:vm_state")
     power_state: int = msgspec.field(name="OS-EXT-STS:power_state")
-    volumes: list[dict[str, Any]] = msgspec.field(name="os-extended-volumes:volumes_attached")
+    volumes: list[VolumeRef] = msgspec.field(name="os-extended-volumes:volumes_attached")
     security_groups: list[GroupName] | UnsetType = UNSET
     host: str | UnsetType | None = msgspec.field(name="OS-EXT-SRV-ATTR:host", default=UNSET)
     hypervisor_hostname: str | UnsetType | None = msgspec.field(
@@ -189,7 +196,7 @@ class Shower:
             task_state=server.task_state,
             vm_state=server.vm_state,
             power_state=server.power_state,
-            volumes=[],
+            volumes=[VolumeRef(x.volume_id, x.delete_on_termination) for x in seen.volumes],
             locked=server.locked_by is not None,
             description=server.description,
             tags=seen.tags,

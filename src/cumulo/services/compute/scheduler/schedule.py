@@ -115,7 +115,8 @@ def rejection(host: HostState, demand: Demand) -> str | None:
 def resources_of(server: Server) -> dict[str, int]:
     """Return what a server takes, by placement's classes; swap counts in whole GiB."""
     flavor = server.flavor
-    disk = flavor["root_gib"] + flavor["ephemeral_gib"] + -(-flavor["swap_mib"] // 1024)
+    root = flavor["root_gib"] if server.image_id is not None else 0  # else it is a volume
+    disk = root + flavor["ephemeral_gib"] + -(-flavor["swap_mib"] // 1024)
     wanted = {"VCPU": server.vcpus, "MEMORY_MB": server.memory_mib, "DISK_GB": disk}
     for key, value in flavor["extra_specs"].items():
         if key.startswith("resources:") and str(value).isdigit():

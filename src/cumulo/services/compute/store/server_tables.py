@@ -143,3 +143,19 @@ server_nic_tag = sa.Table(
     sa.Column("port_id", text_key(36), primary_key=True),
     sa.Column("tag", text_key(60), nullable=False),
 )
+
+block_device = sa.Table(
+    "compute_block_device",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", text_key(36), nullable=False, unique=True),
+    sa.Column("server_id", text_key(36), nullable=False, index=True),
+    sa.Column("volume_id", text_key(36), nullable=False, index=True),
+    sa.Column("attachment_id", text_key(36), nullable=False, index=True),
+    sa.Column("device_name", text_key(255), nullable=False),
+    sa.Column("boot_index", sa.Integer),
+    sa.Column("delete_on_termination", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("tag", text_key(60)),
+    sa.Column("connection", sa.JSON),  # how its host reaches it, once that is known
+    sqlite_autoincrement=True,
+)

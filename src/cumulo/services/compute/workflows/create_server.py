@@ -7,12 +7,13 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
-from cumulo.services.compute import guests, networking, servers, states
+from cumulo.services.compute import guests, networking, servers, states, volumes
 from cumulo.services.compute.scheduler.schedule import Wishes, schedule
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import await_network, reached, remove_guest
+from cumulo.services.compute.workflows.volume_connections import cloud_of, connect_volumes
 from cumulo.services.placement import public as placement
 from cumulo.work import CANCELLED, Step, Workflow, Write, start
 from cumulo.work import Run as _Run
@@ -80,6 +81,7 @@ def plug(run: Run) -> Plugged:
 def spawn(run: Run) -> None:
     """Make the guest and start it."""
     params, host = run.params, run.result_of(place).host
+    connect_volumes(run, params.server_id, host)
     run.db.write(_move_on, params.server_id)
     spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
     with reached(run, host) as node:
@@ -117,6 +119,7 @@ def activate(tx: Tx, run: Run) -> None:
     )
     actions.event_finish(tx, run.params.action, _EVENT)
     if moved:
+        volumes.complete(tx, cloud_of(run), run.params.server_id)
         server = store.server_get(tx, run.params.server_id)
         servers.record(tx, run, server, "active", host=server.host)
 
@@ -146,6 +149,7 @@ def _give_up(tx: Tx, run: Run) -> None:
         start(tx, CREATE_SERVER, again, subject=server.id, ctx=run)
         return
     networking.release_ports(tx, server.id)
+    volumes.release_all(tx, cloud_of(run), server.id)
     servers.fail(tx, server, told, f"{error.kind} in step {error.step}: {told}" if error else told)
     actions.event_finish(tx, params.action, _EVENT, error=told)
     servers.record(tx, run, server, "error", reason=told)

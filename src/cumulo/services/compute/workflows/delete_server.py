@@ -14,12 +14,14 @@ from cumulo.services.compute import (
     server_groups,
     servers,
     states,
+    volumes,
 )
 from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows import image_copies
 from cumulo.services.compute.workflows.hosts import remove_guest
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.services.placement import public as placement
 from cumulo.work import CANCELLED, Failure, Step, Workflow, Write
 from cumulo.work import Run as _Run
@@ -58,6 +60,7 @@ def forget(tx: Tx, run: Run) -> None:
     except NotFound:
         return  # this step has run before
     networking.release_ports(tx, server.id)
+    volumes.release_all(tx, cloud_of(run), server.id)
     placement.release(tx, server.id)
     new_servers.release_quota(tx, server)
     moves.forget(tx, server.id)

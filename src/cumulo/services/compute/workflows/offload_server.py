@@ -5,11 +5,12 @@ from typing import TypeAlias
 import msgspec
 
 from cumulo.db import Tx
-from cumulo.services.compute import networking, servers, states
+from cumulo.services.compute import networking, servers, states, volumes
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import remove_guest
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
@@ -47,6 +48,7 @@ def _settle(tx: Tx, run: Run) -> None:
     params = run.params
     placement.release(tx, params.server_id)
     networking.unbind_ports(tx, params.server_id)
+    volumes.leave_host(tx, cloud_of(run), params.server_id)
     store.server_move(
         tx,
         params.server_id,

@@ -8,13 +8,14 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node.api import GuestSpec
-from cumulo.services.compute import guests, networking, new_servers, servers, states
+from cumulo.services.compute import guests, networking, new_servers, servers, states, volumes
 from cumulo.services.compute.scheduler.schedule import Wishes, schedule
 from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows import image_copies
 from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest, tried
+from cumulo.services.compute.workflows.volume_connections import cloud_of, connect_volumes
 from cumulo.services.image import public as images
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
@@ -81,7 +82,10 @@ def unplug(run: Run) -> None:
 
 def spawn(run: Run) -> None:
     """Start the guest, made from the image if it was gone."""
-    with reached(run, run.result_of(place).host) as node:
+    host = run.result_of(place).host
+    if run.params.offloaded:
+        connect_volumes(run, run.params.server_id, host)
+    with reached(run, host) as node:
         if run.params.offloaded:
             node.ensure_guest(run.db.read(_spec, run.params.server_id, run.tools))
         node.ensure_power(run.params.server_id, "running")
@@ -132,6 +136,8 @@ def _settle(tx: Tx, run: Run) -> None:
         task_state=None,
         launched_at=clock.now(),
     )
+    if params.offloaded:
+        volumes.complete(tx, cloud_of(run), params.server_id)
     actions.event_finish(tx, params.action, _EVENT)
     servers.record(tx, run, store.server_get(tx, params.server_id), "unshelved")
 

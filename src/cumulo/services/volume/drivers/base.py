@@ -44,10 +44,11 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """How a host reaches a volume: what `connection_info` says of it."""
+    """How a host reaches a volume: what `connection_info` says of it, and what QEMU is told."""
 
     driver_volume_type: str
     data: dict[str, Any]
+    target: dict[str, Any]  # protocol and path, as `node.api.Volume` has them
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,11 @@ class FakeDriver:
         """Say how a host would reach it."""
         self._meet("connect")
         self._found(Source(volume_id=volume_id))
-        return Connection(driver_volume_type="fake", data={"volume_id": volume_id})
+        return Connection(
+            driver_volume_type="fake",
+            data={"volume_id": volume_id},
+            target={"protocol": "fake", "path": volume_id},
+        )
 
     def present(self) -> list[Present]:
         """List all that is there."""

@@ -114,7 +114,9 @@ class FileDriver:
         if not path.exists():
             raise BackendError(f"{self.name} has no volume {volume_id}.")
         return Connection(
-            driver_volume_type="local", data={"device_path": str(path), "format": "raw"}
+            driver_volume_type="local",
+            data={"device_path": str(path), "format": "raw"},
+            target={"protocol": "file", "path": str(path)},
         )
 
     def present(self) -> list[Present]:

@@ -10,16 +10,18 @@ from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.image import public as images
 from cumulo.services.volume import messages, volumes
+from cumulo.services.volume.attachments import settle
 from cumulo.services.volume.drivers.base import Content, Source
 from cumulo.services.volume.new_volumes import FORMATS, NewVolume, new_volume
 from cumulo.services.volume.scheduler import Request, choose
 from cumulo.services.volume.store import backends, snapshots
 from cumulo.services.volume.store import volumes as store
+from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.items import IMAGE, items_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volume_types import specs_of
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start, wake
 from cumulo.work import Run as _Run
 
 _MOST_ATTEMPTS = 3
@@ -159,7 +161,16 @@ def finish(tx: Tx, run: Run) -> None:
         values={"launched_at": clock.now(), "is_bootable": is_bootable},
     )
     if moved:
+        settle(tx, volume.id)
+        _wake_servers(tx, volume.id)
         volumes.record(tx, run, volume, "available", host=volume.host)
+
+
+def _wake_servers(tx: Tx, volume_id: str) -> None:
+    """Let those servers go on that wait for the volume to be made."""
+    for attachment in attachments_of(tx, volume_id):
+        if attachment.server_id is not None:
+            wake(tx, attachment.server_id)
 
 
 def give_up(run: Run) -> None:
@@ -185,7 +196,9 @@ def _give_up(tx: Tx, run: Run) -> None:
         )
         start(tx, CREATE_VOLUME, again, subject=f"volume/{volume.id}", ctx=run)
         return
-    store.volume_move(tx, volume.id, "error", expected=["creating", "downloading", "available"])
+    expected = ["creating", "downloading", "available", "reserved"]
+    store.volume_move(tx, volume.id, "error", expected=expected)
+    _wake_servers(tx, volume.id)
     messages.tell(
         tx,
         run,

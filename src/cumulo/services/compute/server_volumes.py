@@ -1,0 +1,40 @@
+"""What compute does for block storage: volumes that servers have."""
+
+from collections.abc import Callable
+
+from cumulo.db import Tx
+from cumulo.services.compute import volumes
+from cumulo.services.compute.store import block_devices as store
+from cumulo.services.compute.store import servers as server_store
+from cumulo.services.compute.tools import Tools
+
+
+class ServerVolumes:
+    """Answers block storage; `tools` come late, since each service is given the other's."""
+
+    def __init__(self, tools: Callable[[], Tools]) -> None:
+        self._tools = tools
+
+    def holds(self, tx: Tx, server_id: str, attachment_id: str) -> bool:
+        """Say whether a server has a volume by this attachment."""
+        return store.is_held(tx, server_id, attachment_id)
+
+    def resize_volume(self, server_id: str, volume_id: str, size_gib: int) -> None:
+        """Let the server's guest see that its volume is larger."""
+        tools = self._tools()
+        host = tools.db.write(_grown, server_id, volume_id, size_gib)
+        if host is not None:
+            wanted = tools.db.read(volumes.host_volumes, server_id)
+            tools.nodes.on(host).ensure_volumes(server_id, wanted)
+
+
+def _grown(tx: Tx, server_id: str, volume_id: str, size_gib: int) -> str | None:
+    server = server_store.server_find(tx, server_id)
+    if server is None or server.is_deleted:
+        return None
+    for device in store.devices_of(tx, server_id):
+        if device.volume_id == volume_id and device.connection is not None:
+            connection = {**device.connection, "size_gib": size_gib}
+            store.device_update(tx, device.id, connection=connection)
+            return server.host
+    return None
