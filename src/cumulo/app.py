@@ -136,6 +136,7 @@ class Cloud:
             assembled(state / "objects", settings.objectstore),
             settings.objectstore,
             self._signer,
+            f"{settings.http.public_host or settings.http.host}:{settings.http.objectstore_port}",
         )
         self.metadata = MetadataTools(
             secret=passwords.metadata.encode(),

@@ -17,11 +17,14 @@ from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 _HOSTS = 3
 # What tempest.conf says of them too; and hashes that are quick, for the tests make many users.
-_PASSWORDS = """[identity]
+_SETTINGS = """[identity]
 password_hash_rounds = 4
 lockout_failure_attempts = 2
 lockout_duration = 5
 unique_last_password_count = 2
+[objectstore.sync_realms.realm1]
+key = "a realm's key"
+clusters = {{ name1 = "http://127.0.0.1:{port}/v1" }}
 """
 
 
@@ -31,8 +34,10 @@ def emulated_cloud(state: Path) -> Iterator[CommandCloud]:
     state.mkdir(parents=True)
     write_ports(state / "cumulo.toml")
     with (state / "cumulo.toml").open("a") as settings:
-        settings.write(f"[emulated]\nhosts = {_HOSTS}\n{_PASSWORDS}")
+        settings.write(f"[emulated]\nhosts = {_HOSTS}\n")
     cloud = CommandCloud(state)
+    with (state / "cumulo.toml").open("a") as settings:
+        settings.write(_SETTINGS.format(port=cloud.ports["objectstore"]))
     cloud.up("--emulate")
     try:
         yield cloud

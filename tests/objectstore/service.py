@@ -1,5 +1,6 @@
 """The object store as tests hold it: its edge, its devices, its reconcilers."""
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,9 +26,14 @@ MIB = 1 << 20
 
 class Service:
     def __init__(self, db: Database, directory: Path, **settings: Any) -> None:
-        self.directory = directory
+        self.directory, self._db = directory, db
         limits = ObjectStoreSettings(**{"part_power": 4, **settings})
         self.tools = Tools(assembled(directory, limits), limits)
+        self.give()
+
+    def give(self, **tools: Any) -> None:
+        """Serve with other tools than those at hand."""
+        self.tools = dataclasses.replace(self.tools, **tools)
         api = Api(
             name="objectstore",
             port=8080,
@@ -40,7 +46,7 @@ class Service:
             request_id_headers=("X-Trans-Id", "X-Openstack-Request-Id"),
             new_request_id=new_trans_id,
         )
-        self.edge = Edge(api, db, authenticate)
+        self.edge = Edge(api, self._db, authenticate)
 
     @property
     def devices(self) -> list[DiskDevice]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cumulo.services.objectstore import access, accounts, metadata
+from cumulo.services.objectstore import access, accounts, metadata, syncs
 from cumulo.services.objectstore.drivers.base import Asked, Head, Row
 from cumulo.services.objectstore.refusals import bad, missing, taken, too_large
 from cumulo.services.objectstore.settings import MAX_CONTAINER_NAME_LENGTH, POLICY
@@ -15,6 +15,8 @@ _SECRET = (
     "X-Container-Write",
     "X-Container-Meta-Temp-Url-Key",
     "X-Container-Meta-Temp-Url-Key-2",
+    "X-Container-Sync-To",
+    "X-Container-Sync-Key",
 )
 _LISTS = ("X-Container-Read", "X-Container-Write")
 LOCATIONS = ("X-Versions-Location", "X-History-Location")
@@ -152,7 +154,9 @@ def _changes(visit: Visit, account: str, name: str) -> dict[str, str]:
             raise bad(f"Invalid {quota.rpartition('-')[2].lower()} quota.")
     found |= _versioning(visit, account, name)
     old = find(visit, account, name)
-    metadata.check_whole("X-Container-Meta-", (old.headers if old else {}) | found)
+    known = old.headers if old else {}
+    found |= syncs.changes(visit, known)
+    metadata.check_whole("X-Container-Meta-", known | found)
     return found
 
 

@@ -12,7 +12,14 @@ from cumulo.kit import clock
 from cumulo.services.objectstore import accounts, containers, metadata, replicas
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.drivers.base import Row, Stored
-from cumulo.services.objectstore.refusals import Unprocessable, bad, missing, too_large, unmet
+from cumulo.services.objectstore.refusals import (
+    Unprocessable,
+    bad,
+    missing,
+    taken,
+    too_large,
+    unmet,
+)
 from cumulo.services.objectstore.settings import MAX_OBJECT_NAME_LENGTH
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.updates import put_row, remove_row
@@ -55,6 +62,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     pieces: Iterable[bytes] = ()
     length: int | None = None
     etag: str = ""  # what the client says the bytes hash to
+    stamp: str = ""  # when it was written first, if that was elsewhere
     content_type: str = ""
     headers: dict[str, str] = {}
     system: dict[str, str] = {}
@@ -79,7 +87,18 @@ def given(visit: Visit, name: str, pieces: Iterable[bytes], length: int | None) 
         etag=visit.headers.get("etag", "").strip('"').lower(),
         content_type=content_type,
         headers=metadata.of_object(visit.headers),
+        stamp=visit.grant.stamp if visit.grant else "",
     )
+
+
+def check_newer(visit: Visit, address: tuple[str, str, str]) -> None:
+    """Refuse what was written elsewhere before what is here."""
+    stamp = visit.grant.stamp if visit.grant else ""
+    if stamp:
+        place = visit.cluster.place("object", *address)
+        known = replicas.states(visit.cluster, place).values()
+        if any(max(state.newest) >= stamp for state in known):
+            raise taken()
 
 
 def check_quotas(visit: Visit, container: Container, name: str, size: int) -> None:
@@ -122,7 +141,7 @@ class Arriving:
         stored = self._writing.keep(
             Stored(
                 name="",
-                stamp=cluster.stamps.next(),
+                stamp=one.stamp or cluster.stamps.next(),
                 size=self.size,
                 etag=etag,
                 content_type=one.content_type,
@@ -234,7 +253,8 @@ def replace_headers(
 
 def remove(visit: Visit, account: str, container: str, name: str) -> None:
     """Delete an object, whoever asks; its row goes even if its bytes are gone already."""
-    cluster, stamp = visit.cluster, visit.cluster.stamps.next()
+    cluster = visit.cluster
+    stamp = (visit.grant.stamp if visit.grant else "") or cluster.stamps.next()
     replicas.bury(cluster, cluster.place("object", account, container, name), stamp)
     remove_row(cluster, account, container, name, stamp)
 

@@ -4,7 +4,7 @@ import contextlib
 
 from cumulo.auth.context import system
 from cumulo.kit import clock
-from cumulo.services.objectstore import mending, objects, updates
+from cumulo.services.objectstore import mending, objects, pushing, updates
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
@@ -77,6 +77,12 @@ def expire(tools: Tools) -> None:
                 objects.remove(visit, account, container, row.name)
 
 
+def synchronise(tools: Tools) -> None:
+    """Push what changed in containers that another is kept like."""
+    for account, container in mending.containers_of(tools.cluster):
+        pushing.push(tools, account, container)
+
+
 def _is_there(tools: Tools, name: str) -> bool:
     device = tools.cluster.devices.get(name)
     try:
@@ -89,6 +95,7 @@ RECONCILERS = [
     Reconciler(repair, every_s=5.0, name="objectstore.repair"),
     Reconciler(update, every_s=5.0, name="objectstore.update"),
     Reconciler(expire, every_s=30.0, name="objectstore.expire"),
+    Reconciler(synchronise, every_s=15.0, name="objectstore.synchronise"),
     Reconciler(recount, every_s=600.0, name="objectstore.recount"),
     Reconciler(replicate, every_s=300.0, name="objectstore.replicate"),
     Reconciler(audit, every_s=3600.0, name="objectstore.audit"),

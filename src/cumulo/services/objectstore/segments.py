@@ -78,7 +78,7 @@ def opened_part(visit: Visit, account: str, part: Segment, depth: int) -> Found:
     """Open a part; refuse one that changed since."""
     container, _, name = part.name.lstrip("/").partition("/")
     found = links.open_found(visit, account, container, name)
-    if part.sub_slo and SLO in found.stored.system and depth < _DEEPEST:
+    if SLO in found.stored.system and depth < _DEEPEST:
         found = static(visit, found, depth + 1)
     if part.hash and found.etag.strip('"') != part.hash:
         found.content.close()

@@ -6,6 +6,14 @@ import msgspec
 from msgspec import Meta
 
 
+class SyncRealm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Clusters that trust each other by a key; each is named with its address up to `/v1`."""
+
+    key: str
+    key2: str = ""  # taken as well, while the first is being changed
+    clusters: dict[str, str] = {}
+
+
 class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Defaults are one machine's; limits are Swift's."""
 
@@ -25,6 +33,7 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     max_containers_per_extraction: Annotated[int, Meta(ge=1)] = 10000
     reclaim_age_s: Annotated[int, Meta(ge=60)] = 604800
     cors_allow_origin: tuple[str, ...] = ()
+    sync_realms: dict[str, SyncRealm] = {}
 
 
 MAX_META_NAME_LENGTH = 128

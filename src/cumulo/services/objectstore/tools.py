@@ -1,11 +1,12 @@
 """What operations and reconcilers of object storage are given by the process they run in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cumulo.auth import Context
 from cumulo.services.objectstore.cluster import Cluster
+from cumulo.services.objectstore.drivers.courier import Courier, HttpCourier
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 # Finds who holds an access key, if the function it is given knows the key's secret.
@@ -19,3 +20,5 @@ class Tools:
     cluster: Cluster
     settings: ObjectStoreSettings
     signer: Signer | None = None  # without it there is no S3
+    own_address: str = ""  # host and port of this store, as its users know them
+    courier: Courier = field(default_factory=HttpCourier)

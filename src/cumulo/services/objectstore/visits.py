@@ -16,7 +16,7 @@ class Grant:
 
     account: str
     container: str | None = None
-    is_write: bool = False
+    stamp: str = ""  # when what is written was written first, elsewhere
 
     def covers(self, account: str, container: str | None) -> bool:
         """Say whether it lets its bearer in there."""

@@ -75,6 +75,7 @@ def _facts(settings: ObjectStoreSettings) -> dict[str, object]:
             "max_failed_extractions": settings.max_containers_per_extraction,
         },
         "container_quotas": {},
+        **_realms(settings),
         "crossdomain": {},
         "dlo": {"max_segments": settings.max_deletes_per_request},
         "formpost": {"allowed_digests": _DIGESTS, "deprecated_digests": ["sha1"]},
@@ -99,6 +100,15 @@ def _facts(settings: ObjectStoreSettings) -> dict[str, object]:
         },
         "versioned_writes": {"allowed_flags": ["x-versions-location", "x-history-location"]},
     }
+
+
+def _realms(settings: ObjectStoreSettings) -> dict[str, object]:
+    """Return the clusters that containers may be kept like, without their keys."""
+    realms: dict[str, object] = {
+        name: {"clusters": {key: dict[str, str]() for key in realm.clusters}}
+        for name, realm in settings.sync_realms.items()
+    }
+    return {"container_sync": {"realms": realms}}
 
 
 def _limits(settings: ObjectStoreSettings) -> dict[str, object]:

@@ -15,6 +15,7 @@ from cumulo.services.objectstore import (
     refusals,
     segments,
     signatures,
+    syncs,
     versions,
 )
 from cumulo.services.objectstore.api import answers, bodies, bulk, forms, webpages
@@ -57,7 +58,7 @@ def create_object(
     """Store an object: from the body, from another object, as a link or as a list of parts."""
     if not name:
         return container_api.create_container(call, account, container, body)
-    visit = _signed(call, "PUT", (account, container, name))
+    visit = _synced(_signed(call, "PUT", (account, container, name)), account, container, call)
     if "extract-archive" in visit.query:
         return bulk.extracted(visit, account, f"{container}/{name}", body)
     found = container_visible(visit, account, container, writes=True)
@@ -100,8 +101,10 @@ def delete_object(
     """Delete an object, or one version of it, or a large object with all its parts."""
     if not name:
         return container_api.delete_container(call, account, container, body)
-    visit = _signed(call, "DELETE", (account, container, name))
+    signed = _signed(call, "DELETE", (account, container, name))
+    visit = _synced(signed, account, container, call)
     found = container_visible(visit, account, container, writes=True)
+    objects.check_newer(visit, (account, container, name))
     if visit.param("multipart-manifest") == "delete":
         return _deleted_with_parts(visit, account, container, name)
     if "version-id" in visit.query:
@@ -136,6 +139,10 @@ def object_options(call: Call[Tools], account: str, container: str, name: str) -
 
 def _signed(call: Call[Tools], method: str, address: tuple[str, str, str]) -> Visit:
     return signatures.temp_url(answers.visit_of(call, method), *address, call.remote)
+
+
+def _synced(visit: Visit, account: str, container: str, call: Call[Tools]) -> Visit:
+    return syncs.admitted(visit, account, container, call.path)
 
 
 def opened(visit: Visit, account: str, container: str, name: str) -> Found:
@@ -182,6 +189,7 @@ def _taken(visit: Visit, found: Container, name: str, body: Upload) -> Reply:
     size = one.length or 0 if one.shown_size is None else one.shown_size
     objects.check_quotas(visit, found, name, size)
     objects.check_absent(visit, found.account, found.name, name)
+    objects.check_newer(visit, address)
     stored, version_id = versions.store(visit, found, name, _bounded(visit, found, one))
     return _stored(stored, version_id, etag or stored.etag)
 
