@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         process = start(Path(directory))
         try:
-            measure(Cloud(os.environ["OS_AUTH_URL"]))
+            measure(Cloud(os.environ["OS_AUTH_URL"], process.pid))
             tell("memory of the cloud", "MiB PSS", pss(process.pid))
         finally:
             process.terminate()
@@ -79,6 +80,14 @@ def measure(cloud: Cloud) -> None:
         part(cloud)
 
 
+def rate(cloud: Cloud, name: str, work: Callable[[], object], times: int) -> None:
+    """Tell how often something is done a second, and what of the cloud's processor it takes."""
+    before = cloud.processor_s()
+    seconds = together([work] * times, CLIENTS)
+    used = {"cpu_ms": round((cloud.processor_s() - before) / times * 1000, 2)} if cloud.pid else {}
+    tell(name, "1/s", times / seconds, clients=CLIENTS, **used)
+
+
 def p50(name: str, found: list[float]) -> None:
     """Tell the median and the slowest of some times."""
     tell(name, "ms p50", found[len(found) // 2], p99=round(found[int(len(found) * 0.99)], 3))
@@ -117,13 +126,13 @@ def networks(cloud: Cloud) -> None:
     project_id = project["token"]["project"]["id"]
     cloud.json("PUT", "network", f"/v2.0/quotas/{project_id}", quota)
     make = partial(cloud.json, "POST", "network", "/v2.0/networks", {"network": {"name": "bench"}})
-    tell("create network", "1/s", 100 / together([make] * 100, CLIENTS), clients=CLIENTS)
+    rate(cloud, "create network", make, 300)
     network = make()["network"]["id"]
     subnet = {"network_id": network, "cidr": "10.0.0.0/16", "ip_version": 4}
     cloud.json("POST", "network", "/v2.0/subnets", {"subnet": subnet})
     port = {"port": {"network_id": network}}
     plug = partial(cloud.json, "POST", "network", "/v2.0/ports", port)
-    tell("create port", "1/s", MANY / together([plug] * MANY, CLIENTS), clients=CLIENTS)
+    rate(cloud, "create port", plug, MANY)
     listing = partial(cloud.json, "GET", "network", f"/v2.0/ports?network_id={network}")
     p50(f"list {MANY} ports", timed(listing, 10))
     os.environ["BENCH_NETWORK"] = network

@@ -101,7 +101,7 @@ class NetworkChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
     """Return a network the caller may know of; to anyone else it does not exist."""
-    found = store.network_find(tx, network_id, sharing.networks_seen(viewer(ctx)))
+    found = store.network_find(tx, network_id, viewer(ctx))
     if found is None:
         raise refusals.network_not_found(network_id)
     return found
@@ -364,6 +364,13 @@ def list_networks(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
 def is_shared(tx: Tx, ctx: Context, network: Network) -> bool:
     """Say whether the caller may use the network without owning it."""
     return bool(sharing.shared_with(tx, ctx.project_id or "", [network.id]))
+
+
+def new_details(tx: Tx, network: Network, spec: NetworkSpec) -> Details:
+    """Return a network that was made just now, of which nothing else is known yet."""
+    several = spec.segments is not UNSET
+    segments_of_it = store.segments_map(tx, [network.id])[network.id] if several else []
+    return Details(network, [], spec.shared, [], {}, segments_of_it)
 
 
 def details(tx: Tx, ctx: Context, networks: Sequence[Network]) -> list[Details]:

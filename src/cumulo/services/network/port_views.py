@@ -127,6 +127,8 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
 def _trunks(tx: Tx, ids: listing.Ids) -> dict[str, TrunkDetails]:
     """Return what those of the ports carry that are trunks."""
     trunks = trunk_store.trunks_of_ports(tx, ids)
+    if not trunks:
+        return {}
     subports = trunk_store.subports_of(tx, trunks.values())
     carried = [one.port_id for found in subports.values() for one in found]
     macs = {port.id: port.mac_address for port in store.ports_by_id(tx, carried).values()}

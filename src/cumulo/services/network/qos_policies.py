@@ -99,10 +99,7 @@ def create_policy(tx: Tx, ctx: Context, spec: QosPolicySpec) -> QosPolicy:
 
 def default_of(tx: Tx, project_id: str) -> str | None:
     """Return the policy that a project's new networks have when none is named."""
-    p = tables.qos_policy.c
-    mine = (p.project_id == project_id, p.is_default.is_(True))
-    found = standard.where(tx, tables.qos_policy, QosPolicy, *mine)
-    return found[0].id if found else None
+    return store.default_of(tx, project_id)
 
 
 def _check_default(tx: Tx, policy: QosPolicy) -> None:

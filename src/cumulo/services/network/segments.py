@@ -122,9 +122,7 @@ def _ranges(settings: NetworkSettings, wanted: Segment) -> list[_Range]:
 def _candidates(tx: Tx, network_type: str, span: _Range) -> list[int]:
     """Return numbers to try: some at random, and failing these all that are free."""
     guesses = [random.randint(span.first, span.last) for _ in range(_TRIES)]
-    taken = store.segments_taken(
-        tx, network_type, span.physical_network, (min(guesses), max(guesses))
-    )
+    taken = store.segments_among(tx, network_type, span.physical_network, guesses)
     lucky = [number for number in guesses if number not in taken]
     if lucky:
         return lucky

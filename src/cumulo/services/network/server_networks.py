@@ -78,9 +78,7 @@ def _distinct(requested: Sequence[RequestedNic]) -> Sequence[RequestedNic]:
 def _nic(tx: Tx, ctx: Context, one: RequestedNic, servers: int) -> Nic:
     if one.port_id:
         return _given_port(tx, ctx, one, servers)
-    network = network_store.network_find(
-        tx, one.network_id or "", sharing.networks_seen(viewer(ctx))
-    )
+    network = network_store.network_find(tx, one.network_id or "", viewer(ctx))
     if network is None:
         raise Invalid(f"Network {one.network_id} could not be found.", field="networks.uuid")
     _check_attachable(tx, ctx, network)

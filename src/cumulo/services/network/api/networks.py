@@ -96,8 +96,9 @@ def _create(tx: Tx, call: Call[Tools], specs: Sequence[NetworkSpec]) -> list[Det
     made = []
     for spec in specs:
         NETWORK.check_create(call, spec)
-        made.append(networks.create_network(tx, call.ctx, call.tools.settings, spec))
-    return networks.details(tx, call.ctx, made)
+        network = networks.create_network(tx, call.ctx, call.tools.settings, spec)
+        made.append(networks.new_details(tx, network, spec))
+    return made
 
 
 def _details(tx: Tx, call: Call[Tools], network_id: str) -> Details:

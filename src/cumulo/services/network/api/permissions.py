@@ -4,6 +4,7 @@ Who may not see an attribute does not get it; who may not set it is refused.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 from msgspec import NODEFAULT, UNSET
@@ -31,7 +32,7 @@ def _check(ctx: Context, rule: str, given: Iterator[str], target: dict[str, obje
 
 def _given(spec: msgspec.Struct) -> Iterator[str]:
     """Yield the attributes that differ from what they are without being named."""
-    for field in msgspec.structs.fields(spec):
+    for field in _fields(type(spec)):
         value = getattr(spec, field.name)
         default = field.default
         if field.default_factory is not NODEFAULT:
@@ -44,13 +45,24 @@ def _given(spec: msgspec.Struct) -> Iterator[str]:
                 yield from (f"{field.encode_name}:{name}" for name in _given(part))
 
 
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
+
+
+@cache
+def _attributes(rule: str) -> tuple[str, ...]:
+    """Return the attributes that have rules of their own beside a rule."""
+    prefix = f"{rule}:"
+    return tuple(name.removeprefix(prefix) for name in RULES if name.startswith(prefix))
+
+
 class Sight:
     """What the caller may see of resources of one kind, found once for those that are alike."""
 
     def __init__(self, ctx: Context, resource: str) -> None:
         self._ctx, self._rule = ctx, f"get_{resource}"
-        prefix = f"{self._rule}:"
-        self._attributes = [name[len(prefix) :] for name in RULES if name.startswith(prefix)]
+        self._attributes = _attributes(self._rule)
         self._known: dict[tuple[object, ...], frozenset[str] | None] = {}
 
     def hidden(self, **target: object) -> frozenset[str] | None:

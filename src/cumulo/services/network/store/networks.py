@@ -3,13 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.db.statements import insert_absent
 from cumulo.services.network.store import tables
 from cumulo.services.network.store.selection import of_some
+from cumulo.services.network.store.sharing import Viewer, networks_seen
 
 
 class Network(msgspec.Struct, frozen=True, gc=False):
@@ -49,19 +53,33 @@ _s = tables.segment.c
 _SEGMENTS = sa.select(
     _s.network_id, _s.network_type, _s.physical_network, _s.segmentation_id
 ).order_by(_s.network_id, _s.position)
+_TAKEN = sa.select(_s.segmentation_id).where(
+    _s.network_type == sa.bindparam("network_type"),
+    _s.physical_network == sa.bindparam("physical_network"),
+    _s.segmentation_id.in_(sa.bindparam("numbers", expanding=True)),
+)
+_HOLDER = sa.select(_s.network_id).where(
+    _s.network_type == sa.bindparam("network_type"),
+    _s.physical_network == sa.bindparam("physical_network"),
+    _s.segmentation_id == sa.bindparam("segmentation_id"),
+)
 _IDS = tables.network.c.id.in_(sa.bindparam("ids", expanding=True))
 _BY_ID = sa.select(tables.network).where(tables.network.c.id == sa.bindparam("of_id"))
 _AMONG = sa.select(tables.network).where(_IDS)
 _OWNERS = sa.select(tables.network.c.id, tables.network.c.project_id).where(_IDS)
 
 
-def network_find(
-    tx: Tx, network_id: str, seen: sa.ColumnElement[bool] | None = None
-) -> Network | None:
-    """Return a network that fulfils `seen`, or None."""
-    select = _BY_ID if seen is None else _BY_ID.where(seen)
+def network_find(tx: Tx, network_id: str, viewer: Viewer | None = None) -> Network | None:
+    """Return a network that the viewer, if one is named, knows of, or None."""
+    select = _BY_ID if viewer is None else _seen_by(viewer)
     row = tx.execute(select, {"of_id": network_id}).one_or_none()
     return Network(*row) if row else None
+
+
+@lru_cache(maxsize=1024)
+def _seen_by(viewer: Viewer) -> sa.Select[Any]:
+    """Return the statement that finds one network as a viewer; it is made once for each."""
+    return _BY_ID.where(networks_seen(viewer))
 
 
 def networks_by_id(tx: Tx, network_ids: Collection[str]) -> dict[str, Network]:
@@ -84,12 +102,9 @@ def segment_insert(tx: Tx, network_id: str, segment: Segment, position: int = 0)
         "network_id": network_id,
         "position": position,
     }
-    try:
-        with tx.begin_nested():
-            tx.execute(sa.insert(tables.segment), row)
-    except sa.exc.IntegrityError:
-        return False
-    return True
+    insert_absent(tx, tables.segment, **row)
+    key = {name: row[name] for name in ("network_type", "physical_network", "segmentation_id")}
+    return tx.scalar(_HOLDER, key) == network_id
 
 
 def segments_taken(
@@ -103,6 +118,14 @@ def segments_taken(
         s.segmentation_id.between(*span),
     )
     return set(tx.scalars(select))
+
+
+def segments_among(
+    tx: Tx, network_type: str, physical_network: str | None, numbers: Collection[int]
+) -> set[int]:
+    """Return those of the segmentation ids that some network has."""
+    facts = {"network_type": network_type, "physical_network": physical_network or ""}
+    return set(tx.scalars(_TAKEN, {**facts, "numbers": list(numbers)}))
 
 
 def segments_map(tx: Tx, network_ids: Collection[str]) -> dict[str, list[Segment]]:

@@ -53,6 +53,17 @@ def rules_delete(tx: Tx, policy_id: str) -> None:
     tx.execute(sa.delete(tables.qos_rule).where(tables.qos_rule.c.qos_policy_id == policy_id))
 
 
+_DEFAULT = sa.select(tables.qos_policy.c.id).where(
+    tables.qos_policy.c.project_id == sa.bindparam("of_project"),
+    tables.qos_policy.c.is_default.is_(True),
+)
+
+
+def default_of(tx: Tx, project_id: str) -> str | None:
+    """Return the policy that is a project's default, if one is."""
+    return tx.scalar(_DEFAULT, {"of_project": project_id})
+
+
 def networks_with(tx: Tx, policy_id: str) -> list[str]:
     """Return the networks whose ports have the policy unless they have their own."""
     n = tables.network.c

@@ -19,6 +19,16 @@ SHARED, EXTERNAL = "access_as_shared", "access_as_external"
 EVERYONE = "*"
 
 
+_SHARED_WITH = sa.select(rbac_policy.c.object_id).where(
+    rbac_policy.c.object_id.in_(sa.bindparam("ids", expanding=True)),
+    rbac_policy.c.action == SHARED,
+    sa.or_(
+        rbac_policy.c.target_project == EVERYONE,
+        rbac_policy.c.target_project == sa.bindparam("project"),
+    ),
+)
+
+
 class Viewer(msgspec.Struct, frozen=True):
     """Whose eyes a list is read with."""
 
@@ -78,13 +88,8 @@ def owned(table: sa.Table, viewer: Viewer) -> sa.ColumnElement[bool]:
 
 def shared_with(tx: Tx, project_id: str, object_ids: Collection[str]) -> set[str]:
     """Return those of the objects that the project may use without owning them."""
-    r = rbac_policy.c
-    select = sa.select(r.object_id).where(
-        r.object_id.in_(object_ids),
-        r.action == SHARED,
-        r.target_project.in_((EVERYONE, project_id)),
-    )
-    return set(tx.scalars(select))
+    wanted = {"ids": list(object_ids), "project": project_id}
+    return set(tx.scalars(_SHARED_WITH, wanted)) if object_ids else set()
 
 
 def shared_condition(table: sa.Table, project_id: str) -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 
 
 class AddressScope(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +40,18 @@ class SubnetPool(msgspec.Struct, frozen=True, gc=False):
     address_scope_id: str | None
 
 
+_SCOPES = (
+    sa.select(
+        tables.subnet.c.network_id,
+        tables.subnet.c.ip_version,
+        tables.subnetpool.c.address_scope_id,
+    )
+    .join(tables.subnetpool, tables.subnetpool.c.id == tables.subnet.c.subnetpool_id)
+    .where(tables.subnetpool.c.address_scope_id.is_not(None))
+    .distinct()
+)
+
+
 def cidrs_of(tx: Tx, pool_id: str, project_id: str | None = None) -> list[str]:
     """Return what subnets, of one project or of all, took of the pool."""
     s = tables.subnet.c
@@ -56,14 +69,8 @@ def scope_of_pool(tx: Tx, pool_id: str) -> str | None:
 
 def scopes_of_networks(tx: Tx, network_ids: Collection[str]) -> list[tuple[str, int, str]]:
     """Return (network, IP version, address scope) for networks with subnets in scopes."""
-    s, p = tables.subnet.c, tables.subnetpool.c
-    select = (
-        sa.select(s.network_id, s.ip_version, p.address_scope_id)
-        .join(tables.subnetpool, p.id == s.subnetpool_id)
-        .where(s.network_id.in_(network_ids), p.address_scope_id.is_not(None))
-        .distinct()
-    )
-    return [(row[0], row[1], row[2]) for row in tx.execute(select)]
+    found = of_some(tx, _SCOPES, tables.subnet.c.network_id, network_ids)
+    return [(row[0], row[1], row[2]) for row in found]
 
 
 def scopes_of_subnets(tx: Tx, subnet_ids: Collection[str]) -> dict[str, str]:
