@@ -36,6 +36,7 @@ from cumulo.services.compute.versions import HISTORY as COMPUTE_HISTORY
 from cumulo.services.dashboard.api import FAMILY as DASHBOARD_FAMILY
 from cumulo.services.dashboard.api import HEADERS as DASHBOARD_HEADERS
 from cumulo.services.dashboard.api import OPERATIONS as DASHBOARD
+from cumulo.services.dashboard.journal import Watchers
 from cumulo.services.dashboard.policy import RULES as DASHBOARD_RULES
 from cumulo.services.dashboard.tools import Tools as DashboardTools
 from cumulo.services.dashboard.transport import App, Transport
@@ -177,7 +178,9 @@ class Cloud:
     def dashboard(self) -> DashboardTools:
         """Return the way from pages to the APIs."""
         transport = Transport(self._local_apps)
-        return DashboardTools(transport, auth_url(self.settings), self.settings.dashboard)
+        chosen = self.settings.dashboard
+        watchers = Watchers(self.db, self.bell, chosen.streams)
+        return DashboardTools(transport, auth_url(self.settings), chosen, watchers)
 
     def _local_apps(self) -> dict[int, App]:
         """Return the application behind each port that pages may ask."""

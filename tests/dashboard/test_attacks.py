@@ -232,6 +232,9 @@ def test_hostile_names_stay_names(sight: Sight) -> None:
 
 def check_clean(shown: Shown) -> None:
     for element in shown.document.elements:
+        if element.tag == "iframe" and shown.url.endswith("/console"):
+            assert element.attributes["src"].startswith("http://127.0.0.1:6080/vnc_lite.html?")
+            continue
         for name, value in element.attributes.items():
             assert not name.startswith("on"), (shown.url, element)
             assert name != "style", (shown.url, element)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cumulo.services.dashboard.journal import Watchers
 from cumulo.services.dashboard.settings import DashboardSettings
 from cumulo.services.dashboard.transport import Transport
 
@@ -13,3 +14,4 @@ class Tools:
     transport: Transport
     auth_url: str
     settings: DashboardSettings
+    watchers: Watchers

@@ -23,7 +23,7 @@ class Part:
 
 
 _PROJECT = (
-    Part("", (Place("Overview", "/"),)),
+    Part("", (Place("Overview", "/"), Place("Events", "/events"))),
     Part(
         "Compute",
         (
@@ -44,6 +44,7 @@ _REST: tuple[Part, ...] = (
             Place("Floating IPs", "/floating-ips", "network"),
             Place("Security groups", "/security-groups", "network"),
             Place("Ports", "/ports", "network"),
+            Place("Way of a packet", "/path", "network"),
         ),
     ),
     Part("Storage", (Place("Containers", "/containers", "object-store"),)),

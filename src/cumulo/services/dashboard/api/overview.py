@@ -43,7 +43,7 @@ def show_overview(visit: Visit) -> Page:
     servers: list[list[Cell]] | None = None
     if scope.project_id and cloud.has("compute"):
         quotas.append(("Compute", _limits(cloud.get("compute", "/limits"), _COMPUTE)))
-        usages.append((f"Use of the last {_USAGE_DAYS} days", _usage(visit)))
+        usages.append(("Use of the last 30 days", _usage(visit)))
         servers = _newest(visit)
     if scope.project_id and cloud.has("network"):
         quotas.append(("Network", _network(visit, scope.project_id)))

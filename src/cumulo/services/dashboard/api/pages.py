@@ -34,6 +34,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+POLICY = HEADERS["Content-Security-Policy"]
 _PRIVATE = {"Cache-Control": "no-store"}
 _FORM_LIMIT = 1 << 20
 
@@ -45,6 +46,7 @@ class Page:
     template: str
     values: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,13 @@ def _sent(visit: Visit, shown: Shown) -> Reply | Stream:
     if sessions.NOTICE in visit.cookies:
         cookies = (sessions.notice_cookie(visit.token, None, secure=visit.is_secure),)
     body = pictures.rendered(shown.template, {**_around(visit, notice), **shown.values})
-    return Reply(body, status=shown.status, headers=_PRIVATE, content_type=HTML, cookies=cookies)
+    return Reply(
+        body,
+        status=shown.status,
+        headers={**_PRIVATE, **shown.headers},
+        content_type=HTML,
+        cookies=cookies,
+    )
 
 
 def _sent_elsewhere(visit: Visit, go: Go) -> Reply:

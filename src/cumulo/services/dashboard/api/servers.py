@@ -1,7 +1,9 @@
 """/servers: the list, one server, what is done with it in one word."""
 
+from urllib.parse import urlsplit
+
 from cumulo.services.dashboard import servers
-from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
+from cumulo.services.dashboard.api.pages import POLICY, Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import detail_page, each, list_page
 from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, text
 from cumulo.services.dashboard.cloud import Refusal, part
@@ -69,6 +71,9 @@ def show_server(visit: Visit, server_id: str) -> Page:
 
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
     links = [("Log", f"{at}/log"), ("History", f"{at}/history"), ("Edit", f"{at}/edit")]
+    if server["status"] in ("ACTIVE", "RESCUE"):
+        links.insert(0, ("Console", f"{at}/console"))
+    links.insert(2, ("Events", f"/events?resource={server['id']}"))
     if server["status"] in ("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"):
         links.append(("Make an image", f"{at}/image"))
     if server["status"] in ("ACTIVE", "SHUTOFF"):
@@ -210,6 +215,19 @@ def show_log(visit: Visit, server_id: str) -> Page:
         groups=[Group(title="The last lines of its console", text=_plain(output))],
     )
     return detail_page(detail, "/servers")
+
+
+@pages.get("/servers/{server_id}/console")
+def show_console(visit: Visit, server_id: str) -> Page:
+    """Show the screen of a server in the page, for which that page may frame the viewer."""
+    path = f"/servers/{part(server_id)}"
+    server = visit.cloud.get("compute", path)["server"]
+    wish = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    found = visit.cloud.post("compute", f"{path}/remote-consoles", wish)["remote_console"]
+    viewer = urlsplit(found["url"])
+    values = {"server": server, "console": found["url"], "section": "/servers"}
+    policy = f"{POLICY}; frame-src {viewer.scheme}://{viewer.netloc}"
+    return Page("console.html", values, headers={"Content-Security-Policy": policy})
 
 
 def _plain(output: str) -> str:

@@ -58,6 +58,10 @@
       window.clearTimeout(waiting);
       waiting = window.setTimeout(() => window.htmx.trigger(document.body, "changed"), 200);
     });
+    // Where too many listen already, look now and then.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) window.setInterval(() => window.htmx.trigger(document.body, "changed"), 10000);
+    });
     window.addEventListener("pagehide", () => source.close());
   }
 

@@ -1,6 +1,6 @@
 """/admin/groups: users who get roles together."""
 
-from cumulo.services.dashboard.api.admin.projects import domain_field
+from cumulo.services.dashboard.api.admin.projects import domain_field, domain_of
 from cumulo.services.dashboard.api.admin.users import where
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import (
@@ -30,7 +30,7 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"], f"{_AT}/{one['id']}"), "name"),
         Column("Description", lambda one: text(one["description"])),
-        Column("Domain", lambda one: Link(one["domain_id"], f"/admin/domains/{one['domain_id']}")),
+        Column("Domain", domain_of),
         Column("ID", lambda one: Code(one["id"])),
     ),
     is_paged=False,

@@ -22,6 +22,14 @@ from cumulo.services.dashboard.lists import DELETE, Button, Column, Item, Listin
 pages = Pages()
 _AT = "/admin/projects"
 _REVOKE = Button("revoke", "Revoke", "Take these roles away?", danger=True)
+
+
+def domain_of(one: Item) -> Cell:
+    """Return the domain that something belongs to; a project that is one belongs to none."""
+    domain = one["domain_id"]
+    return Link(domain, f"/admin/domains/{part(domain)}") if domain else Text("")
+
+
 LISTING = Listing(
     title="Projects",
     path=_AT,
@@ -31,7 +39,7 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"], f"{_AT}/{one['id']}"), "name"),
         Column("Description", lambda one: text(one["description"])),
-        Column("Domain", lambda one: Link(one["domain_id"], f"/admin/domains/{one['domain_id']}")),
+        Column("Domain", domain_of),
         Column("Enabled", lambda one: text(one["enabled"]), "enabled"),
         Column("ID", lambda one: Code(one["id"])),
     ),
@@ -125,7 +133,7 @@ def show_project(visit: Visit, project_id: str) -> Page:
                 title="Project",
                 facts=[
                     ("Description", text(one["description"])),
-                    ("Domain", Link(one["domain_id"], f"/admin/domains/{one['domain_id']}")),
+                    ("Domain", domain_of(one)),
                     ("Enabled", text(one["enabled"])),
                     ("Tags", text(one["tags"])),
                 ],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cumulo.services.dashboard.api.admin.projects import domain_field
+from cumulo.services.dashboard.api.admin.projects import domain_field, domain_of
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import (
     delete_each,
@@ -30,7 +30,7 @@ LISTING = Listing(
         Column("Name", lambda one: Link(one["name"], f"{_AT}/{one['id']}"), "name"),
         Column("Description", lambda one: text(one.get("description"))),
         Column("Email", lambda one: text(one.get("email"))),
-        Column("Domain", lambda one: Link(one["domain_id"], f"/admin/domains/{one['domain_id']}")),
+        Column("Domain", domain_of),
         Column("Enabled", lambda one: text(one["enabled"]), "enabled"),
         Column("ID", lambda one: Code(one["id"])),
     ),
@@ -111,7 +111,7 @@ def show_user(visit: Visit, user_id: str) -> Page:
     facts: list[tuple[str, Cell]] = [
         ("Description", text(one.get("description"))),
         ("Email", text(one.get("email"))),
-        ("Domain", Link(one["domain_id"], f"/admin/domains/{one['domain_id']}")),
+        ("Domain", domain_of(one)),
         ("Enabled", text(one["enabled"])),
         ("Password expires", When(one.get("password_expires_at") or "")),
     ]

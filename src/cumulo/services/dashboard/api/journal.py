@@ -1,0 +1,151 @@
+"""/stream, /events, /why, /path: what happens, what happened, and why."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from cumulo.kit.errors import NotFound
+from cumulo.services.dashboard import journal
+from cumulo.services.dashboard.api.pages import Page, Pages, Visit
+from cumulo.services.dashboard.cells import Cell, Code, Link, Text, When
+from cumulo.services.dashboard.cloud import Refusal, part
+from cumulo.services.dashboard.forms import Field, Option
+from cumulo.web import Reply, Stream
+from cumulo.work.events import Event
+from cumulo.work.runs import RunRow
+
+pages = Pages()
+# Where a page about a thing is, by what the event log calls it.
+_PAGES = {
+    "server": "/servers", "network": "/networks", "subnet": "/subnets", "port": "/ports",
+    "router": "/routers", "security_group": "/security-groups", "image": "/images",
+    "volume": "/volumes", "project": "/admin/projects", "user": "/admin/users",
+}  # fmt: skip
+_LONGEST = 300
+
+
+@pages.get("/stream")
+def stream_changes(visit: Visit) -> Reply | Stream:
+    """Tell a page what changes, as server-sent events."""
+    kinds = frozenset(visit.asked("kinds").split(",")[:50])
+    watchers = visit.call.tools.watchers
+    if not watchers.enter(visit.scope.user_id):
+        return Reply(status=204)  # browsers do not come back then; the page looks now and then
+    pieces = watchers.changes(visit.scope, kinds)
+    return Stream(pieces, content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+@pages.get("/events")
+def list_events(visit: Visit) -> Page:
+    """List what happened last, to one thing where it is named."""
+    wanted = visit.asked("resource") or None
+    found = visit.call.db.read(journal.recent, visit.scope, wanted)
+    values = {"rows": [_event(each) for each in found], "wanted": wanted, "section": "/events"}
+    return Page("events.html", values)
+
+
+def _event(event: Event) -> list[Cell]:
+    return [
+        When(event.at.isoformat()),
+        Text(event.resource),
+        _thing(event.resource, event.resource_id),
+        Text(event.action),
+        Text(_difference(event)),
+        Link(event.request_id, f"/why/{part(event.request_id)}") if event.request_id else Text(""),
+    ]
+
+
+def _thing(kind: str, one: str) -> Cell:
+    return Link(one, f"{_PAGES[kind]}/{part(one)}") if kind in _PAGES else Code(one)
+
+
+def _difference(event: Event) -> str:
+    """Return what of a thing became something else."""
+    before, after = event.before, event.after
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = [name for name in after if before.get(name) != after[name]]
+        told = ", ".join(
+            f"{name}: {_short(before.get(name))} → {_short(after[name])}" for name in names
+        )
+        return told[:_LONGEST]
+    return _short(after)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    return (value if isinstance(value, str) else msgspec.json.encode(value).decode())[:100]
+
+
+@pages.get("/why/{request_id}")
+def show_why(visit: Visit, request_id: str) -> Page:
+    """Show what a request did: the steps of its workflows, and every change."""
+    try:
+        found = visit.call.db.read(journal.trace, visit.scope, request_id)
+    except NotFound as error:
+        raise Refusal(404, error.message, {}) from error
+    values = {
+        "request_id": request_id,
+        "runs": [_run(each) for each in found.runs],
+        "rows": [_event(each)[:-1] for each in found.events],
+        "section": "/events",
+    }
+    return Page("why.html", values)
+
+
+def _run(run: RunRow) -> dict[str, Any]:
+    return {
+        "kind": run.kind,
+        "subject": run.subject or "",
+        "state": run.state,
+        "waits_for": run.waits_for or "",
+        "error": f"{run.error.step}: {run.error.message}" if run.error else "",
+        "steps": [
+            {
+                "name": step.name,
+                "state": step.state,
+                "at": _clock(step.started_at),
+                "ms": round((step.ended_at - step.started_at) * 1000, 1),
+                "attempts": step.attempts,
+                "result": _short(step.result),
+            }
+            for step in run.log
+        ],
+    }
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f}"[:-3]
+
+
+_PROTOCOLS = [Option(name, name) for name in ("icmp", "tcp", "udp", "sctp")]
+
+
+@pages.get("/path")
+def explain_path(visit: Visit) -> Page:
+    """Say what would become of a packet, station by station."""
+    origin, target = visit.asked("from"), visit.asked("to")
+    values: dict[str, Any] = {"way": None, "problem": "", "section": "/path"}
+    values["fields"] = _path_fields(visit)
+    if origin and target:
+        query = {"from": origin, "to": target, "protocol": visit.asked("protocol") or "icmp"}
+        query |= {"port": visit.asked("port")} if visit.asked("port") else {}
+        try:
+            values["way"] = visit.cloud.get("network", "/explain/path", **query)["path"]
+        except Refusal as refusal:
+            values["problem"] = refusal.message
+    return Page("path.html", values)
+
+
+def _path_fields(visit: Visit) -> list[Field]:
+    found = visit.cloud.get("compute", "/servers", limit=200)["servers"]
+    servers = [Option(one["id"], one["name"]) for one in found]
+    return [
+        Field(name="from", label="From the server", kind="choice", options=servers, required=True,
+              value=visit.asked("from")),
+        Field(name="to", label="To the address", value=visit.asked("to"), required=True),
+        Field(name="protocol", label="Protocol", kind="choice", options=_PROTOCOLS, required=True,
+              value=visit.asked("protocol") or "icmp"),
+        Field(name="port", label="Port", kind="number", value=visit.asked("port"), least=1),
+    ]  # fmt: skip

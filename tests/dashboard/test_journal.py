@@ -1,0 +1,108 @@
+"""What pages tell of what happens and happened: the event log, workflows, the way of packets."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from cumulo.services.dashboard.journal import Watchers
+from tests.dashboard import things
+from tests.dashboard.browser import HOST, Browser
+from tests.dashboard.conftest import Sight
+
+
+@pytest.fixture(scope="module")
+def server(sight: Sight) -> str:
+    admin = sight.people.as_("admin")
+    image, flavor = things.image(admin), things.flavor(admin)
+    made = things.server(admin, "web", image, flavor, things.network(admin))
+    sight.emulated.work()
+    return made
+
+
+def opened(
+    sight: Sight, browser: Browser, kinds: str
+) -> tuple[int, dict[str, str], Iterable[bytes]]:
+    """Open a stream as a page does, without reading it to its end."""
+    started: list[Any] = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/stream",
+        "QUERY_STRING": f"kinds={kinds}",
+        "HTTP_HOST": HOST,
+        "HTTP_COOKIE": "; ".join(f"{k}={v}" for k, v in browser.cookies.items()),
+        "wsgi.url_scheme": "http",
+    }
+    pieces = browser._app(environ, lambda *told: started.extend(told))
+    return int(started[0][:3]), dict(started[1]), pieces
+
+
+def test_lists_are_told_of_changes(sight: Sight, server: str) -> None:
+    status, headers, pieces = opened(sight, sight.admin(), "server,port")
+    assert (status, headers["Content-Type"]) == (200, "text/event-stream")
+    stream = iter(pieces)
+    assert next(stream).startswith(b"retry:")
+    admin = sight.people.as_("admin")
+    admin.put("compute", f"/servers/{server}", {"server": {"name": "www"}})
+    assert next(stream) == b"event: change\ndata: server\n\n"
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_others_are_told_nothing(sight: Sight, server: str) -> None:
+    _, _, pieces = opened(sight, sight.demo(), "server")
+    stream = iter(pieces)
+    next(stream)
+    admin = sight.people.as_("admin")
+    admin.put("compute", f"/servers/{server}", {"server": {"name": "w3"}})
+    assert next(stream) == b""
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_streams_are_bounded(sight: Sight) -> None:
+    cloud = sight.emulated.cloud
+    watchers = Watchers(cloud.db, cloud.bell, 8)
+    assert [watchers.enter("ann") for _ in range(3)] == [True, True, False]
+    assert all(watchers.enter(name) for name in ("bob", "cid", "dan", "eve", "fay", "gil"))
+    assert not watchers.enter("hal")
+    watchers.leave("bob")
+    assert watchers.enter("hal")
+
+
+def test_streams_that_end_are_not_counted(sight: Sight) -> None:
+    browser = sight.admin()
+    for _ in range(30):
+        status, _, pieces = opened(sight, browser, "server")
+        assert status == 200
+        assert next(iter(pieces)).startswith(b"retry:")
+        pieces.close()  # type: ignore[attr-defined]
+
+
+def test_why(sight: Sight, server: str) -> None:
+    browser = sight.admin()
+    shown = browser.get(f"/events?resource={server}")
+    assert "server" in shown.text
+    whys = sorted(
+        link for link in browser.get(f"/servers/{server}/history").links() if "/why/" in link
+    )
+    text = browser.get(whys[0]).text
+    assert "server.create" in text or "create" in text
+    assert "done" in text
+    demo = sight.demo()
+    assert demo.get(whys[0]).status == 404
+    assert server not in demo.get(f"/events?resource={server}").document.all("table").__repr__()
+    assert browser.get("/why/req-nothing").status == 404
+
+
+def test_the_way_of_a_packet(sight: Sight, server: str) -> None:
+    browser = sight.admin()
+    shown = browser.get(f"/path?from={server}&to=10.7.0.1&protocol=icmp")
+    assert "port" in shown.text
+    assert len(list(islice(shown.document.all("li"), 5))) == 5
+    assert "not-an-address" in browser.get(f"/path?from={server}&to=not-an-address").notices
+
+
+def test_the_console_is_framed_from_its_own_place_only(sight: Sight, server: str) -> None:
+    shown = sight.admin().get(f"/servers/{server}/console")
+    assert "frame-src http://127.0.0.1:6080" in shown.headers["content-security-policy"]
+    assert "/vnc_lite.html?path=" in shown.text
