@@ -163,6 +163,19 @@ def test_a_signature_is_good_for_minutes(holder: Holder, offset_s: int) -> None:
     assert ask(holder.admin, version_2(key, is_timed=False)).status == 401
 
 
+def test_no_signature_at_all_is_a_wrong_one(holder: Holder) -> None:
+    """Where nothing can be expected, nothing given is no match."""
+    key = new_key(holder.ann, holder.user, holder.project)
+    now = clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for scope in ("", "/", "/20300101/region/ec2", "/20300101/region/ec2/aws4_request"):
+        credential = f"Credential={key['access']}{scope}, SignedHeaders=host, Signature="
+        headers = {"X-Amz-Date": now, "Authorization": f"AWS4-HMAC-SHA256 {credential}"}
+        said = {**version_2(key), "params": {}, "headers": headers, "signature": ""}
+        assert ask(holder.admin, said).status == 401
+    unsigned = {"access": key["access"], "signature": "", "token": ""}
+    assert ask(holder.admin, unsigned, "/v3/s3tokens").status == 401
+
+
 def s3_text(at: datetime, key: dict[str, str]) -> dict[str, str]:
     """Sign some text as S3's version 4 does."""
     scope = f"{at:%Y%m%d}/RegionOne/s3/aws4_request"

@@ -5,6 +5,7 @@ began before may be answered either way; whoever has nothing to do with it is ne
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,8 @@ from tests.client import Client
 from tests.identity.conftest import SETTINGS, Cloud, by_password, by_token, on_project
 
 CLIENTS = 8
+# Of these the first may have begun before the change, the second did not.
+_STEP = 2
 Ask = Callable[[], int]
 
 
@@ -23,7 +26,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self._asked = threading.Condition()
-        self._count = 0
+        self._answered: Counter[str] = Counter()
         self._stop = threading.Event()
         self.wrong: list[str] = []
 
@@ -38,14 +41,19 @@ class Crowd:
             if not fits:
                 self.wrong.append(f"{name}: {status}, {'after' if is_after else 'before'}")
             with self._asked:
-                self._count += 1
+                self._answered[name] += 1
                 self._asked.notify_all()
 
     def more(self, number: int) -> None:
-        """Wait until so many more requests were answered."""
+        """Wait until every client was answered so many more times."""
         with self._asked:
-            wanted = self._count + number
-            assert self._asked.wait_for(lambda: self._count >= wanted, timeout=60)
+            before = Counter(self._answered)
+
+            def is_enough() -> bool:
+                more = self._answered - before
+                return len(more) == CLIENTS and min(more.values()) >= number
+
+            assert self._asked.wait_for(is_enough, timeout=60)
 
     def stop(self) -> None:
         self._stop.set()
@@ -130,10 +138,10 @@ def _change(
     trust: threading.Event,
 ) -> None:
     """Change one thing after the other, each while requests are under way."""
-    admin, step = scene.admin, 2 * CLIENTS
+    admin = scene.admin
 
     def rotated() -> None:
-        crowd.more(step)
+        crowd.more(_STEP)
         public.rotate(scene.cloud.db, SETTINGS)
 
     rotated()
@@ -147,4 +155,4 @@ def _change(
     rotated()
     assert admin.delete(scene.trust).status == 204
     trust.set()
-    crowd.more(step)
+    crowd.more(_STEP)
