@@ -289,3 +289,30 @@ def test_a_borrowed_key_is_no_more_than_the_trust(
     else:
         held_clock.move(2 * 3600)
     assert ask(holder.cloud.login(), version_2(key)).status == 401
+
+
+@pytest.mark.parametrize("noun", ["trust_id", "app_cred_id", "access_token_id"])
+def test_nobody_says_by_what_delegation_a_key_is(holder: Holder, noun: str) -> None:
+    """2020-004: Eve's key, made out to what Ann lent to somebody else, is Eve's own."""
+    trust = {
+        "trustor_user_id": holder.user,
+        "trustee_user_id": holder.cloud.user(holder.admin, "bob"),
+        "project_id": holder.project,
+        "impersonation": True,
+        "roles": [{"name": "member"}],
+    }
+    lent = holder.ann.post("/v3/OS-TRUST/trusts", {"trust": trust}).json()["trust"]["id"]
+    target = {"trust_id": lent, "app_cred_id": holder.make()["id"]}.get(noun, "token")
+    eve = holder.cloud.user(holder.admin, "eve")
+    reader = holder.cloud.role(holder.admin, "reader")
+    holder.admin.put(f"/v3/projects/{holder.project}/users/{eve}/roles/{reader}")
+    client = holder.cloud.login("eve", "pw", on_project(holder.project))
+    key = {"access": "A" * 32, "secret": "s" * 32}
+    facts = {"type": "ec2", "user_id": eve, "project_id": holder.project}
+    blob = msgspec.json.encode({**key, noun: target}).decode()
+    answer = client.post("/v3/credentials", {"credential": {**facts, "blob": blob}})
+    assert answer.status == 201, answer.text
+    token = ask(holder.admin, version_2(key)).json()["token"]
+    assert token["user"]["id"] == eve
+    assert [role["name"] for role in token["roles"]] == ["reader"]
+    assert {"OS-TRUST:trust", "application_credential"}.isdisjoint(token)

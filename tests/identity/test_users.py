@@ -1,5 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 
+from cumulo.kit.clock import Clock
+from cumulo.services.identity import public
 from tests.client import Client
 from tests.identity.conftest import SYSTEM, Cloud, by_password, made
 
@@ -234,3 +238,37 @@ def test_the_projects_of_a_user(cloud: Cloud, admin: Client) -> None:
     ann = cloud.user(admin, "ann")
     assert demo.get(f"/v3/users/{ann}/projects").status == 403
     assert admin.get("/v3/users/nobody/projects").status == 404
+
+
+def test_users_are_found_by_when_their_password_expires(
+    new_cloud: Callable[[public.IdentitySettings], Cloud], held_clock: Clock
+) -> None:
+    cloud = new_cloud(public.IdentitySettings(password_hash_rounds=4, password_expires_days=1))
+    admin = cloud.login()
+    cloud.user(admin, "early")
+    held_clock.move(3600)
+    admin = cloud.login()
+    cloud.user(admin, "late")
+    group = made(admin, "group", {"name": "crew"})["id"]
+    for name in ("early", "late"):
+        [user] = admin.get(f"/v3/users?name={name}").json()["users"]
+        admin.put(f"/v3/groups/{group}/users/{user['id']}")
+    for wanted, names in (
+        ("lt:2030-01-02T00:30:00Z", {"early"}),
+        ("gt:2030-01-02T00:30:00Z", {"late"}),
+        ("gte:2030-01-02T01:00:00Z", {"late"}),
+        ("lte:2030-01-02T00:00:00Z", {"early"}),
+        ("eq:2030-01-02T01:00:00Z", {"late"}),
+        ("2030-01-02T01:00:00Z", {"late"}),
+        ("neq:2030-01-02T01:00:00Z", {"early"}),
+    ):
+        for path in ("/v3/users", f"/v3/groups/{group}/users"):
+            found = admin.get(f"{path}?password_expires_at={wanted}").json()["users"]
+            assert {one["name"] for one in found} & {"early", "late"} == names, wanted
+    for wrong in ("lt", "lt:", "xx:2030-01-02T00:30:00Z", "lt:yesterday", ""):
+        assert admin.get(f"/v3/users?password_expires_at={wrong}").status == 400, wrong
+
+
+@pytest.mark.parametrize("field", ["idp_id", "protocol_id", "unique_id"])
+def test_nobody_is_federated(admin: Client, field: str) -> None:
+    assert admin.get(f"/v3/users?{field}=x").json()["users"] == []

@@ -51,6 +51,7 @@ class MemberQuery(DomainNamedQuery, kw_only=True):
     """Which members."""
 
     enabled: str | None = None
+    password_expires_at: str | None = None
 
 
 @routes.get("/v3/groups", policy="identity:list_groups", on_target=True)

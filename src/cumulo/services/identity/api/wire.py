@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.kit.errors import Invalid
-from cumulo.services.identity.listings import Listing, Match, Page
+from cumulo.services.identity.listings import Compared, Listing, Match, Page
 from cumulo.services.identity.tools import Tools
 from cumulo.web import Call as _Call
 from cumulo.web import LooseBool
@@ -31,6 +31,17 @@ Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/\r\n]*\Z"
 
 _COMPARATORS = re.compile(r"(\w+)__(i?)(contains|startswith|endswith)")
 _MOST_AT_ONCE = 1000  # of what is asked for page by page
+_TIMES = {"password_expires_at"}
+# What a query says that is not compared as text with a column of that name.
+_NO_TEXT = {
+    "limit",
+    "marker",
+    "enabled",
+    "is_domain",
+    "idp_id",
+    "protocol_id",
+    "unique_id",
+} | _TIMES
 _FALSE = {"0", "false", "no", "n", "off"}
 _TRUE = {"", "1", "true", "yes", "y", "on"}
 
@@ -104,13 +115,35 @@ def listing(call: Call, query: PageQuery, **equals: object) -> Listing:
         inexact = _COMPARATORS.fullmatch(key)
         if inexact and inexact[1] in values:
             matches += [Match(inexact[1], inexact[3], one, bool(inexact[2])) for one in found]
+    compared = [
+        _compared(name, text)
+        for name, text in msgspec.structs.asdict(query).items()
+        if name in _TIMES and text is not None
+    ]
     limit = None if query.limit is None else min(query.limit, _MOST_AT_ONCE)
-    return Listing(exact, matches, query.marker, limit)
+    return Listing(exact, matches, compared, query.marker, limit)
 
 
 def _text_filters(query: PageQuery) -> set[str]:
-    fields = msgspec.structs.fields(type(query))
-    return {f.name for f in fields} - {"limit", "marker", "enabled", "is_domain"}
+    return {field.name for field in msgspec.structs.fields(type(query))} - _NO_TEXT
+
+
+def _compared(field: str, text: str) -> Compared:
+    """Read a time with a comparator before it; without one, that very time is meant."""
+    comparator, colon, rest = text.partition(":")
+    if not colon or not comparator.isalpha():
+        comparator, rest = "eq", text
+    wanted = moment(rest, field)
+    try:
+        return msgspec.convert(
+            {"field": field, "comparator": comparator, "value": wanted}, Compared
+        )
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f"Invalid input for query parameters {field}. Value: {text[:120]}. It must begin with "
+            "lt:, lte:, gt:, gte:, eq: or neq:.",
+            field=field,
+        ) from error
 
 
 def moment(text: str | None, field: str) -> datetime | None:

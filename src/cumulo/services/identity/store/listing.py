@@ -4,8 +4,10 @@ Equality is the database's work.  The inexact comparisons are decided here, sinc
 disagree on case; the database only narrows them down.
 """
 
+import operator
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +16,14 @@ from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 
 T = TypeVar("T")
+_COMPARATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -39,11 +49,20 @@ class Match(msgspec.Struct, frozen=True):
         return test(want) if test else True
 
 
+class Compared(msgspec.Struct, frozen=True):
+    """A filter by order, such as password_expires_at=lt:2030-01-01T00:00:00Z."""
+
+    field: str
+    comparator: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
+    value: datetime
+
+
 class Listing(msgspec.Struct, frozen=True):
     """What a client wants to see of a collection."""
 
     equals: dict[str, object] = {}
     matches: list[Match] = []
+    compared: list[Compared] = []
     marker: str | None = None
     limit: int | None = None
 
@@ -86,6 +105,9 @@ def _conditions(table: sa.Table, listing: Listing) -> list[sa.ColumnElement[bool
         table.c[match.field].contains(match.value, autoescape=True)
         for match in listing.matches
         if not match.ignores_case and match.comparator in ("contains", "startswith", "endswith")
+    ]
+    conditions += [
+        _COMPARATORS[one.comparator](table.c[one.field], one.value) for one in listing.compared
     ]
     return conditions
 
