@@ -44,7 +44,7 @@ def sample(state: State, service: str) -> None:
 
     (policy,) = _chosen(state, service).values()
     uses: dict[str, list[str]] = {}
-    for operation in app.OPERATIONS[service]:
+    for operation in app.OPERATIONS.get(service, ()):
         if operation.policy:
             uses.setdefault(operation.policy, []).append(f"{operation.method} {operation.path}")
     if not policy.names:
