@@ -22,6 +22,8 @@ password_hash_rounds = 4
 lockout_failure_attempts = 2
 lockout_duration = 5
 unique_last_password_count = 2
+[objectstore]
+policies = ["Policy-0", "silver"]
 [objectstore.sync_realms.realm1]
 key = "a realm's key"
 clusters = {{ name1 = "http://127.0.0.1:{port}/v1" }}

@@ -13,16 +13,16 @@ from cumulo.cli.state import State
 if TYPE_CHECKING:
     from cumulo.services.objectstore.public import Builder
 
-_KINDS = click.Choice(["account", "container", "object"])
+_KINDS = click.Choice(["account", "container", "object", *(f"object-{n}" for n in range(1, 32))])
 _AFTER = "A cloud that runs keeps the rings it started with: `cumulo down`, then `cumulo up`."
 
 
 @click.group("ring", epilog=_AFTER)
 @state_option
-@click.argument("kind", type=_KINDS)
+@click.argument("kind", type=_KINDS, metavar="account|container|object[-N]")
 @click.pass_context
 def command(ctx: click.Context, state: State, kind: str) -> None:
-    """Change the ring of accounts, containers or objects."""
+    """Change the ring of accounts, of containers, or of the objects of a storage policy."""
     ctx.obj = (directory_of(state), kind)
 
 

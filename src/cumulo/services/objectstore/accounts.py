@@ -1,17 +1,17 @@
 """Accounts: one for each project, made when it first stores something."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from cumulo.services.objectstore import access, metadata
 from cumulo.services.objectstore.drivers.base import Asked, Head, Row
+from cumulo.services.objectstore.metadata import titled
 from cumulo.services.objectstore.refusals import bad, missing, too_large, unmet
 from cumulo.services.objectstore.settings import MAX_ACCOUNT_NAME_LENGTH
 from cumulo.services.objectstore.updates import report
 from cumulo.services.objectstore.visits import Visit
 
 _HIDDEN = "\0\U0010ffff"
+_UNITS = ("Bytes", "Count")
 _QUOTA = "x-account-quota-"
 _OLD_QUOTA = "X-Account-Meta-Quota-Bytes"
 SECRET = ("X-Account-Meta-Temp-Url-Key", "X-Account-Meta-Temp-Url-Key-2")
@@ -82,7 +82,18 @@ def is_shown(visit: Visit, account: str, name: str) -> bool:
     return name not in SECRET or access.is_owner(visit, account)
 
 
-def check_quota(visit: Visit, account: str, size: int, count: int) -> None:
+def sums(visit: Visit, account: str) -> dict[str, tuple[int, int, int]]:
+    """Return containers, objects and bytes of each policy of which the account has any."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for policy, *numbers in visit.cluster.account(account).read(lambda index: index.sums()):
+        name = policy or visit.settings.policies[0]
+        before = found.get(name, (0, 0, 0))
+        one, two, three = (a + b for a, b in zip(before, numbers, strict=True))
+        found[name] = (one, two, three)
+    return found
+
+
+def check_quota(visit: Visit, account: str, size: int, count: int, policy: str) -> None:
     """Refuse what would be more than the account may hold."""
     found = visit.cluster.account(account).head()
     if found is None or not any("Quota" in name for name in found.headers):
@@ -94,6 +105,18 @@ def check_quota(visit: Visit, account: str, size: int, count: int) -> None:
     most = found.headers.get("X-Account-Quota-Count")
     if most is not None and found.count + count > int(most):
         raise too_large("Upload exceeds quota.")
+    _check_policy_quota(visit, account, found, (policy, size, count))
+
+
+def _check_policy_quota(visit: Visit, account: str, head: Head, what: tuple[str, int, int]) -> None:
+    policy, size, count = what
+    limits = [head.headers.get(f"X-Account-Quota-{w}-Policy-{titled(policy)}") for w in _UNITS]
+    if limits == [None, None]:
+        return
+    _, objects_now, bytes_now = sums(visit, account).get(policy, (0, 0, 0))
+    for limit, held in zip(limits, (bytes_now + size, objects_now + count), strict=True):
+        if limit is not None and held > int(limit):
+            raise too_large("Upload exceeds policy quota.")
 
 
 def _set(visit: Visit, account: str, changes: dict[str, str]) -> bool:
@@ -105,18 +128,22 @@ def _set(visit: Visit, account: str, changes: dict[str, str]) -> bool:
 
 
 def _changes(visit: Visit) -> dict[str, str]:
-    return metadata.asked("Account", visit.headers) | _quotas(visit.headers)
+    return metadata.asked("Account", visit.headers) | _quotas(visit)
 
 
-def _quotas(headers: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _quotas(visit: Visit) -> dict[str, str]:
+    found, headers = dict[str, str](), visit.headers
+    known = {name.lower() for name in visit.settings.policies}
     for name, value in headers.items():
         key = name.replace("x-remove-account-quota-", _QUOTA)
         if not key.startswith(_QUOTA):
             continue
-        if key not in (f"{_QUOTA}bytes", f"{_QUOTA}count"):
-            raise bad("Quotas are by bytes or count of the whole account here.")
-        found[metadata.titled(key)] = "" if key != name else value
+        unit, _, policy = key.removeprefix(_QUOTA).partition("-policy-")
+        if unit not in ("bytes", "count"):
+            raise bad("Quotas are by bytes or count.")
+        if policy and policy not in known:
+            raise bad(f"There is no policy {policy[:100]!r}.")
+        found[titled(key)] = "" if key != name else value
     old = headers.get(_OLD_QUOTA.lower(), "")
     for value in [*found.values(), old]:
         if value and not (value.isascii() and value.isdecimal() and len(value) < 19):

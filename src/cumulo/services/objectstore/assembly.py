@@ -1,6 +1,7 @@
 """A cluster as rings say: directories of this machine as devices, devices of others over a wire."""
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -14,20 +15,27 @@ from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import secret_of
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
-from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, Builder, RingDevice
+from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, OBJECTS, Builder, RingDevice
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
+_AREA = re.compile(r"object-[1-9][0-9]?")
 KINDS = ("account", "container", "object")
+
+
+def kinds_of(settings: ObjectStoreSettings) -> list[str]:
+    """Return the rings there must be: for listings, and for the objects of each policy."""
+    more = [f"{OBJECTS}-{number}" for number in range(1, len(settings.policies))]
+    return [*KINDS, *more]
 
 
 def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
     """Return the cluster whose rings, salt and devices lie in a directory, made if it is not."""
     directory.mkdir(parents=True, exist_ok=True)
-    if not (directory / "object.builder").exists():
-        builder = _first_builder(settings)
-        for kind in KINDS:
-            save(directory / f"{kind}.builder", builder)
-    builders = {kind: load(directory / f"{kind}.builder") for kind in KINDS}
+    kinds = kinds_of(settings)
+    for kind in kinds:
+        if not (directory / f"{kind}.builder").exists():
+            save(directory / f"{kind}.builder", _first_builder(settings))
+    builders = {kind: load(directory / f"{kind}.builder") for kind in kinds}
     rings = {kind: builder.ring() for kind, builder in builders.items()}
     salt, is_new = _salt(directory)
     found = _Devices(directory, settings, secret_of(salt))
@@ -41,7 +49,12 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
             if is_new:
                 device.prepare()
             device.adopt()
-    return Cluster(rings, devices, salt, releases=[found.close])
+    areas = {
+        kind: {one.label: found.device(one, kind) for one in rings[kind].devices if one}
+        for kind in kinds
+        if kind not in KINDS
+    }
+    return Cluster(rings, devices, salt, areas=areas, releases=[found.close])
 
 
 class _Devices:
@@ -53,14 +66,15 @@ class _Devices:
         self._connections = Connections()
         self._channels: dict[tuple[str, int], Channel] = {}
 
-    def device(self, one: RingDevice) -> Device:
-        """Return a device of this machine or of another."""
-        where = (one.ip, one.port)
+    def device(self, one: RingDevice, kind: str = OBJECTS) -> Device:
+        """Return a device of this machine or of another, as it holds the objects of a policy."""
+        where, area = (one.ip, one.port), area_of(kind)
         if where in self._here:
-            return DiskDevice(one.label, self._directory / one.device, self._connections)
+            return DiskDevice(one.label, self._directory / one.device, self._connections, area)
         if where not in self._channels:
             self._channels[where] = Channel(*where, self._secret)
-        return remote_device(one.label, one.device, self._channels[where])
+        called = one.device if kind == OBJECTS else f"{one.device}:{kind}"
+        return remote_device(one.label, called, self._channels[where])
 
     def close(self) -> None:
         """Hang up."""
@@ -68,17 +82,25 @@ class _Devices:
             channel.close()
 
 
+def area_of(kind: str) -> str:
+    """Return the directory, on each device, of the objects of a policy."""
+    return kind.replace(OBJECTS, "objects", 1)
+
+
 def served(directory: Path, settings: ObjectStoreSettings) -> DeviceServer:
     """Return what serves the devices of this machine to the cluster's other machines."""
     salt, _ = _salt(directory)
     connections, held = Connections(), dict[str, DiskDevice]()
 
-    def device(name: str) -> Device:
-        if name not in held:
-            if not name.isidentifier() or not (directory / name).is_dir():
-                raise DeviceFailed(f"there is no device {name[:64]!r} here")
-            held[name] = DiskDevice(name, directory / name, connections)
-        return held[name]
+    def device(called: str) -> Device:
+        name, _, kind = called.partition(":")
+        if called not in held:
+            known = not kind or _AREA.fullmatch(kind)
+            if not known or not name.isidentifier() or not (directory / name).is_dir():
+                raise DeviceFailed(f"there is no device {called[:64]!r} here")
+            area = area_of(kind or OBJECTS)
+            held[called] = DiskDevice(name, directory / name, connections, area)
+        return held[called]
 
     address = (settings.device_address, settings.device_port)
     return DeviceServer(device, address, secret_of(salt))

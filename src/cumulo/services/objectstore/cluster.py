@@ -46,6 +46,8 @@ class Cluster:
     rings: Mapping[str, Ring]
     devices: Mapping[str, Device]
     salt: str
+    # Devices as they hold the objects of policies beside the first, by the rings' names.
+    areas: Mapping[str, Mapping[str, Device]] = field(default_factory=dict)
     stamps: Stamps = field(default_factory=Stamps)
     repairs: set[tuple[str, str]] = field(default_factory=set)  # kind and name
     stale: set[str] = field(default_factory=set)  # devices that missed a write
@@ -69,9 +71,19 @@ class Cluster:
         """Return where something lies whose hash is known."""
         ring = self.rings[kind]
         part = ring.part_of(key)
-        primaries = [self.devices[one.label] for one in ring.primaries(part)]
-        others = [self.devices[one.label] for one in ring.handoffs(part)]
+        devices = self.holding(kind)
+        primaries = [devices[one.label] for one in ring.primaries(part)]
+        others = [devices[one.label] for one in ring.handoffs(part)]
         return Place(kind, name, part, key, primaries, others)
+
+    def holding(self, kind: str) -> Mapping[str, Device]:
+        """Return the devices by name, as they hold things of a kind."""
+        return self.areas.get(kind, self.devices)
+
+    @property
+    def object_kinds(self) -> list[str]:
+        """Return the rings that place objects, one for each policy."""
+        return [kind for kind in self.rings if kind not in KINDS]
 
     def lock(self, place: Place) -> threading.Lock:
         """Return the lock under which a thing of this name is decided upon."""

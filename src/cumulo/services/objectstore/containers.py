@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from cumulo.services.objectstore import access, accounts, metadata, syncs
+from cumulo.services.objectstore import access, accounts, metadata, policies, syncs
 from cumulo.services.objectstore.drivers.base import Asked, Head, Row
 from cumulo.services.objectstore.refusals import bad, missing, taken, too_large
-from cumulo.services.objectstore.settings import MAX_CONTAINER_NAME_LENGTH, POLICY
+from cumulo.services.objectstore.settings import MAX_CONTAINER_NAME_LENGTH
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.visits import Visit, truth
 
@@ -67,16 +67,23 @@ def create(visit: Visit, account: str, name: str) -> bool:
     """Make a container, or set metadata of one; say whether it was not there."""
     access.require_owner(visit, account)
     _check_name(name)
-    policy = visit.headers.get("x-storage-policy", "")
-    if policy and policy.lower() != POLICY.lower():
-        raise bad(f"Invalid X-Storage-Policy '{policy}'")
+    wanted, old = policies.named(visit.settings, visit.headers), find(visit, account, name)
+    if wanted and old and wanted != policies.name_of(visit.settings, old):
+        raise taken()
     accounts.ensure(visit, account)
-    return make(visit, account, name, _changes(visit, account, name))
+    policy = {policies.HEADER: wanted or visit.settings.policies[0]} if old is None else {}
+    return make(visit, account, name, _changes(visit, account, name) | policy)
+
+
+def like(container: Container) -> dict[str, str]:
+    """Return the headers of a container that holds parts or versions of another's objects."""
+    policy = container.header(policies.HEADER)
+    return {policies.HEADER: policy} if policy else {}
 
 
 def make(visit: Visit, account: str, name: str, changes: dict[str, str]) -> bool:
     """Make a container, whoever asks; say whether it was not there."""
-    cluster = visit.cluster
+    cluster, policy = visit.cluster, changes.get(policies.HEADER, "")
     with cluster.lock(cluster.place("container", account, name)):
         stamp = cluster.stamps.next()
         is_new = all(
@@ -85,7 +92,7 @@ def make(visit: Visit, account: str, name: str, changes: dict[str, str]) -> bool
             )
         )
         if is_new and not name.startswith("\0"):
-            row = Row(name, stamp, iso(stamp))
+            row = Row(name, stamp, iso(stamp), content_type=policy)
             cluster.account(account).write(lambda one: one.put(row))
     return is_new
 

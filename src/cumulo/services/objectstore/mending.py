@@ -63,14 +63,18 @@ def mend_index(cluster: Cluster, place: Place) -> bool:
 
 def sweep_objects(cluster: Cluster) -> int:
     """Mend every object whose replicas differ; return how many could not be."""
+    return sum(_sweep(cluster, kind) for kind in cluster.object_kinds)
+
+
+def _sweep(cluster: Cluster, kind: str) -> int:
     left = 0
-    devices = list(cluster.devices.values())
+    devices = list(cluster.holding(kind).values())
     parts = {part for device in devices for part in _asked(device, device.parts, list[int]())}
     for part in sorted(parts):
         nothing = dict[str, State]()
         held = {one.name: _asked(one, partial(one.inventory, part), nothing) for one in devices}
         for key in {key for each in held.values() for key in each}:
-            place = cluster.place_of_key("object", "", key)
+            place = cluster.place_of_key(kind, "", key)
             if not _is_settled(place, key, held):
                 left += not mended(cluster, place)
     return left
@@ -103,7 +107,7 @@ def sweep_indexes(cluster: Cluster, before: str) -> int:
     return left
 
 
-def audit(cluster: Cluster, device: Device) -> int:
+def audit(cluster: Cluster, kind: str, device: Device) -> int:
     """Have a device read all that it holds and put aside what is not whole; return how much."""
     bad = 0
     for part in device.parts():
@@ -115,7 +119,7 @@ def audit(cluster: Cluster, device: Device) -> int:
             except (DeviceFailed, Unavailable) as error:
                 bad += 1
                 LOG.warning("quarantined", device=device.name, key=key, error=str(error))
-                mended(cluster, cluster.place_of_key("object", "", key))
+                mended(cluster, cluster.place_of_key(kind, "", key))
     return bad
 
 
@@ -149,7 +153,7 @@ def report_all(cluster: Cluster) -> None:
 def mended(cluster: Cluster, place: Place) -> bool:
     """Bring all replicas to the same state; say whether that was possible with all of them."""
     try:
-        mend = mend_object if place.kind == "object" else mend_index
+        mend = mend_index if place.kind in KINDS else mend_object
         return mend(cluster, place)
     except DeviceFailed as error:
         LOG.warning("not mended", key=place.key, error=str(error))

@@ -9,7 +9,8 @@ from typing import Protocol
 import msgspec
 
 from cumulo.kit import clock
-from cumulo.services.objectstore import accounts, containers, metadata, replicas
+from cumulo.services.objectstore import accounts, containers, metadata, policies, replicas
+from cumulo.services.objectstore.cluster import Place
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.drivers.base import Row, Stored
 from cumulo.services.objectstore.refusals import (
@@ -20,6 +21,7 @@ from cumulo.services.objectstore.refusals import (
     too_large,
     unmet,
 )
+from cumulo.services.objectstore.ring import OBJECTS
 from cumulo.services.objectstore.settings import MAX_OBJECT_NAME_LENGTH
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.updates import put_row, remove_row
@@ -91,11 +93,20 @@ def given(visit: Visit, name: str, pieces: Iterable[bytes], length: int | None) 
     )
 
 
+def place_of(visit: Visit, address: tuple[str, str, str]) -> Place:
+    """Return where an object lies, which its container's policy decides."""
+    kind = OBJECTS
+    if len(visit.settings.policies) > 1:
+        head = containers.find(visit, address[0], address[1])
+        kind = policies.ring_of(visit.settings, policies.name_of(visit.settings, head))
+    return visit.cluster.place(kind, *address)
+
+
 def check_newer(visit: Visit, address: tuple[str, str, str]) -> None:
     """Refuse what was written elsewhere before what is here."""
     stamp = visit.grant.stamp if visit.grant else ""
     if stamp:
-        place = visit.cluster.place("object", *address)
+        place = place_of(visit, address)
         known = replicas.states(visit.cluster, place).values()
         if any(max(state.newest) >= stamp for state in known):
             raise taken()
@@ -108,7 +119,8 @@ def check_quotas(visit: Visit, container: Container, name: str, size: int) -> No
     )
     count = 0 if known else 1
     containers.check_quota(container, size, count)
-    accounts.check_quota(visit, container.account, size, count)
+    policy = policies.name_of(visit.settings, container.head)
+    accounts.check_quota(visit, container.account, size, count, policy)
 
 
 class Arriving:
@@ -118,8 +130,7 @@ class Arriving:
         self._visit, self._address = visit, address
         self.size = 0
         self._digest = hashlib.md5(usedforsecurity=False)
-        cluster = visit.cluster
-        self._writing = replicas.Writing(cluster, cluster.place("object", *address))
+        self._writing = replicas.Writing(visit.cluster, place_of(visit, address))
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
@@ -180,7 +191,7 @@ def store(visit: Visit, account: str, container: str, name: str, one: Given) -> 
         arriving.check(one)
         if visit.headers.get("if-none-match", "").strip() != "*":
             return arriving.keep(one)
-        with visit.cluster.lock(visit.cluster.place("object", *address)):
+        with visit.cluster.lock(place_of(visit, address)):
             check_absent(visit, account, container, name)
             return arriving.keep(one)
     finally:
@@ -200,9 +211,7 @@ def check_absent(visit: Visit, account: str, container: str, name: str) -> None:
 
 def find(visit: Visit, account: str, container: str, name: str) -> replicas.Reading | None:
     """Open an object that has not expired, whoever asks."""
-    reading = replicas.opened(
-        visit.cluster, visit.cluster.place("object", account, container, name)
-    )
+    reading = replicas.opened(visit.cluster, place_of(visit, (account, container, name)))
     if reading is None:
         return None
     if is_expired(reading.stored):
@@ -236,7 +245,7 @@ def replace_headers(
     cluster, stamp = visit.cluster, visit.cluster.stamps.next()
     content_type = visit.headers.get("content-type") or stored.content_type
     kept = {**headers, "Content-Type": content_type}
-    replicas.post(cluster, cluster.place("object", *address), stamp, kept)
+    replicas.post(cluster, place_of(visit, address), stamp, kept)
     account, container, name = address
     row = cluster.container(account, container).read(lambda index: index.get(name))
     if row is not None:
@@ -255,7 +264,7 @@ def remove(visit: Visit, account: str, container: str, name: str) -> None:
     """Delete an object, whoever asks; its row goes even if its bytes are gone already."""
     cluster = visit.cluster
     stamp = (visit.grant.stamp if visit.grant else "") or cluster.stamps.next()
-    replicas.bury(cluster, cluster.place("object", account, container, name), stamp)
+    replicas.bury(cluster, place_of(visit, (account, container, name)), stamp)
     remove_row(cluster, account, container, name, stamp)
 
 

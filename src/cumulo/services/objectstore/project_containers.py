@@ -15,6 +15,7 @@ from cumulo.services.objectstore import (
     containers,
     links,
     objects,
+    policies,
     segments,
     versions,
 )
@@ -72,7 +73,8 @@ class IncomingObject:
         """Add bytes at the end; raises `TooLarge` over a quota."""
         size = self._arriving.size + len(piece)
         containers.check_quota(self._container, size, 0)
-        accounts.check_quota(self._visit, self._container.account, size, 0)
+        policy = policies.name_of(self._visit.settings, self._container.head)
+        accounts.check_quota(self._visit, self._container.account, size, 0, policy)
         self._arriving.write(piece)
 
     def keep(self, *, replace: bool = True) -> Listed:
@@ -85,7 +87,7 @@ class IncomingObject:
             stored = self._arriving.keep(one)
         else:
             where = (self._container.account, self._container.name, self._name)
-            with cluster.lock(cluster.place("object", *where)):
+            with cluster.lock(objects.place_of(self._visit, where)):
                 if objects.find(self._visit, *where) is not None:
                     raise Conflict(f"There is an object {self._name} already.")
                 stored = self._arriving.keep(one)

@@ -38,15 +38,20 @@ def replicate(tools: Tools) -> None:
     for device in cluster.devices.values():
         with contextlib.suppress(DeviceFailed):
             device.drop_unfinished(clock.timestamp() - _LONGEST_WRITE_S)
-            for part in device.parts():
-                device.reclaim(part, before)
+    for kind in cluster.object_kinds:
+        for device in cluster.holding(kind).values():
+            with contextlib.suppress(DeviceFailed):
+                for part in device.parts():
+                    device.reclaim(part, before)
 
 
 def audit(tools: Tools) -> None:
     """Read everything again, and put aside what is no longer what was written."""
-    for device in tools.cluster.devices.values():
-        with contextlib.suppress(DeviceFailed):
-            mending.audit(tools.cluster, device)
+    cluster = tools.cluster
+    for kind in cluster.object_kinds:
+        for device in cluster.holding(kind).values():
+            with contextlib.suppress(DeviceFailed):
+                mending.audit(cluster, kind, device)
 
 
 def update(tools: Tools) -> None:

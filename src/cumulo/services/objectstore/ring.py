@@ -13,6 +13,7 @@ from cumulo.kit.errors import Conflict, Invalid, NotFound
 
 _NOBODY = 65535
 _HOUR_S = 3600
+OBJECTS = "object"  # the ring of the first policy; those of others follow, with a number
 LOOPBACK, DEVICE_PORT = "127.0.0.1", 6200
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
-from cumulo.services.objectstore.assembly import KINDS, device_at, load, save
+from cumulo.services.objectstore.assembly import device_at, load, save
 from cumulo.services.objectstore.drivers.base import Device
 from cumulo.services.objectstore.ring import Builder, RingDevice
 
@@ -62,9 +62,8 @@ def devices(directory: Path) -> list[Device]:
     """Return every device that any ring of this machine names."""
     names = {
         one.device
-        for kind in KINDS
-        if (directory / f"{kind}.builder").exists()
-        for one in builder(directory, kind).devices
+        for path in directory.glob("*.builder")
+        for one in builder(directory, path.stem).devices
         if one
     }
     return [device_at(directory, name) for name in sorted(names)]

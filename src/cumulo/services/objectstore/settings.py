@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+PolicyName = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,64}$")]
+
 
 class SyncRealm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Clusters that trust each other by a key; each is named with its address up to `/v1`."""
@@ -33,6 +35,8 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     max_containers_per_extraction: Annotated[int, Meta(ge=1)] = 10000
     reclaim_age_s: Annotated[int, Meta(ge=60)] = 604800
     cors_allow_origin: tuple[str, ...] = ()
+    # The first is for containers that ask for none; the others' rings are object-1, object-2, ...
+    policies: Annotated[tuple[PolicyName, ...], Meta(min_length=1, max_length=32)] = ("Policy-0",)
     sync_realms: dict[str, SyncRealm] = {}
 
 
@@ -48,4 +52,3 @@ LISTING_LIMIT = 10000
 MIN_SEGMENT_SIZE = 1
 MAX_MANIFEST_SIZE = 8 << 20
 SYMLOOP_MAX = 2
-POLICY = "Policy-0"

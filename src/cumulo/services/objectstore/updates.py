@@ -5,6 +5,7 @@ import msgspec
 from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import Cluster
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
+from cumulo.services.objectstore.policies import HEADER
 from cumulo.services.objectstore.stamps import iso
 
 
@@ -58,7 +59,12 @@ def report_container(cluster: Cluster, account: str, container: str) -> None:
     if known is not None and (known.count, known.size) == (head.items, head.size):
         return
     row = Row(
-        container, cluster.stamps.next(), iso(head.created_at), size=head.size, count=head.items
+        container,
+        cluster.stamps.next(),
+        iso(head.created_at),
+        size=head.size,
+        count=head.items,
+        content_type=head.headers.get(HEADER, ""),  # by which accounts are summed up
     )
     above.write(lambda index: index.put(row))
 

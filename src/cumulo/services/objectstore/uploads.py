@@ -31,7 +31,7 @@ def begin(visit: Visit, bucket: Container, key: str, one: Given) -> str:
     where, upload_id = bucket.name + _SUFFIX, new_hex_id()
     accounts.ensure(visit, bucket.account)
     if containers.find(visit, bucket.account, where) is None:
-        containers.make(visit, bucket.account, where, {})
+        containers.make(visit, bucket.account, where, containers.like(bucket))
     objects.check_name(f"{key}/{upload_id}/{MOST_PARTS}")
     objects.store(visit, bucket.account, where, f"{key}/{upload_id}", one)
     return upload_id

@@ -194,7 +194,8 @@ def _prepare(visit: Visit, container: Container, name: str) -> None:
     """Make the hidden container, and give what was there before versions a place in it."""
     account = container.account
     if containers.find(visit, account, hidden(container.name)) is None:
-        containers.make(visit, account, hidden(container.name), {})
+        like = containers.like(container)
+        containers.make(visit, account, hidden(container.name), like)
     reading = objects.find(visit, account, container.name, name)
     if reading is None:
         return

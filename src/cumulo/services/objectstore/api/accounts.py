@@ -3,7 +3,6 @@
 from cumulo.services.objectstore import accounts
 from cumulo.services.objectstore.api import answers, bulk
 from cumulo.services.objectstore.records import Head
-from cumulo.services.objectstore.settings import POLICY
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
 from cumulo.web import Call, Reply, Routes, Upload
@@ -62,10 +61,10 @@ def delete_account(call: Call[Tools], account: str, body: Upload) -> Reply:
 
 def _headers(visit: Visit, account: str, head: Head) -> dict[str, str]:
     shown = {k: v for k, v in head.headers.items() if accounts.is_shown(visit, account, k)}
-    policy = f"X-Account-Storage-Policy-{POLICY}"
-    sums = {
-        f"{policy}-Bytes-Used": str(head.size),
-        f"{policy}-Object-Count": str(head.count),
-        f"{policy}-Container-Count": str(head.items),
-    }
-    return {**answers.sums("Account", head), **(sums if head.items else {}), **shown}
+    sums: dict[str, str] = {}
+    for policy, (items, count, size) in accounts.sums(visit, account).items():
+        prefix = f"X-Account-Storage-Policy-{policy}"
+        sums[f"{prefix}-Bytes-Used"] = str(size)
+        sums[f"{prefix}-Object-Count"] = str(count)
+        sums[f"{prefix}-Container-Count"] = str(items)
+    return {**answers.sums("Account", head), **sums, **shown}

@@ -2,11 +2,10 @@
 
 import msgspec
 
-from cumulo.services.objectstore import containers, versions
+from cumulo.services.objectstore import containers, policies, versions
 from cumulo.services.objectstore.api import accounts, answers, bulk, forms, webpages
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.records import Row
-from cumulo.services.objectstore.settings import POLICY
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
 from cumulo.web import Call, Reply, Routes, Stream, Upload
@@ -114,7 +113,7 @@ def _headers(visit: Visit, found: Container) -> dict[str, str]:
     shown = {k: v for k, v in found.head.headers.items() if containers.is_shown(visit, account, k)}
     return {
         **answers.sums("Container", found.head),
-        "X-Storage-Policy": POLICY,
+        policies.HEADER: policies.name_of(visit.settings, found.head),
         "Accept-Ranges": "bytes",
         **shown,
         **answers.cross_origin(visit, account, name),

@@ -15,7 +15,6 @@ from cumulo.services.objectstore.settings import (
     MAX_META_VALUE_LENGTH,
     MAX_OBJECT_NAME_LENGTH,
     MIN_SEGMENT_SIZE,
-    POLICY,
     SYMLOOP_MAX,
     ObjectStoreSettings,
 )
@@ -115,7 +114,10 @@ def _limits(settings: ObjectStoreSettings) -> dict[str, object]:
     return {
         "version": "2.38.0",
         "strict_cors_mode": True,
-        "policies": [{"name": POLICY, "default": True, "aliases": POLICY}],
+        "policies": [
+            {"name": name, "aliases": name} | ({"default": True} if number == 0 else {})
+            for number, name in enumerate(settings.policies)
+        ],
         "allow_account_management": True,
         "account_autocreate": True,
         "max_file_size": settings.max_file_size,

@@ -12,6 +12,7 @@ from cumulo.services.objectstore import (
     links,
     manifests,
     objects,
+    policies,
     refusals,
     segments,
     signatures,
@@ -199,12 +200,14 @@ def _bounded(visit: Visit, found: Container, one: Given) -> Given:
     if one.length is not None:
         return one
 
+    policy = policies.name_of(visit.settings, found.head)
+
     def checked() -> object:
         size = 0
         for piece in one.pieces:
             size += len(piece)
             containers.check_quota(found, size, 0)
-            accounts.check_quota(visit, found.account, size, 0)
+            accounts.check_quota(visit, found.account, size, 0, policy)
             yield piece
 
     return msgspec.structs.replace(one, pieces=checked())

@@ -135,6 +135,9 @@ class Index(Protocol):
     def head(self) -> Head | None:
         """Return what it sums up to, or None when it does not exist."""
 
+    def sums(self) -> list[tuple[str, int, int, int]]:
+        """Return for each content type how many names it has, and their counts and sizes."""
+
     def change(self, stamp: str, headers: dict[str, str]) -> None:
         """Set headers; empty ones are removed."""
 
@@ -254,8 +257,8 @@ DEVICE_CALLS = (
     "usage", "quarantined",
 )  # fmt: skip
 INDEX_CALLS = (
-    "create", "is_there", "head", "change", "delete", "put", "remove", "get", "page", "expired",
-    "changes", "merge", "forget", "peer_revision", "told",
+    "create", "is_there", "head", "sums", "change", "delete", "put", "remove", "get", "page",
+    "expired", "changes", "merge", "forget", "peer_revision", "told",
 )  # fmt: skip
 
 

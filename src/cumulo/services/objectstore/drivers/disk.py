@@ -1,7 +1,7 @@
 """A device in a directory: files for objects, SQLite for listings.
 
     incoming/                                   what is being written
-    objects/PART/KEY/STAMP.data            bytes, then what is known of them, then a trailer
+    objects/PART/KEY/STAMP.data                 bytes, then what is known of them, then a trailer
     objects/PART/KEY/STAMP.meta            headers that replaced those
     objects/PART/KEY/STAMP.gone            the mark of a deletion
     account/PART/KEY.db, container/...     indexes
@@ -43,8 +43,12 @@ _KINDS = ("account", "container")
 class DiskDevice:
     """A directory of our own, made once by `prepare`; one that vanished is not made again."""
 
-    def __init__(self, name: str, root: Path, connections: Connections) -> None:
+    def __init__(
+        self, name: str, root: Path, connections: Connections, area: str = "objects"
+    ) -> None:
+        """Keep objects in `area`, of which a directory has one for each storage policy."""
         self.name, self.root, self._connections = name, str(root), connections
+        self._objects = f"{root}/{area}"
 
     def prepare(self) -> None:
         """Make an empty device, or find it made."""
@@ -103,15 +107,15 @@ class DiskDevice:
         """Forget an object."""
         shutil.rmtree(self.place(part, key), ignore_errors=True)
         with contextlib.suppress(OSError):
-            os.rmdir(f"{self.root}/objects/{part}")
+            os.rmdir(f"{self._objects}/{part}")
 
     def parts(self) -> list[int]:
         """Return the partitions of which anything is kept."""
-        return [int(name) for name in _listed(f"{self.root}/objects")]
+        return [int(name) for name in _listed(self._objects)]
 
     def inventory(self, part: int) -> dict[str, State]:
         """Return all that is kept of a partition."""
-        keys = _listed(f"{self.root}/objects/{part}")
+        keys = _listed(f"{self._objects}/{part}")
         return {key: _state(self._names(part, key)) for key in keys}
 
     def verify(self, part: int, key: str) -> Stored | None:
@@ -131,7 +135,7 @@ class DiskDevice:
 
     def reclaim(self, part: int, before: str) -> None:
         """Drop what no longer counts, and old marks."""
-        for key in _listed(f"{self.root}/objects/{part}"):
+        for key in _listed(f"{self._objects}/{part}"):
             names = self._names(part, key)
             self._drop_files(part, key, superseded(names))
             state = _state(names)
@@ -198,7 +202,7 @@ class DiskDevice:
 
     def place(self, part: int, key: str) -> str:
         """Return an object's directory."""
-        return f"{self.root}/objects/{part}/{key}"
+        return f"{self._objects}/{part}/{key}"
 
     def settle(
         self, temporary: str, part: int, key: str, name: str, made: Sequence[str] = ()
@@ -224,8 +228,8 @@ class DiskDevice:
 
     def make(self, part: int, key: str) -> list[str]:
         """Make an object's directory; return which directories must reach the disk for it."""
-        parent, changed = f"{self.root}/objects", list[str]()
-        for one in (str(part), key):
+        parent, changed = self.root, list[str]()
+        for one in (os.path.basename(self._objects), str(part), key):
             try:
                 os.mkdir(f"{parent}/{one}")
             except FileExistsError:

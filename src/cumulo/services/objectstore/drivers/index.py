@@ -59,6 +59,12 @@ class SqliteIndex:
             headers=dict(rows),
         )
 
+    def sums(self) -> list[tuple[str, int, int, int]]:
+        """Return what names sum up to by content type."""
+        query = "SELECT content_type, count(*), sum(count), sum(size) FROM item GROUP BY 1"
+        with self._connections.use(self.path) as db:
+            return db.execute(query).fetchall() if db else []
+
     def change(self, stamp: str, headers: dict[str, str]) -> None:
         """Set headers."""
         with self._writing() as db:
