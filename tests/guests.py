@@ -71,26 +71,32 @@ class Guest:
         self.mac = mac or plan.mac
         self.namespace = f"cuguest-{plan.id[:8]}"
         self.device = f"tap{plan.id[:11]}"
-        inner = f"g{plan.id[:11]}"
+        self._devices: list[str] = []
         links.ensure_namespace(self.namespace)
         self.inside(_trust_own_addresses)
+        self.add_link(plan, "eth0", self.mac)
+
+    def add_link(self, plan: PortPlan, name: str, mac: str = "") -> None:
+        """Plug the guest in by a port, also by one more."""
+        device, inner = f"tap{plan.id[:11]}", f"g{plan.id[:11]}"
         links.change(
             [
-                f"link add {self.device} type veth peer name {inner}",
+                f"link add {device} type veth peer name {inner}",
                 f"link set {inner} netns {self.namespace}",
-                f"link set {self.device} up",
+                f"link set {device} up",
             ]
         )
-        links.change(
-            [f"link set {inner} name eth0 address {self.mac}", "link set eth0 up"], self.namespace
-        )
-        links.checksum_here(self.device)
-        self.inside(lambda: links.checksum_here("eth0"))
-        site.switch.plug(Plug(device=self.device, port_id=plan.id, mac=plan.mac))
+        named = f"link set {inner} name {name} address {mac or plan.mac}"
+        links.change([named, f"link set {name} up"], self.namespace)
+        links.checksum_here(device)
+        self.inside(lambda: links.checksum_here(name))
+        self.site.switch.plug(Plug(device=device, port_id=plan.id, mac=plan.mac))
+        self._devices.append(device)
 
     def remove(self) -> None:
-        self.site.switch.unplug(self.device)
-        links.remove(self.device)
+        for device in self._devices:
+            self.site.switch.unplug(device)
+            links.remove(device)
         links.remove_namespace(self.namespace)
 
     def inside(self, work: Callable[[], T]) -> T:
