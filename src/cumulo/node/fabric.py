@@ -8,6 +8,7 @@ import msgspec
 
 from cumulo.node.ovn import Central, Controller
 from cumulo.node.ovs import Datapath, PhysicalNetwork, Switch
+from cumulo.node.plug_keeper import PlugKeeper
 from cumulo.node.supervise import Supervisor
 
 
@@ -34,6 +35,7 @@ class Fabric:
             settings.datapath,
         )
         self.central = Central(settings.directory / "ovn", supervisor, settings.owner)
+        self._keeper: PlugKeeper | None = None
         self.controller = Controller(
             self.switch,
             supervisor,
@@ -49,12 +51,20 @@ class Fabric:
             for part in [pool.submit(self.central.start), pool.submit(self.switch.start)]:
                 part.result()
         self.controller.start()
+        self._keeper = self._keeper or PlugKeeper(self.switch)
 
     def let_go(self) -> None:
         """Leave everything running, for a successor."""
+        self._end_keeper()
         self.switch.let_go()
 
     def stop(self) -> None:
         """Stop all of it and take its bridges away."""
+        self._end_keeper()
         for part in (self.controller, self.switch, self.central):
             part.stop()
+
+    def _end_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None

@@ -133,10 +133,34 @@ class Switch:
 
     def plugged(self) -> dict[str, str]:
         """Return the links in the integration bridge with the ids of their ports."""
+        return {plug.device: plug.port_id for plug in self.plugs()}
+
+    def plugs(self) -> list[Plug]:
+        """Return all that is plugged into the integration bridge."""
         columns = ["--columns=name,external_ids", "list", "Interface"]
         answer = msgspec.json.decode(self.vsctl("--format=json", *columns), type=_Table)
         known = ((name, dict(pairs)) for name, (_, pairs) in answer.data)
-        return {name: ids["iface-id"] for name, ids in known if "iface-id" in ids}
+        return [
+            Plug(
+                device=name,
+                port_id=ids["iface-id"],
+                mac=ids.get("attached-mac", ""),
+                guest_id=ids.get("vm-id", ""),
+            )
+            for name, ids in known
+            if "iface-id" in ids
+        ]
+
+    def mend_bridges(self) -> list[str]:
+        """Make the bridges again that somebody removed; return which these were."""
+        lost = self.lost_bridges()
+        if lost:
+            self.vsctl(*_commands(self._bridges()))
+        return lost
+
+    def lost_bridges(self) -> list[str]:
+        """Return the bridges that should be there and are not."""
+        return sorted(set(self._names()) - set(self.vsctl("list-br").split()))
 
     def vsctl(self, *arguments: str) -> str:
         """Run `ovs-vsctl` against this switch and return what it says."""

@@ -205,6 +205,33 @@ def test_a_killed_daemon_comes_back(
     eventually(lambda: not pair[0].pings("10.0.0.12", tries=1))  # new commands arrive, too
 
 
+def test_a_link_taken_out_of_the_switch_comes_back(site: Site, pair: tuple[Guest, Guest]) -> None:
+    one, two = pair
+    site.switch.unplug(one.device)
+    eventually(lambda: one.device in site.switch.plugged(), within_s=10)
+    eventually(lambda: all_works(one, two), within_s=10)
+
+
+@pytest.mark.parametrize("bridge", ["br-int", "br-ex"])
+def test_a_bridge_that_is_removed_comes_back(
+    site: Site, driver: OvnDriver, pair: tuple[Guest, Guest], bridge: str
+) -> None:
+    site.switch.vsctl("del-br", bridge)
+    eventually(lambda: not site.switch.lost_bridges(), within_s=10)
+    eventually(lambda: all_works(*pair), within_s=20)
+    driver.wait_in_force(20)
+
+
+def test_who_unplugs_a_guest_for_good_is_let(site: Site, boot: Boot, driver: OvnDriver) -> None:
+    sync_all(driver)
+    guest = boot(VM1)
+    guest.remove()
+    site.switch.vsctl("add-br", "nudge", "--", "del-br", "nudge")  # look, keeper
+    assert guest.device not in site.switch.plugged()
+    eventually(lambda: not links.exists(guest.device))
+    assert guest.device not in site.switch.plugged()
+
+
 @pytest.mark.parametrize("daemon", ["ovn-nb", "ovn-sb"])
 def test_a_killed_database_comes_back(
     site: Site, driver: OvnDriver, pair: tuple[Guest, Guest], daemon: str
