@@ -5,6 +5,7 @@ thing.  Each request finds the same cloud: what one has changed is put back befo
 FUZZ_EXAMPLES asks for more of them, each time others.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -20,8 +21,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cumulo.auth import Context
 from cumulo.web import Operation, Upload
-from tests.client import Answer
+from cumulo.web.edge import Api
+from tests.client import Answer, authenticate
 from tests.cloud import Emulated
 from tests.fuzz.seeds import SEEDS
 from tests.fuzz.strategies import (
@@ -44,6 +47,13 @@ EXAMPLES = int(ASKED_FOR or 3)
 # What may be written though the request is refused: that an upload came, which is seen as soon as
 # it begins; how often a password was wrong.
 TRACES = {"upload_image", "stage_image", "create_token", "change_password"}
+_SETTINGS = functools.partial(
+    settings,
+    deadline=None,
+    derandomize=not ASKED_FOR,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 
 
@@ -111,11 +121,7 @@ def requests(draw: Any, operation: Operation, ids: dict[str, str], owner: str) -
         "path": path,
         "query": query,
     }
-    body: Any = None
-    if operation.body is not None and operation.body is not Upload:
-        seeds = SEEDS.get(operation.name)
-        body = draw(st.sampled_from(seeds(ids)) if seeds else right(operation.body, ids))
-    sent["body"] = body if operation.action is None else {operation.action: body}
+    sent["body"] = draw(_right_body(operation, ids)) if operation.body is not Upload else None
     how = draw(st.sampled_from([_right, _place, _place, _place, _key, _raw, _query_wrong, _around]))
     how(draw, operation, sent)
     return sent
@@ -195,16 +201,63 @@ def test_requests_are_answered_or_refused_with_a_reason(
         _fuzz(cloud, there.ids[service], kept, service, operation)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_operation_forgets_to_ask_its_rule(
+    things: tuple[Emulated, Things, Kept], service: str
+) -> None:
+    """Whatever a rule would refuse a caller on anything of its own is not done for that caller."""
+    cloud, there, kept = things
+    api = next(api for api in cloud.cloud.apis if api.name == service)
+    for operation in api.operations:
+        if operation.policy and operation.body is not Upload:
+            _ask_without_roles(cloud, there.ids[service], kept, api, operation)
+
+
+def _ask_without_roles(
+    cloud: Emulated, ids: dict[str, str], kept: Kept, api: Api, operation: Operation
+) -> None:
+    @_SETTINGS(max_examples=1)
+    @given(_right_body(operation, ids))
+    def once(body: Any) -> None:
+        path = {name: ids.get(name, "red") for name in PARAMETER.findall(operation.path)}
+        for caller in (f"eve:{PROJECT}:nothing", f"eve:{PROJECT}:reader"):
+            kept.put_back()
+            sent = {"token": caller, "headers": {}, "raw": None, "path": path, "query": {}}
+            answer = _ask(cloud, api.name, operation, {**sent, "body": body})
+            who = authenticate(caller)
+            may = api.policy.allows(operation.policy or "", who, _Own(who))
+            assert may or answer.status >= 400, (operation.method, operation.path, caller)
+
+    once()
+
+
+class _Own(dict[str, object]):
+    """A target that is the caller's in every respect that a rule may ask about."""
+
+    def __init__(self, ctx: Context) -> None:
+        super().__init__()
+        self._ctx = ctx
+
+    def __missing__(self, name: str) -> object:
+        return self._ctx.user_id if "user" in name or "trust" in name else self._ctx.project_id
+
+    def get(self, name: str, default: object = None) -> object:
+        return self[name]
+
+
+def _right_body(operation: Operation, ids: dict[str, str]) -> Any:
+    """Return a strategy of bodies that are right."""
+    if operation.body is None:
+        return st.none()
+    seeds = SEEDS.get(operation.name)
+    bodies = st.sampled_from(seeds(ids)) if seeds else right(operation.body, ids)
+    return bodies if operation.action is None else bodies.map(lambda one: {operation.action: one})
+
+
 def _fuzz(
     cloud: Emulated, ids: dict[str, str], kept: Kept, service: str, operation: Operation
 ) -> None:
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        derandomize=not ASKED_FOR,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @_SETTINGS(max_examples=EXAMPLES)
     @given(requests(operation, ids, token(service)))
     def once(sent: dict[str, Any]) -> None:
         kept.put_back()
