@@ -17,6 +17,7 @@ SELECTIONS = {
     "identity": r"^tempest\.api\.identity",
     "identity_rules": r"^keystone_tempest_plugin\.tests\.(rbac|api)",
     "compute": r"^tempest\.api\.compute",
+    "volume": r"^tempest\.api\.volume",
     "object_storage": r"^tempest\.api\.object_storage",
     "everything": r"^tempest\.api",
 }

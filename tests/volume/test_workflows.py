@@ -41,6 +41,17 @@ def revert_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
     return ann.post(f"{V}/{volume_id}/action", {"revert": {"snapshot_id": snapshot_id}})
 
 
+def move_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
+    root = ann.as_("root:p0:admin")
+    root.post("/v3/types", {"volume_type": {"name": "other"}})
+    return ann.post(f"{V}/{volume_id}/action", {"os-retype": {"new_type": "other"}})
+
+
+def upload_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
+    wanted = {"image_name": "copy"}
+    return ann.post(f"{V}/{volume_id}/action", {"os-volume_upload_image": wanted})
+
+
 BEGIN: dict[str, Begin] = {
     begin.__name__: begin
     for begin in (
@@ -50,6 +61,8 @@ BEGIN: dict[str, Begin] = {
         create_snapshot,
         delete_snapshot,
         revert_volume,
+        move_volume,
+        upload_volume,
     )
 }
 
@@ -103,6 +116,7 @@ def agree(root: Client, driver: FakeDriver) -> None:
 def test_whatever_happens_rows_and_back_end_agree(
     name: str, scene: Scene, root: Client, driver: FakeDriver
 ) -> None:
+    driver.reads_gib = 0.001
     testing.steps_may_repeat(scene.begin(name), None, scene.db, scene.tools)
     agree(root, driver)
     for step in BY_NAME[name].steps:

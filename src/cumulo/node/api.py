@@ -79,6 +79,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     is_readonly: bool = False
     is_shared: bool = False  # other guests may have it too
     is_boot_disk: bool = False
+    limits: dict[str, int] = {}  # read_iops_sec, total_bytes_sec ... as libvirt calls them
 
 
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,12 @@ NAMESPACE = "https://cumulo.invalid/guest/1"
 _SPARE_SLOTS = 6  # disks and NICs that can be attached while it runs
 _FIRST_FIXED_SLOT = 8  # on the root bus, for what stays: every bridge takes time at boot
 _TAP_PREFIX = "tap"
+_LIMITS = frozenset(
+    f"{way}_{what}_sec{rest}"
+    for way in ("read", "write", "total")
+    for what in ("bytes", "iops")
+    for rest in ("", "_max")
+)
 _SOURCES = {"file": "file", "rbd": "network", "fake": "file"}
 _DISK_BUSES = {"virtio": "vd", "scsi": "sd", "sata": "sd"}
 _VIF_MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
@@ -227,6 +233,11 @@ def _volume(
         _add(element, "readonly")
     if volume.is_shared:
         _add(element, "shareable")
+    limits = {k: v for k, v in volume.limits.items() if k in _LIMITS}
+    if limits:
+        tune = _add(element, "iotune")
+        for key, value in sorted(limits.items()):
+            _add(tune, key, str(value))
     _add(element, "serial", volume.volume_id)
     if volume.is_boot_disk:
         _add(element, "boot", order="1")

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from cumulo.db import Tx
 from cumulo.services.compute import volumes
+from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import block_devices as store
 from cumulo.services.compute.store import servers as server_store
 from cumulo.services.compute.tools import Tools
+from cumulo.work import Caller
 
 
 class ServerVolumes:
@@ -19,13 +21,24 @@ class ServerVolumes:
         """Say whether a server has a volume by this attachment."""
         return store.is_held(tx, server_id, attachment_id)
 
-    def resize_volume(self, server_id: str, volume_id: str, size_gib: int) -> None:
+    def resize_volume(self, caller: Caller, server_id: str, volume_id: str, size_gib: int) -> None:
         """Let the server's guest see that its volume is larger."""
         tools = self._tools()
         host = tools.db.write(_grown, server_id, volume_id, size_gib)
         if host is not None:
             wanted = tools.db.read(volumes.host_volumes, server_id)
             tools.nodes.on(host).ensure_volumes(server_id, wanted)
+            tools.db.write(_told, caller, server_id, host)
+
+
+def _told(tx: Tx, caller: Caller, server_id: str, host: str) -> None:
+    """Record among the server's actions that its guest saw it, once for each request."""
+    request_id = caller.request_id or ""
+    if actions.action_find(tx, server_id, request_id) is None:
+        doer = actions.Doer(request_id, caller.user_id or "", caller.project_id)
+        number = actions.action_insert(tx, server_id, "extend_volume", doer)
+        actions.event_start(tx, number, "compute_extend_volume", host)
+        actions.event_finish(tx, number, "compute_extend_volume")
 
 
 def _grown(tx: Tx, server_id: str, volume_id: str, size_gib: int) -> str | None:

@@ -338,4 +338,5 @@ def force_detach(
     for one in found:
         check_not_held(tx, one, in_use)
         release(tx, ctx, one.id)
+    volume_store.volume_move(tx, volume.id, "in-use", expected=["error"])
     settle(tx, volume.id)

@@ -12,7 +12,7 @@ from cumulo.kit.errors import Conflict, Invalid, NotFound
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB, ceil_div
 from cumulo.services.image import public as images
-from cumulo.services.volume import quotas, volumes
+from cumulo.services.volume import groups, quotas, volumes
 from cumulo.services.volume.backends import list_backends
 from cumulo.services.volume.settings import VolumeSettings
 from cumulo.services.volume.snapshots import snapshot_visible
@@ -46,6 +46,7 @@ class NewVolume(msgspec.Struct, frozen=True, kw_only=True):
     source_volume_id: str | None = None
     image_id: str | None = None
     availability_zone: str | None = None
+    group_id: str | None = None
     metadata: dict[str, str] = {}
     hints: dict[str, Any] = {}
 
@@ -69,6 +70,8 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
     size = _size_of(spec, source)
     kind = _type_of(tx, ctx, tools.settings, spec, source)
     zone = _zone_of(tx, tools.settings, spec, source)
+    if spec.group_id is not None:
+        groups.check_placed(tx, ctx, spec.group_id, kind.id)
     is_multiattach = kind.extra_specs.get("multiattach", "").lower() == "<is> true"
     if is_multiattach:
         ctx.require("volume:multiattach")
@@ -88,6 +91,7 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
         name=spec.name,
         description=spec.description,
         is_multiattach=is_multiattach,
+        group_id=spec.group_id,
         **source.values,
     )
     store.volume_insert(tx, volume)

@@ -44,6 +44,25 @@ def claim(
             raise _told(tx, error) from error
 
 
+def claim_of_type(
+    tx: Tx, defaults: Quotas, project_id: str, wanted: Mapping[str, int], type_id: str
+) -> None:
+    """Take `wanted` of a type, for what is counted in all already."""
+    limits = class_limits(tx, defaults)
+    for resource, amount in sorted(wanted.items()):
+        of_type = f"{resource}_{type_id}"
+        try:
+            quota.claim(tx, SERVICE, project_id, of_type, amount, limits.get(of_type, -1))
+        except OverQuota as error:
+            raise _told(tx, error) from error
+
+
+def release_of_type(tx: Tx, project_id: str, given_back: Mapping[str, int], type_id: str) -> None:
+    """Give back what was claimed of a type."""
+    for resource, amount in sorted(given_back.items()):
+        quota.release(tx, SERVICE, project_id, f"{resource}_{type_id}", amount)
+
+
 def release(
     tx: Tx, project_id: str, given_back: Mapping[str, int], type_id: str | None = None
 ) -> None:

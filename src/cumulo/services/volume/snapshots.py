@@ -9,7 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.volume import quotas
+from cumulo.services.volume import groups, quotas
 from cumulo.services.volume.settings import Quotas
 from cumulo.services.volume.store import snapshots as store
 from cumulo.services.volume.store.items import (
@@ -36,6 +36,7 @@ class NewSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     metadata: dict[str, str] = {}
     force: bool = False
+    group_snapshot_id: str | None = None
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -94,6 +95,7 @@ def new_snapshot(tx: Tx, ctx: Context, defaults: Quotas, spec: NewSnapshot) -> S
         name=spec.name,
         description=spec.description,
         encryption_key_id=volume.encryption_key_id,
+        group_snapshot_id=spec.group_snapshot_id,
     )
     store.snapshot_insert(tx, snapshot)
     items_set(tx, snapshot.id, METADATA, spec.metadata)
@@ -189,6 +191,7 @@ def forget(tx: Tx, caller: Caller, snapshot_id: str) -> None:
         return
     items_forget(tx, [snapshot_id])
     store.snapshot_delete(tx, snapshot_id)
+    groups.settle_snapshot(tx, snapshot.group_snapshot_id)
     if snapshot.consumes_quota:
         given_back = {"snapshots": 1, "gigabytes": snapshot.size_gib}
         quotas.release(tx, snapshot.project_id, given_back, snapshot.type_id)

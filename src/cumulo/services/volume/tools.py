@@ -9,6 +9,7 @@ from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.image.public import ImageTools
 from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
+from cumulo.work import Caller
 
 
 class Servers(Protocol):
@@ -17,7 +18,7 @@ class Servers(Protocol):
     def holds(self, tx: Tx, server_id: str, attachment_id: str) -> bool:
         """Say whether a server has a volume by this attachment."""
 
-    def resize_volume(self, server_id: str, volume_id: str, size_gib: int) -> None:
+    def resize_volume(self, caller: Caller, server_id: str, volume_id: str, size_gib: int) -> None:
         """Let the server's guest see that its volume is larger."""
 
 
@@ -28,7 +29,7 @@ class NoServers:
         """Say that none has."""
         return False
 
-    def resize_volume(self, server_id: str, volume_id: str, size_gib: int) -> None:
+    def resize_volume(self, caller: Caller, server_id: str, volume_id: str, size_gib: int) -> None:
         """Tell nobody."""
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
-from cumulo.services.volume import quotas
+from cumulo.services.volume import groups, quotas
 from cumulo.services.volume.store import attachments as attachment_store
 from cumulo.services.volume.store import backends as backend_store
 from cumulo.services.volume.store import snapshots as snapshot_store
@@ -294,6 +294,7 @@ def forget(tx: Tx, caller: Caller, volume_id: str) -> None:
         quotas.release(tx, volume.project_id, given_back, volume.type_id)
     if volume.host is not None:
         backend_store.room_give_back(tx, volume.host, volume.size_gib)
+    groups.forget_if_empty(tx, caller, volume.group_id)
     record(tx, caller, volume, "delete")
 
 
@@ -341,3 +342,8 @@ def _check_one_of(name: str, value: str | None, allowed: Sequence[str]) -> None:
             f"'{value[:40]}' is not one of {', '.join(sorted(allowed))}.",
             field=name,
         )
+
+
+def type_name_of(tx: Tx, volume: Volume) -> str:
+    """Return the name of a volume's type."""
+    return types_by_id(tx)[volume.type_id].name

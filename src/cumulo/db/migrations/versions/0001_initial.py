@@ -1164,6 +1164,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("host", name=op.f("pk_volume_backend")),
     )
     op.create_table(
+        "volume_group_type",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=False),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_group_type")),
+        sa.UniqueConstraint("name", name=op.f("uq_volume_group_type_name")),
+    )
+    op.create_table(
         "volume_item",
         sa.Column("owner_id", types.text_key(36), nullable=False),
         sa.Column("kind", types.text_key(16), nullable=False),
@@ -1494,6 +1504,33 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "volume_group",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("user_id", types.text_key(255), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("availability_zone", types.text_key(255), nullable=False),
+        sa.Column("group_type_id", types.text_key(36), nullable=False),
+        sa.Column("volume_types", sa.JSON(), nullable=False),
+        sa.Column("group_snapshot_id", types.text_key(36), nullable=True),
+        sa.Column("source_group_id", types.text_key(36), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["group_type_id"],
+            ["volume_group_type.id"],
+            name=op.f("fk_volume_group_group_type_id_volume_group_type"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_group")),
+    )
+    with op.batch_alter_table("volume_group", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_group_project_id"), ["project_id"], unique=False
+        )
+
+    op.create_table(
         "volume_type",
         sa.Column("id", types.text_key(36), nullable=False),
         sa.Column("name", types.text_key(255), nullable=False),
@@ -1650,7 +1687,7 @@ def upgrade() -> None:
         sa.Column("encryption_key_id", types.text_key(36), nullable=True),
         sa.Column("is_bootable", sa.Boolean(), nullable=False),
         sa.Column("is_multiattach", sa.Boolean(), nullable=False),
-        sa.Column("is_readonly", sa.Boolean(), nullable=False),
+        sa.Column("is_readonly", sa.Boolean(), nullable=True),
         sa.Column("consumes_quota", sa.Boolean(), nullable=False),
         sa.Column("provider_id", types.text_key(255), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
@@ -1679,6 +1716,33 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_volume_default_type")),
     )
+    op.create_table(
+        "volume_group_snapshot",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("group_id", types.text_key(36), nullable=False),
+        sa.Column("group_type_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("user_id", types.text_key(255), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["group_id"],
+            ["volume_group.id"],
+            name=op.f("fk_volume_group_snapshot_group_id_volume_group"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_group_snapshot")),
+    )
+    with op.batch_alter_table("volume_group_snapshot", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_group_snapshot_group_id"), ["group_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_volume_group_snapshot_project_id"), ["project_id"], unique=False
+        )
+
     op.create_table(
         "volume_type_access",
         sa.Column("type_id", types.text_key(36), nullable=False),
@@ -1955,6 +2019,31 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             batch_op.f("ix_volume_snapshot_volume_id"), ["volume_id"], unique=False
+        )
+
+    op.create_table(
+        "volume_transfer",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("volume_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("destination_project_id", types.text_key(255), nullable=True),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("salt", types.text_key(64), nullable=False),
+        sa.Column("digest", types.text_key(128), nullable=False),
+        sa.Column("with_snapshots", sa.Boolean(), nullable=False),
+        sa.Column("is_accepted", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["volume_id"],
+            ["volume.id"],
+            name=op.f("fk_volume_transfer_volume_id_volume"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_transfer")),
+    )
+    with op.batch_alter_table("volume_transfer", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_volume_transfer_project_id"), ["project_id"], unique=False
         )
 
     op.create_table(

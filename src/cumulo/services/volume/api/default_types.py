@@ -48,6 +48,12 @@ class DefaultsBody(msgspec.Struct):
     default_types: list[DefaultView]
 
 
+@routes.get("/v3/default-types/", policy="volume_extension:default_get_all", since="3.62")
+def list_all_default_types(call: Call) -> DefaultsBody:
+    """List the projects that have a default type of their own."""
+    return list_default_types(call)
+
+
 @routes.get("/v3/default-types", policy="volume_extension:default_get_all", since="3.62")
 def list_default_types(call: Call) -> DefaultsBody:
     """List the projects that have a default type of their own."""

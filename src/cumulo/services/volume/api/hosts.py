@@ -5,6 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from cumulo.db import Tx
+from cumulo.kit import clock
 from cumulo.kit.clock import iso_bare
 from cumulo.services.volume import backends, host_usages
 from cumulo.services.volume.backends import Backend
@@ -52,9 +53,8 @@ def list_hosts(call: Call) -> HostsBody:
     """List the hosts that are enabled."""
     found = call.db.read(backends.list_backends)
     zone = call.filters.get("zone", [""])[-1]
-    return HostsBody(
-        [_show(one) for one in found if not one.is_disabled and zone in ("", one.availability_zone)]
-    )
+    shown = [_scheduler(call), *(_show(one) for one in found if not one.is_disabled)]
+    return HostsBody([one for one in shown if zone in ("", one.zone)])
 
 
 @routes.get("/v3/os-hosts/{host}", policy=_RULE)
@@ -80,6 +80,17 @@ def _usages(tx: Tx, host: str) -> list[ResourceView]:
         )
         for one in everything
     ]
+
+
+def _scheduler(call: Call) -> HostView:
+    return HostView(
+        host_name=call.tools.host,
+        service="cinder-scheduler",
+        zone=call.tools.settings.default_availability_zone,
+        status="available",
+        state="enabled",
+        last_update=iso_bare(clock.now()),
+    )
 
 
 def _show(one: Backend) -> HostView:

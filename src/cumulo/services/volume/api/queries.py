@@ -12,7 +12,8 @@ from cumulo.services.volume.volumes import Wanted
 from cumulo.web import Call
 
 MOST = 1000
-_PAGING = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count"}
+_PAGING = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"}
+_PAGING |= {"with_count", "list_volume"}
 _TRUE, _FALSE = {"1", "t", "true", "on", "y", "yes"}, {"0", "f", "false", "off", "n", "no"}
 
 

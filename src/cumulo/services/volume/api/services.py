@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.kit import clock
 from cumulo.kit.clock import iso_bare
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.volume import backends
 from cumulo.services.volume.api.fields import Name
 from cumulo.services.volume.backends import SERVICE, Backend, Change
@@ -117,13 +117,20 @@ def disable_service_with_reason(call: Call, body: WhichAndWhy) -> ChangedBody:
 @routes.put("/v3/os-services/freeze", policy="volume:freeze_host")
 def freeze_host(call: Call, body: WhichHost) -> None:
     """Let nothing be changed in a back end."""
-    call.db.write(backends.change, call.ctx, body.host, Change(is_frozen=True))
+    _freeze(call, body.host, is_frozen=True)
 
 
 @routes.put("/v3/os-services/thaw", policy="volume:thaw_host")
 def thaw_host(call: Call, body: WhichHost) -> None:
     """Let it be changed again."""
-    call.db.write(backends.change, call.ctx, body.host, Change(is_frozen=False))
+    _freeze(call, body.host, is_frozen=False)
+
+
+def _freeze(call: Call, host: str, *, is_frozen: bool) -> None:
+    known = {one.host for one in call.db.read(backends.list_backends)}
+    if host.partition("#")[0] not in known:
+        raise Invalid(f"Host {host} could not be found.", field="host")
+    call.db.write(backends.change, call.ctx, host, Change(is_frozen=is_frozen))
 
 
 def _changed(call: Call, which: Which, change: Change) -> ChangedBody:

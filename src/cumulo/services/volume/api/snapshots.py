@@ -54,7 +54,7 @@ LISTS = Lists(
 class SnapshotSpec(msgspec.Struct, kw_only=True):
     """What a client says about the snapshot it wants."""
 
-    volume_id: str
+    volume_id: str | None
     name: Name | None = None
     display_name: Name | None = None
     description: Name | None = None
@@ -191,7 +191,7 @@ def create_snapshot(call: Call, body: CreateBody) -> SummaryBody:
             )
         force = True
     wanted = NewSnapshot(
-        volume_id=spec.volume_id,
+        volume_id=str(spec.volume_id),
         name=stripped(spec.name or spec.display_name),
         description=stripped(spec.description or spec.display_description),
         metadata=spec.metadata or {},

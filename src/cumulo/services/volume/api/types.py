@@ -164,7 +164,7 @@ def show_type(call: Call, type_id: str) -> TypeBody:
 @routes.post(_ALL, policy="volume_extension:type_create")
 def create_type(call: Call, body: CreateBody) -> TypeBody:
     """Create a volume type."""
-    return TypeBody(_show(call, call.db.write(_create, call, body.volume_type)))
+    return TypeBody(_bare(call, call.db.write(_create, call, body.volume_type)))
 
 
 def _create(tx: Tx, call: Call, spec: TypeSpec) -> VolumeType:
@@ -191,7 +191,7 @@ def update_type(call: Call, type_id: str, body: UpdateBody) -> TypeBody:
     if "name" in changes and not changes["name"].strip():
         raise Invalid("Volume type name can not be empty.", field="name")
     changed = call.db.write(volume_types.update_type, call.ctx, type_id, changes)
-    return TypeBody(_show(call, changed))
+    return TypeBody(_bare(call, changed))
 
 
 @routes.delete(_ONE, policy="volume_extension:type_delete", status=202)
@@ -227,11 +227,17 @@ def remove_type_access(call: Call, type_id: str, body: ProjectAccess) -> None:
 
 
 def _show(call: Call, one: VolumeType) -> TypeView:
+    view = _bare(call, one)
+    if call.ctx.may("volume_extension:access_types_qos_specs_id"):
+        view.qos_specs_id = one.qos_specs_id
+    return view
+
+
+def _bare(call: Call, one: VolumeType) -> TypeView:
+    """Show a type as its creation and its update answer."""
     view = TypeView(id=one.id, name=one.name, is_public=one.is_public, description=one.description)
     if call.ctx.may("volume_extension:access_types_extra_specs"):
         view.extra_specs = volume_types.shown_specs(call.ctx, one)
-    if call.ctx.may("volume_extension:access_types_qos_specs_id"):
-        view.qos_specs_id = one.qos_specs_id
     if call.ctx.may(_ACCESS):
         view.public = one.is_public
     return view

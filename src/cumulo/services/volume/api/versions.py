@@ -53,6 +53,12 @@ def list_versions(call: Call) -> Reply:
     return Reply(VersionsBody([_version(call)]))
 
 
+@routes.get("/v3/", policy=None)
+def show_version_at_its_place(call: Call) -> VersionsBody:
+    """Show this version of the API."""
+    return VersionsBody([_version(call)])
+
+
 @routes.get("/v3", policy=None)
 def show_version(call: Call) -> VersionsBody:
     """Show this version of the API."""

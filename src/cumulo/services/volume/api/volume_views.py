@@ -104,13 +104,10 @@ class Viewer:
 
     def show(self, volume: Volume) -> VolumeView:
         """Show a volume."""
-        view = self._usual(volume)
+        view = self.bare(volume)
         image = self._found.items.get((volume.id, "image"))
         if image and self._shows_image:
             view.image_metadata = image
-        if self._is_admin:
-            view.migration_status = volume.migration_status
-            view.provider_id, view.cluster_name = volume.provider_id, None
         if self._shows_host:
             view.host = volume.host
         if self._shows_project:
@@ -119,11 +116,19 @@ class Viewer:
             view.migration, view.migration_name = volume.migration_status, None
         return view
 
+    def bare(self, volume: Volume) -> VolumeView:
+        """Show a volume as its creation and its update answer."""
+        view = self._usual(volume)
+        if self._is_admin:
+            view.migration_status = volume.migration_status
+            view.provider_id, view.cluster_name = volume.provider_id, None
+        return view
+
     def _usual(self, volume: Volume) -> VolumeView:
         found = self._found
         noted = found.items.get((volume.id, "metadata"), {})
-        if volume.is_readonly:
-            noted = {**noted, "readonly": "True"}
+        if volume.is_readonly is not None:
+            noted = {**noted, "readonly": str(volume.is_readonly)}
         attached = [x for x in found.attachments.get(volume.id, ()) if x.status in _SHOWN]
         return VolumeView(
             id=volume.id,

@@ -222,12 +222,13 @@ def _create(call: Call, spec: VolumeSpec, hints: dict[str, Any]) -> VolumeBody:
         source_volume_id=spec.source_volid,
         image_id=(spec.image_ref or spec.image_id or "").rpartition("/")[2] or None,
         availability_zone=spec.availability_zone,
+        group_id=spec.group_id or spec.consistencygroup_id,
         metadata=spec.metadata or {},
         hints=hints,
     )
     if wanted.image_id is not None:
         call.ctx.require("volume:create_from_image")
-    return _shown(call, call.db.write(_made, call, wanted))
+    return _bare(call, call.db.write(_made, call, wanted))
 
 
 def _made(tx: Tx, call: Call, wanted: NewVolume) -> Whole:
@@ -243,7 +244,7 @@ def show_volume(call: Call, volume_id: str) -> VolumeBody:
 @routes.put("/v3/volumes/{volume_id}", policy="volume:update")
 def update_volume(call: Call, volume_id: str, body: UpdateBody) -> VolumeBody:
     """Change a volume's name, description or metadata."""
-    return _shown(call, call.db.write(_updated, call, volume_id, body.volume))
+    return _bare(call, call.db.write(_updated, call, volume_id, body.volume))
 
 
 def _updated(tx: Tx, call: Call, volume_id: str, change: VolumeChange) -> Whole:
@@ -272,3 +273,7 @@ def delete_volume(call: Call, volume_id: str, query: DeleteQuery) -> None:
 
 def _shown(call: Call, found: Whole) -> VolumeBody:
     return VolumeBody(Viewer(call, found).show(found.volumes[0]))
+
+
+def _bare(call: Call, found: Whole) -> VolumeBody:
+    return VolumeBody(Viewer(call, found).bare(found.volumes[0]))

@@ -38,7 +38,7 @@ class _Disk(msgspec.Struct, kw_only=True):
 
 
 class FakeDriver:
-    """Volumes in memory; `fails` makes the next calls of a name raise."""
+    """Volumes in memory; `fails` makes the calls of a name raise."""
 
     protocol = "fake"
 
@@ -49,6 +49,7 @@ class FakeDriver:
         self._disks: dict[str, _Disk] = {}
         self._lock = threading.RLock()
         self.fails: dict[str, Exception] = {}
+        self.reads_gib: float | None = None  # as if no volume held more, for tests in a hurry
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
             for path in directory.glob("*.json"):
@@ -80,10 +81,14 @@ class FakeDriver:
     def write(self, volume_id: str, size_gib: int, content: Content) -> None:
         """Make a volume with an image's bytes as they are: nobody boots from it."""
         self._meet("write")
-        whole = b"".join(content.pieces)
-        if len(whole) > size_gib * GIB:
-            raise BackendError(f"The image has {len(whole)} bytes, more than {size_gib} GiB.")
-        pieces = {at // _PIECE: whole[at : at + _PIECE] for at in range(0, len(whole), _PIECE)}
+        pieces: dict[int, bytes] = {}
+        offset = 0
+        for piece in content.pieces:
+            if offset + len(piece) > size_gib * GIB:
+                raise BackendError(f"The image has more than {size_gib} GiB.")
+            if piece.count(0) != len(piece):
+                _put(pieces, offset, piece)
+            offset += len(piece)
         with self._lock:
             self._keep(volume_id, None, size_gib, pieces)
 
@@ -91,7 +96,8 @@ class FakeDriver:
         """Yield bytes of the disk."""
         self._meet("read")
         disk = self._found(source)
-        end = min(offset + length, disk.size_gib * GIB)
+        size_gib = disk.size_gib if self.reads_gib is None else self.reads_gib
+        end = min(offset + length, int(size_gib * GIB))
         return _bytes_of(dict(disk.pieces), offset, end)
 
     def overwrite(self, volume_id: str, pieces: Iterable[tuple[int, bytes]]) -> None:
@@ -99,13 +105,7 @@ class FakeDriver:
         self._meet("overwrite")
         disk = self._found(Source(volume_id=volume_id))
         for offset, piece in pieces:
-            for number, start, part in _cut(offset, piece):
-                old = disk.pieces.get(number, b"").ljust(start + len(part), b"\0")
-                new = old[:start] + part + old[start + len(part) :]
-                if new.strip(b"\0"):
-                    disk.pieces[number] = new
-                else:
-                    disk.pieces.pop(number, None)
+            _put(disk.pieces, offset, piece)
         self._save(disk)
 
     def extend(self, volume_id: str, size_gib: int) -> None:
@@ -201,6 +201,17 @@ class FakeDriver:
         with self._lock:
             if self._disks.pop(key, None) is not None and self._directory is not None:
                 (self._directory / f"{key}.json").unlink(missing_ok=True)
+
+
+def _put(pieces: dict[int, bytes], offset: int, piece: bytes) -> None:
+    """Put bytes at their place; where there are only zeros nothing is kept."""
+    for number, start, part in _cut(offset, piece):
+        old = pieces.get(number, b"").ljust(start + len(part), b"\0")
+        new = old[:start] + part + old[start + len(part) :]
+        if new.strip(b"\0"):
+            pieces[number] = new
+        else:
+            pieces.pop(number, None)
 
 
 def _cut(offset: int, piece: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -26,6 +26,7 @@ from cumulo.services.volume.drivers.base import (
     Present,
     Source,
 )
+from cumulo.services.volume.drivers.inspection import check_image
 
 _PIECE = 4 * MIB
 _BLOCK = 64 * 1024
@@ -165,6 +166,7 @@ class FileDriver:
             for piece in content.pieces:
                 image.write(piece)
             image.flush()
+            check_image(Path(image.name), content.disk_format, size_gib * GIB)
             command = [
                 "qemu-img",
                 "convert",

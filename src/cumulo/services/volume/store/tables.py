@@ -101,7 +101,7 @@ volume = sa.Table(
     sa.Column("encryption_key_id", text_key(36)),
     _flag("is_bootable"),
     _flag("is_multiattach"),
-    _flag("is_readonly"),
+    sa.Column("is_readonly", sa.Boolean(create_constraint=False)),  # None: nobody ever said
     _flag("consumes_quota"),
     sa.Column("provider_id", text_key(255)),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -171,4 +171,62 @@ message = sa.Table(
     sa.Column("level", text_key(16), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("guaranteed_until", UtcDateTime, nullable=False),
+)
+
+transfer = sa.Table(
+    "volume_transfer",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("volume_id", sa.ForeignKey(volume.c.id, ondelete="CASCADE"), nullable=False),
+    sa.Column("project_id", text_key(255), nullable=False, index=True),  # whose it was
+    sa.Column("destination_project_id", text_key(255)),
+    sa.Column("name", text_key(255)),
+    sa.Column("salt", text_key(64), nullable=False),
+    sa.Column("digest", text_key(128), nullable=False),  # of the key, which nobody keeps
+    _flag("with_snapshots"),
+    _flag("is_accepted"),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+group_type = sa.Table(
+    "volume_group_type",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("name", text_key(255), nullable=False, unique=True),
+    sa.Column("description", text_key(255)),
+    _flag("is_public"),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+group = sa.Table(
+    "volume_group",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("project_id", text_key(255), nullable=False, index=True),
+    sa.Column("user_id", text_key(255), nullable=False),
+    sa.Column("name", text_key(255)),
+    sa.Column("description", text_key(255)),
+    sa.Column("status", text_key(32), nullable=False),
+    sa.Column("availability_zone", text_key(255), nullable=False),
+    sa.Column("group_type_id", sa.ForeignKey(group_type.c.id), nullable=False),
+    sa.Column("volume_types", sa.JSON, nullable=False),  # their ids
+    sa.Column("group_snapshot_id", text_key(36)),
+    sa.Column("source_group_id", text_key(36)),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime),
+)
+
+group_snapshot = sa.Table(
+    "volume_group_snapshot",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("group_id", sa.ForeignKey(group.c.id), nullable=False, index=True),
+    sa.Column("group_type_id", text_key(36), nullable=False),
+    sa.Column("project_id", text_key(255), nullable=False, index=True),
+    sa.Column("user_id", text_key(255), nullable=False),
+    sa.Column("name", text_key(255)),
+    sa.Column("description", text_key(255)),
+    sa.Column("status", text_key(32), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime),
 )

@@ -37,7 +37,7 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     encryption_key_id: str | None = None
     is_bootable: bool = False
     is_multiattach: bool = False
-    is_readonly: bool = False
+    is_readonly: bool | None = None
     consumes_quota: bool = True
     provider_id: str | None = None
     updated_at: datetime | None = None

@@ -7,7 +7,9 @@ from cumulo.services.volume.workflows.create_volume import CREATE_VOLUME
 from cumulo.services.volume.workflows.delete_snapshot import DELETE_SNAPSHOT
 from cumulo.services.volume.workflows.delete_volume import DELETE_VOLUME
 from cumulo.services.volume.workflows.extend_volume import EXTEND_VOLUME
+from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
 from cumulo.services.volume.workflows.revert_volume import REVERT_VOLUME
+from cumulo.services.volume.workflows.upload_volume import UPLOAD_VOLUME
 from cumulo.work import Workflow
 
 WORKFLOWS: list[Workflow[Any, Any]] = [
@@ -16,5 +18,7 @@ WORKFLOWS: list[Workflow[Any, Any]] = [
     DELETE_SNAPSHOT,
     DELETE_VOLUME,
     EXTEND_VOLUME,
+    MOVE_VOLUME,
     REVERT_VOLUME,
+    UPLOAD_VOLUME,
 ]

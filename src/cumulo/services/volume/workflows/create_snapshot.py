@@ -6,7 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.volume import messages, snapshots
+from cumulo.services.volume import groups, messages, snapshots
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.snapshots import NewSnapshot, Snapshot, new_snapshot
 from cumulo.services.volume.store import snapshots as store
@@ -55,7 +55,9 @@ def finish(tx: Tx, run: Run) -> None:
     """Say that it can be used."""
     snapshot_id = run.params.snapshot_id
     if store.snapshot_move(tx, snapshot_id, "available", expected=["creating"], progress="100%"):
-        snapshots.record(tx, run, store.snapshot_get(tx, snapshot_id), "available")
+        snapshot = store.snapshot_get(tx, snapshot_id)
+        groups.settle_snapshot(tx, snapshot.group_snapshot_id)
+        snapshots.record(tx, run, snapshot, "available")
 
 
 def give_up(run: Run) -> None:
@@ -78,6 +80,7 @@ def _give_up(tx: Tx, run: Run) -> None:
             event="VOLUME_SNAPSHOT_008_001",
             words=f"create snapshot:{error.message}",
         )
+        groups.settle_snapshot(tx, snapshot.group_snapshot_id)
         snapshots.record(tx, run, snapshot, "error", reason=error.message)
 
 

@@ -9,7 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.image import public as images
-from cumulo.services.volume import messages, volumes
+from cumulo.services.volume import groups, messages, volumes
 from cumulo.services.volume.attachments import settle
 from cumulo.services.volume.drivers.base import Content, Source
 from cumulo.services.volume.new_volumes import FORMATS, NewVolume, new_volume
@@ -162,6 +162,7 @@ def finish(tx: Tx, run: Run) -> None:
     )
     if moved:
         settle(tx, volume.id)
+        groups.complete_if_made(tx, volume.group_id)
         _wake_servers(tx, volume.id)
         volumes.record(tx, run, volume, "available", host=volume.host)
 

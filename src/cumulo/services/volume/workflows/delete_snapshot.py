@@ -6,7 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.volume import messages, snapshots
+from cumulo.services.volume import groups, messages, snapshots
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.store import snapshots as store
 from cumulo.services.volume.store import volumes as volume_store
@@ -27,7 +27,13 @@ Run: TypeAlias = _Run[DeleteSnapshot, VolumeTools]
 
 def delete_snapshot(tx: Tx, ctx: Context, snapshot_id: str, *, force: bool = False) -> None:
     """Have a snapshot deleted, whatever happens to this process."""
-    snapshot = snapshots.begin_delete(tx, ctx, snapshot_id, force=force)
+    snapshots.begin_delete(tx, ctx, snapshot_id, force=force)
+    remove_snapshot(tx, ctx, snapshot_id)
+
+
+def remove_snapshot(tx: Tx, ctx: Context, snapshot_id: str) -> None:
+    """Have a snapshot removed that is called deleting already."""
+    snapshot = store.snapshot_get(tx, snapshot_id)
     params = DeleteSnapshot(snapshot_id=snapshot_id, volume_id=snapshot.volume_id)
     start(tx, DELETE_SNAPSHOT, params, ctx=ctx, subject=f"volume/{snapshot.volume_id}")
 
@@ -65,6 +71,7 @@ def _give_up(tx: Tx, run: Run) -> None:
             event="VOLUME_SNAPSHOT_012_007",
             words=f"delete snapshot:{error.message}",
         )
+        groups.settle_snapshot(tx, snapshot.group_snapshot_id)
         snapshots.record(tx, run, snapshot, "error", reason=error.message)
 
 

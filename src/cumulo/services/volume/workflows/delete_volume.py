@@ -29,6 +29,11 @@ def delete_volume(
 ) -> None:
     """Have a volume deleted, whatever happens to this process."""
     volumes.begin_delete(tx, ctx, volume_id, cascade=cascade, force=force)
+    remove_volume(tx, ctx, volume_id)
+
+
+def remove_volume(tx: Tx, ctx: Context, volume_id: str) -> None:
+    """Have a volume removed that is called deleting already."""
     params = DeleteVolume(volume_id=volume_id)
     start(tx, DELETE_VOLUME, params, ctx=ctx, subject=f"volume/{volume_id}", cancel=True)
 

@@ -68,9 +68,10 @@ def grow(run: Run) -> None:
 
 def tell_servers(run: Run) -> None:
     """Let the guests that have it see its new size."""
-    for one in run.db.read(attachments.attachments_of, run.params.volume_id):
+    params = run.params
+    for one in run.db.read(attachments.attachments_of, params.volume_id):
         if one.server_id is not None:
-            run.tools.servers.resize_volume(one.server_id, run.params.volume_id, run.params.new_gib)
+            run.tools.servers.resize_volume(run, one.server_id, params.volume_id, params.new_gib)
 
 
 def finish(tx: Tx, run: Run) -> None:
