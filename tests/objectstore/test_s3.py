@@ -290,10 +290,9 @@ def _policy(permission: str, group: str) -> dict[str, Any]:
 def test_what_is_not_built_says_so(s3: Any) -> None:
     s3.put_object(Bucket="box", Key="o", Body=b"x")
     assert code(s3.get_bucket_policy, Bucket="box") == "NotImplemented"
-    assert code(s3.get_bucket_cors, Bucket="box") == "NotImplemented"
-    assert code(s3.get_object_tagging, Bucket="box", Key="o") == "NotImplemented"
-    tagged = {"Bucket": "box", "Key": "o", "Body": b"", "Tagging": "a=b"}
-    assert code(s3.put_object, **tagged) == "NotImplemented"
+    assert code(s3.get_bucket_website, Bucket="box") == "NotImplemented"
+    locked = {"Bucket": "box", "Key": "o", "Body": b"", "ObjectLockMode": "GOVERNANCE"}
+    assert code(s3.put_object, **locked) == "NotImplemented"
 
 
 def test_every_project_has_its_own_buckets(s3: Any, wire: Wire) -> None:

@@ -19,6 +19,7 @@ _SECRET = (
     "X-Container-Sync-Key",
 )
 _LISTS = ("X-Container-Read", "X-Container-Write")
+HIDDEN = "X-Container-Sysmeta-"  # begins the names of headers that are shown to nobody
 LOCATIONS = ("X-Versions-Location", "X-History-Location")
 VERSIONS_ENABLED = "X-Versions-Enabled"
 
@@ -106,6 +107,13 @@ def update(visit: Visit, account: str, name: str) -> None:
     visit.cluster.container(account, name).write(lambda one: one.change(stamp, changes))
 
 
+def note(visit: Visit, container: Container, headers: dict[str, str]) -> None:
+    """Keep something with a container, whoever asks."""
+    stamp = visit.cluster.stamps.next()
+    where = visit.cluster.container(container.account, container.name)
+    where.write(lambda one: one.change(stamp, headers))
+
+
 def check_deletable(visit: Visit, account: str, name: str) -> None:
     """Refuse to delete what is not there, not empty or not the caller's."""
     access.require_owner(visit, account)
@@ -135,6 +143,8 @@ def remove(visit: Visit, account: str, name: str) -> None:
 
 def is_shown(visit: Visit, account: str, name: str) -> bool:
     """Say whether the caller may see a header of a container in this account."""
+    if name.startswith(HIDDEN):
+        return False
     return name not in _SECRET or access.is_owner(visit, account)
 
 

@@ -76,5 +76,7 @@ def _along(visit: Visit, stored: Stored) -> dict[str, str]:
     return {
         name: value
         for name, value in stored.headers.items()
-        if (name.startswith("X-Object-Meta-") and name not in gone) or name in _ALONG
+        if (name.startswith("X-Object-Meta-") and name not in gone)
+        or name in _ALONG
+        or name.startswith(metadata.HIDDEN)
     }

@@ -17,6 +17,10 @@ KEPT = ("Content-Disposition", "Content-Encoding", "X-Delete-At", "X-Object-Mani
 _KEPT_MORE = ("Content-Language", "Cache-Control", "Expires", "X-Robots-Tag")
 
 
+# Begins the names of what is kept with an object and shown to nobody.
+HIDDEN = "X-Object-Sysmeta-"
+
+
 def titled(name: str) -> str:
     """Return a header's name as it is shown."""
     return "-".join(part.capitalize() for part in name.split("-"))

@@ -234,7 +234,9 @@ def update(visit: Visit, account: str, container: str, name: str) -> Stored:
         raise missing()
     reading.close()
     metadata.check_sizes(visit.headers)
-    headers = metadata.of_object(visit.headers)
+    held = reading.stored.headers.items()
+    kept = {name: value for name, value in held if name.startswith(metadata.HIDDEN)}
+    headers = metadata.of_object(visit.headers) | kept
     return replace_headers(visit, (account, container, name), reading.stored, headers)
 
 

@@ -4,7 +4,7 @@ import contextlib
 
 from cumulo.auth.context import system
 from cumulo.kit import clock
-from cumulo.services.objectstore import mending, objects, pushing, updates
+from cumulo.services.objectstore import aging, mending, objects, pushing, updates
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
@@ -82,6 +82,13 @@ def expire(tools: Tools) -> None:
                 objects.remove(visit, account, container, row.name)
 
 
+def apply_age_rules(tools: Tools) -> None:
+    """Delete what rules of buckets say is too old."""
+    for account, container in mending.containers_of(tools.cluster):
+        if not container.startswith("\0"):
+            aging.expire(tools, account, container)
+
+
 def synchronise(tools: Tools) -> None:
     """Push what changed in containers that another is kept like."""
     for account, container in mending.containers_of(tools.cluster):
@@ -101,6 +108,7 @@ RECONCILERS = [
     Reconciler(update, every_s=5.0, name="objectstore.update"),
     Reconciler(expire, every_s=30.0, name="objectstore.expire"),
     Reconciler(synchronise, every_s=15.0, name="objectstore.synchronise"),
+    Reconciler(apply_age_rules, every_s=3600.0, name="objectstore.apply_age_rules"),
     Reconciler(recount, every_s=600.0, name="objectstore.recount"),
     Reconciler(replicate, every_s=300.0, name="objectstore.replicate"),
     Reconciler(audit, every_s=3600.0, name="objectstore.audit"),

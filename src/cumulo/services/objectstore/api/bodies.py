@@ -7,6 +7,7 @@ from email.utils import mktime_tz, parsedate_tz
 from urllib.parse import quote
 
 from cumulo.services.objectstore import links, segments
+from cumulo.services.objectstore.metadata import HIDDEN
 from cumulo.services.objectstore.objects import Content, Found
 from cumulo.services.objectstore.refusals import unmet
 from cumulo.services.objectstore.signatures import expiry
@@ -27,7 +28,7 @@ def described(visit: Visit, found: Found) -> dict[str, str]:
         "Last-Modified": http_date(newest),
         "X-Timestamp": newest,
         "Accept-Ranges": "bytes",
-        **stored.headers,
+        **{k: v for k, v in stored.headers.items() if not k.startswith(HIDDEN)},
     }
     if segments.SLO in stored.system:
         headers["X-Static-Large-Object"] = "True"

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from cumulo.kit.errors import CloudError, Conflict, Invalid, NotFound
+from cumulo.kit.errors import CloudError, Conflict, Forbidden, Invalid, NotFound
 from cumulo.services.objectstore import accounts, containers, uploads, versions
-from cumulo.services.objectstore.api.s3 import access_lists
+from cumulo.services.objectstore.api.s3 import access_lists, bucket_settings
 from cumulo.services.objectstore.api.s3.answers import (
     Signed,
     document,
@@ -30,8 +30,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _MOST = 1000
 _ABSENT = (
-    "cors", "lifecycle", "logging", "notification", "object-lock", "policy", "publicAccessBlock",
-    "requestPayment", "restore", "tagging", "torrent", "website", "encryption", "replication",
+    "logging", "notification", "object-lock", "policy", "publicAccessBlock", "requestPayment",
+    "restore", "torrent", "website", "encryption", "replication",
     "accelerate", "analytics", "inventory", "metrics", "ownershipControls", "policyStatus",
     "intelligent-tiering",
 )  # fmt: skip
@@ -63,6 +63,8 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
     """List a bucket's objects, or show one of its settings."""
     signed = entered(call, "GET")
     found, query = signed.bucket(bucket), signed.visit.query
+    if setting := bucket_settings.wanted(signed):
+        return bucket_settings.shown(found, setting)
     for name in _ABSENT:
         if name in query:
             raise not_built(name)
@@ -84,6 +86,8 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
 def create_bucket(call: Call[Tools], bucket: str, body: Upload) -> Reply:
     """Make a bucket, or set one of its settings."""
     signed = entered(call, "PUT")
+    if setting := bucket_settings.wanted(signed):
+        return bucket_settings.put(signed, signed.bucket(bucket, writes=True), setting, body)
     if "versioning" in signed.visit.query:
         return _set_versioning(signed, signed.bucket(bucket), body)
     if "acl" in signed.visit.query:
@@ -109,6 +113,8 @@ def delete_bucket(call: Call[Tools], bucket: str) -> Reply:
     """Delete an empty bucket."""
     signed = entered(call, "DELETE")
     found = signed.bucket(bucket, writes=True)
+    if setting := bucket_settings.wanted(signed):
+        return bucket_settings.delete(signed, found, setting)
     for name in _ABSENT:
         if name in signed.visit.query:
             raise not_built(name)
@@ -147,6 +153,22 @@ def post_bucket(call: Call[Tools], bucket: str, body: Upload) -> Reply:
         else:
             shown.append("" if is_quiet else tag("Deleted", leaf("Key", key)))
     return document("DeleteResult", *shown)
+
+
+@routes.add("OPTIONS", _BUCKET, policy=None)
+def bucket_options(call: Call[Tools], bucket: str) -> Reply:
+    """Tell a browser whether a page of another origin may ask."""
+    return preflight(call, bucket)
+
+
+def preflight(call: Call[Tools], bucket: str) -> Reply:
+    """Answer what a browser asks about an address that is signed for what its page wants to do."""
+    method = call.headers.get("access-control-request-method", "")
+    signed = entered(call, method)
+    told = bucket_settings.cross_origin(signed, signed.bucket(bucket), method)
+    if not told:
+        raise Forbidden("CORSResponse: This CORS request is not allowed.", code="AccessForbidden")
+    return Reply("", status=200, headers=told)
 
 
 def delete_one(signed: Signed, bucket: Container, key: str, version_id: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.objectstore import (
+    aging,
     copies,
     links,
     objects,
@@ -17,8 +18,9 @@ from cumulo.services.objectstore import (
     uploads,
     versions,
 )
+from cumulo.services.objectstore import bucket_settings as rules
 from cumulo.services.objectstore.api import bodies
-from cumulo.services.objectstore.api.s3 import access_lists, buckets
+from cumulo.services.objectstore.api.s3 import access_lists, bucket_settings, buckets
 from cumulo.services.objectstore.api.s3.answers import (
     Signed,
     document,
@@ -29,6 +31,7 @@ from cumulo.services.objectstore.api.s3.answers import (
     parsed,
     tag,
 )
+from cumulo.services.objectstore.bucket_settings import AgeRule
 from cumulo.services.objectstore.containers import Container
 from cumulo.services.objectstore.objects import Found, Given
 from cumulo.services.objectstore.records import Stored
@@ -38,10 +41,10 @@ from cumulo.web import Call, Reply, Routes, Stream, Upload
 
 routes = Routes()
 _OBJECT = "/{bucket}/{key:path}"
-_ABSENT = ("tagging", "torrent", "restore", "legal-hold", "retention", "select", "attributes")
+_ABSENT = ("torrent", "restore", "legal-hold", "retention", "select", "attributes")
 _SHOWN = ("content-type", "content-disposition", "content-encoding", "content-language",
           "cache-control", "expires")  # fmt: skip
-_ASKED_OF_US = ("x-amz-server-side-encryption", "x-amz-tagging", "x-amz-object-lock-mode",
+_ASKED_OF_US = ("x-amz-server-side-encryption", "x-amz-object-lock-mode",
                 "x-amz-website-redirect-location")  # fmt: skip
 
 
@@ -58,7 +61,11 @@ def get_object(call: Call[Tools], bucket: str, key: str) -> Reply | Stream:
         return access_lists.shown(signed, found)
     if "uploadId" in signed.visit.query:
         return _parts(signed, found, key)
-    return _sent(signed, _opened(signed, found, key))
+    opened = _opened(signed, found, key)
+    if "tagging" in signed.visit.query:
+        opened.content.close()
+        return bucket_settings.tag_set(rules.tags_of(opened.stored.headers))
+    return _sent(signed, found, opened)
 
 
 @routes.head(_OBJECT, policy=None)
@@ -67,7 +74,14 @@ def head_object(call: Call[Tools], bucket: str, key: str) -> Reply | Stream:
     if not key:
         return buckets.head_bucket(call, bucket)
     signed = entered(call, "HEAD")
-    return _sent(signed, _opened(signed, signed.bucket(bucket), key))
+    found = signed.bucket(bucket)
+    return _sent(signed, found, _opened(signed, found, key))
+
+
+@routes.add("OPTIONS", _OBJECT, policy=None)
+def object_options(call: Call[Tools], bucket: str, key: str) -> Reply:
+    """Tell a browser whether a page of another origin may ask."""
+    return buckets.preflight(call, bucket)
 
 
 @routes.put(_OBJECT, policy=None)
@@ -81,6 +95,9 @@ def put_object(call: Call[Tools], bucket: str, key: str, body: Upload) -> Reply:
     if "acl" in signed.visit.query:
         _opened(signed, found, key).content.close()
         return access_lists.put_on_object(signed, found, body)
+    if "tagging" in signed.visit.query:
+        tags = bucket_settings.read_tag_set(signed, body, "object")
+        return _tagged(signed, found, key, tags)
     if "uploadId" in signed.visit.query:
         return _put_part(signed, found, key, body)
     if signed.header("x-amz-copy-source"):
@@ -90,7 +107,8 @@ def put_object(call: Call[Tools], bucket: str, key: str, body: Upload) -> Reply:
     objects.check_quotas(signed.visit, found, key, one.length or 0)
     objects.check_absent(signed.visit, found.account, found.name, key)
     stored, version_id = versions.store(signed.visit, found, key, one)
-    return Reply("", status=200, headers=_version(version_id) | {"ETag": f'"{stored.etag}"'})
+    told = bucket_settings.cross_origin(signed, found, "PUT") | _version(version_id)
+    return Reply("", status=200, headers=told | {"ETag": f'"{stored.etag}"'})
 
 
 @routes.post(_OBJECT, policy=None)
@@ -103,7 +121,8 @@ def post_object(call: Call[Tools], bucket: str, key: str, body: Upload) -> Reply
     if "uploads" in signed.visit.query:
         one = objects.given(signed.visit, key, (), 0)
         access_lists.check_new_object(signed, found)
-        upload_id = uploads.begin(signed.visit, found, key, msgspec.structs.replace(one, etag=""))
+        one = msgspec.structs.replace(one, etag="", headers=one.headers | _tags(signed))
+        upload_id = uploads.begin(signed.visit, found, key, one)
         fields = leaf("Bucket", bucket), leaf("Key", key), leaf("UploadId", upload_id)
         return document("InitiateMultipartUploadResult", *fields)
     if "uploadId" in signed.visit.query:
@@ -119,12 +138,33 @@ def delete_object(call: Call[Tools], bucket: str, key: str) -> Reply:
     signed = entered(call, "DELETE")
     found = signed.bucket(bucket, writes=True)
     _check_built(signed)
+    if "tagging" in signed.visit.query:
+        return _tagged(signed, found, key, {})
     upload_id = signed.visit.param("uploadId")
     if upload_id:
         uploads.abort(signed.visit, found, key, upload_id)
         return Reply(status=204)
     version_id = buckets.delete_one(signed, found, key, signed.visit.param("versionId"))
     return Reply(status=204, headers=_version(version_id))
+
+
+def _tags(signed: Signed) -> dict[str, str]:
+    return rules.tags_header(rules.read_tags(signed.header("x-amz-tagging")))
+
+
+def _tagged(signed: Signed, bucket: Container, key: str, tags: dict[str, str]) -> Reply:
+    """Give an object, or a version of it, other tags."""
+    found = _opened(signed, bucket, key)
+    found.content.close()
+    address = (bucket.account, bucket.name, key)
+    if found.version_id:
+        where = versions.name_of(key, found.version_id)
+        address = (bucket.account, versions.hidden(bucket.name), where)
+    kept = {k: v for k, v in found.stored.headers.items() if k != rules.TAGS}
+    headers = kept | rules.tags_header(tags)
+    objects.replace_headers(signed.visit.sub("POST"), address, found.stored, headers)
+    status = 200 if tags else 204
+    return Reply("" if tags else None, status=status, headers=_version(found.version_id))
 
 
 def _check_built(signed: Signed) -> None:
@@ -156,7 +196,7 @@ def _opened(signed: Signed, bucket: Container, key: str) -> Found:
     return segments.resolved(visit, found)
 
 
-def _sent(signed: Signed, found: Found) -> Reply | Stream:
+def _sent(signed: Signed, bucket: Container, found: Found) -> Reply | Stream:
     native, headers = bodies.described(signed.visit, found), dict[str, str]()
     for name, value in native.items():
         lower = name.lower()
@@ -165,7 +205,10 @@ def _sent(signed: Signed, found: Found) -> Reply | Stream:
         elif lower in (*_SHOWN, "last-modified", "accept-ranges"):
             headers[name] = value
     etag = found.stored.system.get(uploads.S3_ETAG) or found.etag.strip('"')
-    headers |= {"Etag": f'"{etag}"', **_version(found.version_id)}
+    headers |= {"Etag": f'"{etag}"', **_version(found.version_id), **_ages(bucket, found)}
+    headers |= bucket_settings.cross_origin(signed, bucket, signed.visit.method)
+    if tags := rules.tags_of(found.stored.headers):
+        headers["x-amz-tagging-count"] = str(len(tags))
     for name in _SHOWN:
         said = signed.visit.param(f"response-{name}")
         if said:
@@ -176,6 +219,15 @@ def _sent(signed: Signed, found: Found) -> Reply | Stream:
     return answer
 
 
+def _ages(bucket: Container, found: Found) -> dict[str, str]:
+    """Return when a rule of the bucket lets the object go."""
+    known = rules.get(bucket, "Lifecycle", list[AgeRule])
+    told = aging.soonest(known, found.name, found.size, iso(found.stored.stamp)) if known else None
+    if told is None:
+        return {}
+    return {"x-amz-expiration": f'expiry-date="{told[0]}", rule-id="{told[1]}"'}
+
+
 def _given(signed: Signed, key: str, body: Upload) -> Given:
     length = signed.length(body)
     if length is None:
@@ -183,7 +235,8 @@ def _given(signed: Signed, key: str, body: Upload) -> Given:
     one = objects.given(signed.visit, key, signed.body(body), length)
     if not signed.header("content-type"):
         one = msgspec.structs.replace(one, content_type="binary/octet-stream")
-    return msgspec.structs.replace(one, etag=_md5(signed))
+    headers = one.headers | _tags(signed)
+    return msgspec.structs.replace(one, etag=_md5(signed), headers=headers)
 
 
 def _md5(signed: Signed) -> str:
@@ -232,6 +285,12 @@ def _copied(signed: Signed, bucket: Container, key: str) -> Reply:
     fresh = {"x-fresh-metadata": "true"} if directive == "REPLACE" else {}
     headers = signed.visit.headers if fresh else {}
     one = copies.given(signed.visit.sub("PUT", {**headers, **fresh}), found)
+    if (signed.header("x-amz-tagging-directive") or "COPY") == "REPLACE":
+        kept = {k: v for k, v in one.headers.items() if k != rules.TAGS}
+        one = msgspec.structs.replace(one, headers=kept | _tags(signed))
+    elif fresh:
+        tags = rules.tags_header(rules.tags_of(found.stored.headers))
+        one = msgspec.structs.replace(one, headers=one.headers | tags)
     objects.check_quotas(signed.visit, bucket, key, found.size)
     stored, version_id = versions.store(signed.visit.sub("PUT"), bucket, key, one)
     found.content.close()
