@@ -23,6 +23,7 @@ from cumulo.db import Database, Tx
 from cumulo.db.migrations import upgrade
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
+from cumulo.kit.outbound import Outbound
 from cumulo.node.api import FixedNodes, Node, Nodes
 from cumulo.node.client import UnixDialer, remote_node
 from cumulo.node.drivers.fake import FakeNode
@@ -129,7 +130,8 @@ class Cloud:
         self.db.ring = self.bell.ring
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
-        self.image = ImageTools(self.db, FileStore(self.images), settings.image)
+        outbound = Outbound(settings.image.import_filtering_opts)
+        self.image = ImageTools(self.db, FileStore(self.images), settings.image, outbound)
         self.network = network.Tools(self.db, outside.driver, settings.network)
         self.volume = self._volume()
         self.compute = self._compute()

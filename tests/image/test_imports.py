@@ -83,9 +83,10 @@ def test_methods_are_told_and_others_refused(ann: Client) -> None:
     methods = ann.get("/v2/info/import").json()["import-methods"]["value"]
     answer = ann.post("/v2/images", {"name": "i"})
     assert answer.headers["openstack-image-import-methods"].split(",") == methods
-    image_id = answer.json()["id"]
+    image_id = create(ann)
     for wrong, word in (
-        ({"method": {"name": "web-download"}}, "web-download"),
+        ({"method": {"name": "glance-download"}}, "glance-download"),
+        ({"method": {"name": "web-download"}}, "URI"),
         ({"method": {"name": "glance-direct", "uri": "file:///etc/shadow"}}, "uri"),
         ({"method": {}}, "name"),
         ({}, "method"),
@@ -164,12 +165,12 @@ def test_steps_may_repeat(service: Service, ann: Client) -> None:
 
 
 @pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("step", ["fetch_bytes", "adopt_bytes"])
 def test_a_step_that_fails_leaves_a_queued_image(
-    service: Service, ann: Client, before: bool
+    service: Service, ann: Client, step: str, before: bool
 ) -> None:
     image_id = staged(ann)
     importing(ann, image_id)
-    step = IMPORT_IMAGE.steps[0].name
     testing.unwinds_from(step, IMPORT_IMAGE, None, service.tools.db, service.tools, before=before)
     assert show(ann, image_id)["status"] == "queued"
     assert service.files() == []

@@ -7,7 +7,7 @@ for an import.  However an upload ends otherwise, it leaves a queued image witho
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -90,8 +90,12 @@ def _arrived(
         undo.callback(db.write, _give_up, image, upload_id)
         incoming = images.begin(image.id, upload_id)
         undo.callback(incoming.discard)
-        received = _receive(db, image, upload_id, limits, given, incoming)
-        _show_alive(db, image.id, upload_id)
+
+        def beat() -> None:
+            _show_alive(db, image.id, upload_id)
+
+        received = _receive(image, limits, given, incoming, beat)
+        beat()
         yield Arrival(image_id=image.id, upload_id=upload_id, received=received), incoming
         undo.pop_all()
 
@@ -147,13 +151,32 @@ def _begin(
     return image
 
 
+def park(
+    images: ImageStore, image: Image, upload_id: str, limits: ImageLimits, pieces: Iterable[bytes]
+) -> Received:
+    """Take bytes in that nobody uploads; they wait in the store, or none are there."""
+    incoming = images.begin(image.id, upload_id)
+    with contextlib.ExitStack() as undo:
+        undo.callback(incoming.discard)
+        given = Upload(image_id=image.id, pieces=pieces)
+        received = _receive(image, limits, given, incoming, lambda: None)
+        incoming.park()
+        undo.pop_all()
+    return received
+
+
+def set_staged(tx: Tx, image_id: str, received: Received) -> None:
+    """Record what waiting bytes are."""
+    staged.staged_delete(tx, image_id)
+    staged.staged_insert(tx, image_id, _staged(received))
+
+
 def _receive(
-    db: Database,
     image: Image,
-    upload_id: str,
     limits: ImageLimits,
     given: Upload,
     incoming: Incoming,
+    beat: Callable[[], None],
 ) -> Received:
     _check_size(given.size or 0, limits)
     digester, inspection = Digester(), _inspection(image, limits)
@@ -167,7 +190,7 @@ def _receive(
             digester.update(piece)
             incoming.write(piece)
             if clock.monotonic() - alive_at > _ALIVE_EVERY_S:
-                _show_alive(db, image.id, upload_id)
+                beat()
                 alive_at = clock.monotonic()
         if given.size is not None and size != given.size:
             raise Invalid(f"Image size is {size} bytes where {given.size} were announced.")

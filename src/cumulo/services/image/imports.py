@@ -1,52 +1,98 @@
-"""Imports: making staged bytes an image's, and telling how that went."""
+"""Imports: making staged or fetched bytes an image's, and telling how that went."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 
 from cumulo.auth import Context
-from cumulo.db import Tx
+from cumulo.db import Tx, quota
 from cumulo.kit.clock import now
-from cumulo.kit.errors import Conflict, Invalid, NotFound
+from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from cumulo.kit.ids import new_id
+from cumulo.kit.outbound import Destinations, checked_url
+from cumulo.services.image import image_data
 from cumulo.services.image.digests import Digests
 from cumulo.services.image.image_data import Arrival, Received, end_upload, finish
-from cumulo.services.image.images import Image, image_visible, require
+from cumulo.services.image.images import Image, ImageSpec, image_visible, new_image, require
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images, staged, tasks
 from cumulo.services.image.store.tasks import Task as Task
+from cumulo.services.image.tools import ImageTools
 from cumulo.work import Caller
 
-METHODS = ("glance-direct",)
+METHODS = ("glance-direct", "web-download")
 
 
-def begin_import(tx: Tx, ctx: Context, image_id: str, method: str) -> tuple[Task, str]:
-    """Let an image's staged bytes be imported; return the task and the upload that they are of.
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be imported how, and as the client said it."""
 
-    The caller starts the workflow in this transaction.
-    """
+    method: str
+    uri: str | None = None
+    said: dict[str, Any]
+    type: str = "api_image_import"
+
+
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """An import that has begun: the workflow has to be started in the same transaction."""
+
+    image_id: str
+    upload_id: str
+    task: Task
+    uri: str | None
+
+
+def checked_uri(uri: str | None, rules: Destinations) -> str:
+    """Return a URL that may be tried; the refusal does not repeat it, it may hold secrets."""
+    if not uri:
+        raise Invalid("URI is required for the 'web-download' method.", field="method.uri")
+    try:
+        checked_url(uri, rules)
+    except (Invalid, Forbidden) as error:
+        raise Invalid(
+            f"URI for web-download does not pass filtering: {error.message}", field="method.uri"
+        ) from error
+    return uri
+
+
+def begin_import(tx: Tx, ctx: Context, image_id: str, wish: Wish, limits: ImageLimits) -> Import:
+    """Let an image get bytes that are staged or will be fetched; the caller starts the workflow."""
     image = image_visible(tx, ctx, image_id)
     require(ctx, "modify_image", image)
-    if method not in METHODS:
-        raise Invalid(f"Unknown import method name '{method[:64]}'.", field="method.name")
-    upload_id = images.upload_of(tx, image_id)
-    if upload_id is None or staged.staged_find(tx, image_id) is None:
-        raise Conflict("Image needs to be staged before 'glance-direct' method can be used")
-    if not images.image_move(
-        tx, image_id, to="importing", expected=["uploading"], upload_id=upload_id
-    ):
-        raise Conflict(f"Image {image_id} is {image.status}; it is being imported already.")
-    moment = now()
-    task = Task(
-        id=new_id(),
-        image_id=image_id,
-        status="pending",
-        method=method,
-        message="",
-        owner=image.owner or "",
-        user_id=ctx.user_id,
-        request_id=ctx.request_id,
-        created_at=moment,
-        updated_at=moment,
-    )
-    tasks.task_insert(tx, task)
-    return task, upload_id
+    if wish.method not in METHODS:
+        raise Invalid(f"Unknown import method name '{wish.method[:64]}'.", field="method.name")
+    if image.status in ("importing", "active", "deactivated"):
+        raise Conflict(f"Image {image_id} is {image.status}; it cannot be imported now.")
+    for name in ("container_format", "disk_format"):
+        if not getattr(image, name):
+            raise Conflict(f"'{name}' needs to be set before import")
+    if wish.method == "web-download":
+        uri: str | None = checked_uri(wish.uri, limits.import_filtering_opts)
+        upload_id = _begin_fetch(tx, image, limits)
+    else:
+        uri, upload_id = None, _begin_staged(tx, image)
+    task = _new_task(tx, ctx, image, wish)
+    return Import(image_id=image_id, upload_id=upload_id, task=task, uri=uri)
+
+
+def begin_image(tx: Tx, ctx: Context, spec: ImageSpec, wish: Wish, limits: ImageLimits) -> Import:
+    """Record an image and let its bytes be fetched."""
+    image = new_image(tx, ctx, spec, limits)
+    return begin_import(tx, ctx, image.id, wish, limits)
+
+
+def take_in(tools: ImageTools, image_id: str, upload_id: str, pieces: Iterator[bytes]) -> None:
+    """Let fetched bytes wait for their import, inspected and hashed.
+
+    Whatever an earlier attempt has left goes first.
+    """
+    image = tools.db.read(_awaiting, image_id, upload_id)
+    if image is None:
+        raise NotFound(f"Image {image_id} waits for no import any more.")
+    tools.images.delete_upload(image_id, upload_id)
+    tools.db.write(staged.staged_delete, image_id)
+    received = image_data.park(tools.images, image, upload_id, tools.image_limits, pieces)
+    tools.db.write(image_data.set_staged, image_id, received)
 
 
 def complete_import(tx: Tx, ctx: Caller, task: Task, upload_id: str, limits: ImageLimits) -> bool:
@@ -71,6 +117,11 @@ def give_up_import(tx: Tx, task_id: str, image_id: str, upload_id: str, message:
     tasks.task_move(tx, task_id, "failure", message)
 
 
+def task_begun(tx: Tx, task_id: str) -> None:
+    """Record that somebody works on it."""
+    tasks.task_move(tx, task_id, "processing")
+
+
 def tasks_of_image(tx: Tx, ctx: Context, image_id: str) -> list[Task]:
     """Return the imports of an image that the caller may change."""
     image: Image = image_visible(tx, ctx, image_id)
@@ -89,3 +140,51 @@ def task_get(tx: Tx, task_id: str) -> Task:
     if found is None:
         raise NotFound(f"No task found with ID {task_id}")
     return found
+
+
+def _begin_staged(tx: Tx, image: Image) -> str:
+    upload_id = images.upload_of(tx, image.id)
+    if upload_id is None or staged.staged_find(tx, image.id) is None:
+        raise Conflict("Image needs to be staged before 'glance-direct' method can be used")
+    if not images.image_move(
+        tx, image.id, to="importing", expected=["uploading"], upload_id=upload_id
+    ):
+        raise Conflict(f"Image {image.id} is {image.status}; it is being imported already.")
+    return upload_id
+
+
+def _begin_fetch(tx: Tx, image: Image, limits: ImageLimits) -> str:
+    upload_id = new_id()
+    if not images.image_move(
+        tx, image.id, to="importing", expected=["queued"], values={"upload_id": upload_id}
+    ):
+        raise Conflict("Image needs to be in 'queued' state to use 'web-download' method")
+    default = limits.totals()["image_count_uploading"]
+    quota.claim(tx, "image", image.owner or "", "image_count_uploading", 1, default)
+    return upload_id
+
+
+def _new_task(tx: Tx, ctx: Context, image: Image, wish: Wish) -> Task:
+    moment = now()
+    task = Task(
+        id=new_id(),
+        image_id=image.id,
+        status="pending",
+        type=wish.type,
+        wish=wish.said,
+        message="",
+        owner=image.owner or "",
+        user_id=ctx.user_id,
+        request_id=ctx.request_id,
+        created_at=moment,
+        updated_at=moment,
+    )
+    tasks.task_insert(tx, task)
+    return task
+
+
+def _awaiting(tx: Tx, image_id: str, upload_id: str) -> Image | None:
+    """Return an image that still waits for this import."""
+    image = images.image_find(tx, image_id)
+    waits = image is not None and images.upload_of(tx, image_id) == upload_id
+    return image if waits else None

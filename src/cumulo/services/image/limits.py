@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from cumulo.kit.outbound import Destinations
 from cumulo.kit.units import GIB
 
 Count = Annotated[int, Meta(ge=-1)]  # -1: no limit
@@ -25,6 +26,9 @@ class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     image_size_total: Count = -1  # MiB
     image_count_total: Count = -1
     image_count_uploading: Count = -1
+
+    # Where `web-download` and tasks may fetch from:
+    import_filtering_opts: Destinations = Destinations()
 
     def totals(self) -> dict[str, int]:
         """Return what a project may have where no limit of its own is set."""

@@ -10,6 +10,7 @@ from cumulo.services.image.api import (
     metadef_schemas,
     metadefs,
     schemas,
+    tasks,
 )
 from cumulo.services.image.errors import InvalidImageData, NoLongerThere
 from cumulo.web.faults import PAGE, Family
@@ -20,6 +21,7 @@ OPERATIONS = [
     *images.routes.operations,
     *image_data.routes.operations,
     *imports.routes.operations,
+    *tasks.routes.operations,
     *members.routes.operations,
     *schemas.routes.operations,
     *metadef_namespaces.routes.operations,

@@ -52,7 +52,8 @@ image_task = sa.Table(
     sa.Column("id", text_key(36), primary_key=True),
     sa.Column("image_id", text_key(36), nullable=False, index=True),
     sa.Column("status", text_key(16), nullable=False),
-    sa.Column("method", text_key(32), nullable=False),
+    sa.Column("type", text_key(32), nullable=False),
+    sa.Column("wish", long_text(), nullable=False),  # JSON: what was asked for
     sa.Column("message", long_text(), nullable=False),
     sa.Column("owner", text_key(255), nullable=False),
     sa.Column("user_id", text_key(64)),

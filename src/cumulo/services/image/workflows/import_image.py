@@ -1,15 +1,19 @@
-"""Making staged bytes an image's."""
+"""Making bytes an image's that are staged, or that a URL names."""
 
-from typing import Protocol, TypeAlias
+from collections.abc import Generator
+from contextlib import closing
+from typing import TypeAlias
 
 import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.services.image import imports
-from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.errors import NoLongerThere
+from cumulo.services.image.images import ImageSpec
+from cumulo.services.image.imports import Import, Wish
 from cumulo.services.image.limits import ImageLimits
+from cumulo.services.image.tools import ImageTools
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, start
 
@@ -20,19 +24,20 @@ class ImportImage(msgspec.Struct, frozen=True):
     image_id: str
     upload_id: str
     task_id: str
+    uri: str | None = None
 
 
-class Tools(Protocol):
-    """What the steps need of the process they run in."""
-
-    @property
-    def images(self) -> ImageStore: ...  # noqa: D102
-
-    @property
-    def image_limits(self) -> ImageLimits: ...  # noqa: D102
+Run: TypeAlias = _Run[ImportImage, ImageTools]
 
 
-Run: TypeAlias = _Run[ImportImage, Tools]
+def fetch_bytes(run: Run) -> None:
+    """Bring the bytes of a URL in; those that are staged are there."""
+    params = run.params
+    run.db.write(imports.task_begun, params.task_id)
+    if params.uri is None:
+        return
+    with closing(_wanted(run, run.tools.outbound.get(params.uri))) as pieces:
+        imports.take_in(run.tools, params.image_id, params.upload_id, pieces)
 
 
 def adopt_bytes(run: Run) -> None:
@@ -69,13 +74,38 @@ def tell_failure(run: Run) -> None:
 IMPORT_IMAGE = Workflow(
     "image.import",
     ImportImage,
-    [Step(adopt_bytes, undo=remove_bytes), Step(activate)],
+    [
+        Step(fetch_bytes, undo=remove_bytes),
+        Step(adopt_bytes, undo=remove_bytes),
+        Step(activate),
+    ],
     failed=tell_failure,
 )
 
 
-def import_image(tx: Tx, ctx: Context, image_id: str, method: str) -> None:
-    """Have an image's staged bytes imported, whatever happens to this process."""
-    task, upload_id = imports.begin_import(tx, ctx, image_id, method)
-    params = ImportImage(image_id, upload_id, task.id)
-    start(tx, IMPORT_IMAGE, params, ctx=ctx, subject=f"image/{image_id}")
+def import_image(tx: Tx, ctx: Context, image_id: str, wish: Wish, limits: ImageLimits) -> None:
+    """Have an image's bytes imported, whatever happens to this process."""
+    _start(tx, ctx, imports.begin_import(tx, ctx, image_id, wish, limits))
+
+
+def import_new_image(
+    tx: Tx, ctx: Context, spec: ImageSpec, wish: Wish, limits: ImageLimits
+) -> imports.Task:
+    """Have an image made of what a URL names; return the task that tells how that goes."""
+    begun = imports.begin_image(tx, ctx, spec, wish, limits)
+    _start(tx, ctx, begun)
+    return begun.task
+
+
+def _start(tx: Tx, ctx: Context, begun: Import) -> None:
+    params = ImportImage(begun.image_id, begun.upload_id, begun.task.id, begun.uri)
+    start(tx, IMPORT_IMAGE, params, ctx=ctx, subject=f"image/{begun.image_id}")
+
+
+def _wanted(run: Run, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Yield pieces as long as they are wanted."""
+    with closing(pieces):
+        for piece in pieces:
+            if run.cancelled():
+                raise NoLongerThere(f"Image {run.params.image_id} is no longer wanted.")
+            yield piece
