@@ -156,7 +156,6 @@ class Cloud:
             project_exists=identity.project_exists,
             network=self.network,
             consoles=_consoles(self.settings),
-            image_port=self.settings.http.image_port,
             images=self.images,
             image=self.image,
             volume=self.volume,
@@ -172,6 +171,7 @@ class Cloud:
             project_exists=identity.project_exists,
             image=self.image,
             servers=compute.ServerVolumes(lambda: self.compute),
+            backups=volume_assembly.backups(settings, self.state),
         )
 
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:
@@ -387,8 +387,7 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     first_route = {"head_follows_get": True, "route_first": True, "vary": "X-Auth-Token"}
     ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
     prefixes = {"project_prefix": "/v2.1", "old_prefix": "/v2"}
-    slashes = {"slash_counts": True, "names_all": True}
-    versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes, **slashes}
+    versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes}
     types = ("block-storage", "volume", "volumev3")
     volumes = {"history": VOLUME_HISTORY, "project_prefix": "/v3", "service_types": types}
     volumes["slash_counts"] = True

@@ -17,6 +17,7 @@ from cumulo.services.image.drivers.fake import FakeStore
 from cumulo.services.image.public import ImageLimits, ImageTools
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.public import Tools as NetworkTools
+from cumulo.services.volume.drivers.backup_directory import BackupDirectory
 from cumulo.services.volume.public import NoServers, VolumeSettings, VolumeTools
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
@@ -91,6 +92,7 @@ def tools(db: Database, hosts: Hosts) -> Tools:
             project_exists=_exists,
             image=ImageTools(db, FakeStore(), ImageLimits()),
             servers=NoServers(),
+            backups=BackupDirectory(Path("/nonexistent")),
         ),
     )
 

@@ -23,7 +23,7 @@ class _Commands(click.Group):
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",
         "image": "Make images.",
-        "explain": "Say what becomes of packets and servers, and why.",
+        "explain": "Say what becomes of packets, and why.",
         "policy": "Show who may do what, and why not.",
         "bootstrap": "Make the first users and what they need, or mend them.",
         "db": "Bring the database to this version.",

@@ -59,8 +59,7 @@ class Api:
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
     claims: Callable[[Environ], bool] | None = None  # on a port it shares, which are its own
-    slash_counts: bool = False  # /things/ is a thing without a name, not /things ...
-    names_all: bool = False  # ... and there is no such thing
+    slash_counts: bool = False  # /things/ is a thing without a name, not /things
 
     @property
     def takes_uploads(self) -> bool:
@@ -138,8 +137,7 @@ class Edge:
         if found is None and not self._api.route_first:
             self._caller(request)
         request.version = self._version(request)
-        nameless = self._api.names_all and found is not None and "" in found[2].values()
-        if found is None or nameless or "\0" in path:
+        if found is None or "\0" in path:
             raise NotFound("The resource could not be found.")
         resource, _, arguments, _ = found
         candidates = resource.at(self._method(request, resource), request.version)

@@ -63,11 +63,6 @@ def list_services(
     return states(tx, health, store.service_list(tx, host=host, binary=binary))
 
 
-def compute_hosts(tx: Tx) -> list[str]:
-    """Return the names of all hosts of guests."""
-    return sorted(service.host for service in store.service_list(tx, binary=COMPUTE))
-
-
 def service_get(tx: Tx, service_id: int | str) -> Service:
     """Return a service; only operations for administrators ask for one."""
     return store.service_get(tx, service_id)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from cumulo.services.volume.drivers.backup_directory import BackupDirectory
+from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.drivers.file import FileDriver
@@ -19,6 +21,11 @@ def places(
     """Return the back ends of this process, or `first` where an operator named none."""
     wanted = settings.backends or (first,)
     return {f"{host}@{one.name}": Place(_driver(one, state), one) for one in wanted}
+
+
+def backups(settings: VolumeSettings, state: Path) -> BackupStore:
+    """Return where backups are kept."""
+    return BackupDirectory(Path(settings.backup_directory or state / "backups"))
 
 
 def _driver(one: BackendSettings, state: Path) -> VolumeDriver:

@@ -2,8 +2,9 @@
 
 from cumulo.kit import clock, log
 from cumulo.kit.errors import CloudError
-from cumulo.services.volume import backends
+from cumulo.services.volume import backends, backup_pieces
 from cumulo.services.volume.drivers.base import Source
+from cumulo.services.volume.store import backups as backup_store
 from cumulo.services.volume.store import messages, snapshots, volumes
 from cumulo.services.volume.tools import Place, VolumeTools
 from cumulo.work import Reconciler
@@ -44,6 +45,17 @@ def _remove_orphans(tools: VolumeTools, pool: str, place: Place) -> None:
             place.driver.delete(one.volume_id)
 
 
+def remove_lost_backups(tools: VolumeTools) -> None:
+    """Remove what lies in the store of backups and is none; the store is read before the rows."""
+    old = clock.timestamp() - _GRACE_S
+    found = [backup_id for backup_id, touched_at in tools.backups.present() if touched_at < old]
+    known = tools.db.read(backup_store.backup_ids) if found else set()
+    for backup_id in found:
+        # One with an index may be another cloud's, to be imported; only what is half is removed.
+        if backup_id not in known and not backup_pieces.is_whole(tools.backups, backup_id):
+            tools.backups.delete(backup_id)
+
+
 def forget_messages(tools: VolumeTools) -> None:
     """Forget messages that were kept long enough."""
     tools.db.write(messages.messages_prune, clock.now())
@@ -52,5 +64,6 @@ def forget_messages(tools: VolumeTools) -> None:
 RECONCILERS = [
     Reconciler(report_backends, every_s=30.0, name="volume.report_backends"),
     Reconciler(remove_orphans, every_s=300.0, name="volume.remove_orphans"),
+    Reconciler(remove_lost_backups, every_s=600.0, name="volume.remove_lost_backups"),
     Reconciler(forget_messages, every_s=3600.0, name="volume.forget_messages"),
 ]

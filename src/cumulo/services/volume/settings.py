@@ -37,6 +37,7 @@ class VolumeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_availability_zone: str = "nova"
     # Empty: one of files, or one in memory where the whole cloud is emulated.
     backends: tuple[BackendSettings, ...] = ()
+    backup_directory: str = ""  # empty: backups in the state directory
     allow_availability_zone_fallback: bool = False
     message_ttl: Annotated[int, Meta(ge=0)] = 2_592_000
     quota: Quotas = Quotas()

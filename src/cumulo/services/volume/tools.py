@@ -7,6 +7,7 @@ from typing import Protocol
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.image.public import ImageTools
+from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.work import Caller
@@ -52,6 +53,7 @@ class VolumeTools:
     project_exists: Callable[[Tx, str], bool]  # identity's answer
     image: ImageTools
     servers: Servers
+    backups: BackupStore
 
     def driver(self, pool: str | None) -> VolumeDriver:
         """Return the driver of the back end that a pool, host@backend#pool, is of."""

@@ -147,21 +147,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "compute_scheduling_decision",
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("server_id", types.text_key(36), nullable=False),
-        sa.Column("at", types.UtcDateTime(), nullable=False),
-        sa.Column("decision", types.long_text(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_compute_scheduling_decision")),
-        sqlite_autoincrement=True,
-    )
-    with op.batch_alter_table("compute_scheduling_decision", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_compute_scheduling_decision_at"), ["at"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_compute_scheduling_decision_server_id"), ["server_id"], unique=False
-        )
-
-    op.create_table(
         "compute_server",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("id", types.text_key(36), nullable=False),
@@ -1179,6 +1164,34 @@ def upgrade() -> None:
         sa.Column("seen_at", types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("host", name=op.f("pk_volume_backend")),
     )
+    op.create_table(
+        "volume_backup",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("volume_id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("user_id", types.text_key(255), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("container", types.text_key(255), nullable=True),
+        sa.Column("size_gib", sa.BigInteger(), nullable=False),
+        sa.Column("status", types.text_key(32), nullable=False),
+        sa.Column("fail_reason", types.long_text(), nullable=True),
+        sa.Column("parent_id", types.text_key(36), nullable=True),
+        sa.Column("snapshot_id", types.text_key(36), nullable=True),
+        sa.Column("object_count", sa.Integer(), nullable=False),
+        sa.Column("availability_zone", types.text_key(255), nullable=True),
+        sa.Column("data_timestamp", types.UtcDateTime(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_backup")),
+    )
+    with op.batch_alter_table("volume_backup", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_volume_backup_parent_id"), ["parent_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_volume_backup_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_volume_backup_volume_id"), ["volume_id"], unique=False)
+
     op.create_table(
         "volume_group_type",
         sa.Column("id", types.text_key(36), nullable=False),

@@ -1,7 +1,4 @@
-"""Stop, start, pause, unpause, suspend, resume, reboot: one change of a guest's power.
-
-A server that is deleted softly is one that is stopped and called otherwise.
-"""
+"""Stop, start, pause, unpause, suspend, resume and reboot: one change of a guest's power."""
 
 from typing import Literal, TypeAlias
 
@@ -19,16 +16,7 @@ from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, Write
 
 Verb: TypeAlias = Literal[
-    "stop",
-    "start",
-    "pause",
-    "unpause",
-    "suspend",
-    "resume",
-    "reboot",
-    "reboot hard",
-    "softDelete",
-    "restore",
+    "stop", "start", "pause", "unpause", "suspend", "resume", "reboot", "reboot hard"
 ]
 
 
@@ -58,8 +46,6 @@ ENDS: dict[str, End] = {
     "resume": End("running", "active", states.RUNNING, "compute_resume_instance"),
     "reboot": End("running", "active", states.RUNNING, "compute_reboot_instance"),
     "reboot hard": End("running", "active", states.RUNNING, "compute_reboot_instance"),
-    "softDelete": End("stopped", "soft-delete", states.SHUTDOWN, "compute_soft_delete_instance"),
-    "restore": End("running", "active", states.RUNNING, "compute_restore_instance"),
 }
 
 
@@ -73,10 +59,8 @@ TASKS: dict[Verb, str] = {
     "resume": "resuming",
     "reboot": "rebooting",
     "reboot hard": "rebooting_hard",
-    "softDelete": "soft-deleting",
-    "restore": "restoring",
 }
-_CHANGED = ["active", "stopped", "paused", "suspended", "error", "soft-delete"]
+_CHANGED = ["active", "stopped", "paused", "suspended", "error"]
 
 Run: TypeAlias = _Run[ChangePower, Tools]
 
@@ -90,7 +74,7 @@ def change(run: Run) -> None:
 
 def _change(node: Node, run: Run) -> None:
     params = run.params
-    if params.verb in ("start", "reboot hard", "restore"):
+    if params.verb in ("start", "reboot hard"):
         # A guest that its host lost is made again from its disks.
         node.ensure_guest(run.db.read(guests.spec_of, params.server_id, run.tools))
     if params.verb.startswith("reboot"):

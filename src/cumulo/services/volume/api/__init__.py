@@ -6,6 +6,7 @@ from cumulo.kit import errors
 from cumulo.services.volume.api import (
     attachments,
     availability_zones,
+    backups,
     default_types,
     extensions,
     group_snapshots,
@@ -59,6 +60,7 @@ OPERATIONS: Sequence[Operation] = [
         attachments,
         snapshots,
         snapshot_metadata,
+        backups,
         transfers,
         group_types,
         groups,

@@ -23,6 +23,7 @@ from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volumes import Whole
 from cumulo.services.volume.workflows.create_volume import create_volume as create
 from cumulo.services.volume.workflows.delete_volume import delete_volume as delete
+from cumulo.services.volume.workflows.restore_backup import restore_backup as restore
 from cumulo.web import Call as _Call
 from cumulo.web import LooseBool, Routes, since
 
@@ -88,6 +89,7 @@ class VolumeSpec(msgspec.Struct, kw_only=True):
     multiattach: LooseBool | None = None
     consistencygroup_id: Uuid | None = None
     group_id: Annotated[Uuid | None, since("3.13")] = None
+    backup_id: Annotated[Uuid | None, since("3.47")] = None
 
 
 class StrictVolumeSpec(VolumeSpec, kw_only=True, forbid_unknown_fields=True):
@@ -228,7 +230,14 @@ def _create(call: Call, spec: VolumeSpec, hints: dict[str, Any]) -> VolumeBody:
     )
     if wanted.image_id is not None:
         call.ctx.require("volume:create_from_image")
+    if spec.backup_id is not None:
+        call.ctx.require("backup:restore")
+        return _bare(call, call.db.write(_restored, call, spec.backup_id, wanted))
     return _bare(call, call.db.write(_made, call, wanted))
+
+
+def _restored(tx: Tx, call: Call, backup_id: str, wanted: NewVolume) -> Whole:
+    return volumes.whole(tx, [restore(tx, call.ctx, call.tools, backup_id, None, wanted)])
 
 
 def _made(tx: Tx, call: Call, wanted: NewVolume) -> Whole:

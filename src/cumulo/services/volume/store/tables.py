@@ -230,3 +230,25 @@ group_snapshot = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime),
 )
+
+backup = sa.Table(
+    "volume_backup",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("volume_id", text_key(36), nullable=False, index=True),
+    sa.Column("project_id", text_key(255), nullable=False, index=True),
+    sa.Column("user_id", text_key(255), nullable=False),
+    sa.Column("name", text_key(255)),
+    sa.Column("description", text_key(255)),
+    sa.Column("container", text_key(255)),
+    sa.Column("size_gib", sa.BigInteger, nullable=False),
+    sa.Column("status", text_key(32), nullable=False),
+    sa.Column("fail_reason", long_text()),
+    sa.Column("parent_id", text_key(36), index=True),  # of an incremental one
+    sa.Column("snapshot_id", text_key(36)),
+    sa.Column("object_count", sa.Integer, nullable=False),
+    sa.Column("availability_zone", text_key(255)),
+    sa.Column("data_timestamp", UtcDateTime, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime),
+)

@@ -1,0 +1,124 @@
+"""Putting a backup into a volume, one that is there or one that is made for it."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from cumulo.auth import Context
+from cumulo.db import Tx
+from cumulo.kit.errors import Conflict, Invalid, Unavailable
+from cumulo.services.volume import backup_pieces, backups, messages, volumes
+from cumulo.services.volume.new_volumes import NewVolume
+from cumulo.services.volume.store import backups as store
+from cumulo.services.volume.store import volumes as volume_store
+from cumulo.services.volume.store.volumes import Volume
+from cumulo.services.volume.tools import VolumeTools
+from cumulo.services.volume.workflows.create_volume import create_volume
+from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.work import Run as _Run
+
+
+class RestoreBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backup goes into which volume."""
+
+    backup_id: str
+    volume_id: str
+
+
+Run: TypeAlias = _Run[RestoreBackup, VolumeTools]
+
+
+def restore_backup(
+    tx: Tx,
+    ctx: Context,
+    tools: VolumeTools,
+    backup_id: str,
+    volume_id: str | None,
+    spec: NewVolume | None = None,
+) -> Volume:
+    """Have a backup put into a volume, made for it if none is named; return the volume."""
+    backup = backups.backup_visible(tx, ctx, backup_id)
+    if backup.status != "available":
+        raise Invalid("Invalid backup: Backup status must be available.")
+    if volume_id is None:
+        size = max(backup.size_gib, (spec.size_gib or 0) if spec else 0)
+        wanted = spec or NewVolume(name=f"restore_backup_{backup_id}")
+        volume = create_volume(tx, ctx, tools, msgspec.structs.replace(wanted, size_gib=size))
+    else:
+        volume = volumes.volume_visible(tx, ctx, volume_id)
+        if volume.size_gib < backup.size_gib:
+            raise Invalid(
+                f"Invalid volume: Volume size {volume.size_gib} is too small to restore backup "
+                f"of size {backup.size_gib}."
+            )
+        volumes.move_or_refuse(
+            tx, volume, "restoring-backup", doing="restore", expected=["available"]
+        )
+    store.backup_move(tx, backup_id, "restoring", expected=["available"])
+    params = RestoreBackup(backup_id=backup_id, volume_id=volume.id)
+    start(tx, RESTORE_BACKUP, params, ctx=ctx, subject=f"volume/{volume.id}")
+    backups.record(tx, ctx, backup, "restore_begin", volume=volume.id)
+    return volume
+
+
+def begin(tx: Tx, run: Run) -> None:
+    """Keep everyone else from the volume; one that could not be made is an error."""
+    volume = volume_store.volume_get(tx, run.params.volume_id)
+    if volume.status in ("creating", "downloading"):
+        raise Unavailable(f"Volume {volume.id} is still being made.")
+    expected = ["available", "restoring-backup"]
+    if not volume_store.volume_move(tx, volume.id, "restoring-backup", expected=expected):
+        raise Conflict(f"Volume {volume.id} is {volume.status}: nothing can be restored into it.")
+
+
+def write(run: Run) -> None:
+    """Write the whole disk."""
+    volume = run.db.read(volume_store.volume_get, run.params.volume_id)
+    pieces = backup_pieces.pieces_of(run.tools.backups, run.params.backup_id)
+    run.tools.driver(volume.host).overwrite(volume.id, pieces)
+
+
+def finish(tx: Tx, run: Run) -> None:
+    """Say that both can be used."""
+    params = run.params
+    store.backup_move(tx, params.backup_id, "available", expected=["restoring"])
+    values = {"backup_id": params.backup_id}
+    if volume_store.volume_move(
+        tx, params.volume_id, "available", expected=["restoring-backup"], values=values
+    ):
+        volume = volume_store.volume_get(tx, params.volume_id)
+        volumes.record(tx, run, volume, "restore", backup=params.backup_id)
+
+
+def give_up(run: Run) -> None:
+    """Put the volume in error: nobody knows what it holds."""
+    run.db.write(_give_up, run)
+
+
+def _give_up(tx: Tx, run: Run) -> None:
+    params = run.params
+    error = run.error or Failure("Interrupted", "The restoration was interrupted.")
+    store.backup_move(tx, params.backup_id, "available", expected=["restoring"])
+    volume = volume_store.volume_find(tx, params.volume_id)
+    if volume is None or error == CANCELLED:
+        return
+    expected = ["restoring-backup"]
+    if volume_store.volume_move(tx, volume.id, "error_restoring", expected=expected):
+        messages.tell(
+            tx,
+            run,
+            run.tools.settings,
+            volume.project_id,
+            ("volume", volume.id),
+            event="VOLUME_BACKUP_014_001",
+            words=f"restore backup:{error.message}",
+        )
+        volumes.record(tx, run, volume, "error", reason=error.message)
+
+
+RESTORE_BACKUP = Workflow(
+    "volume.restore_backup",
+    RestoreBackup,
+    [Write(begin), Step(write), Write(finish)],
+    failed=give_up,
+)
