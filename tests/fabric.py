@@ -15,7 +15,7 @@ import pytest
 
 from cumulo.node import links
 from cumulo.node.fabric import Fabric, FabricSettings
-from cumulo.node.ovn import Central, Controller
+from cumulo.node.ovn import Central, Controller, Southbound
 from cumulo.node.ovs import PhysicalNetwork, Switch
 from cumulo.node.supervise import Supervisor
 
@@ -73,10 +73,12 @@ class Site:
 
     @property
     def north(self) -> str:
+        assert self.fabric.central is not None
         return self.fabric.central.north_remote
 
     @property
     def south(self) -> str:
+        assert self.fabric.central is not None
         return self.fabric.central.south_remote
 
     def nbctl(self, *arguments: str) -> str:
@@ -134,7 +136,7 @@ class Chassis:
             self.supervisor,
             system_id=f"5e1f0000-0000-4000-8000-00000000000{number}",
             hostname=self.name,
-            south_remote=south,
+            south=Southbound(south),
             encap_ip=address,
         )
 

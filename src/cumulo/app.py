@@ -25,6 +25,7 @@ from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.outbound import Outbound
 from cumulo.node.api import FixedNodes, Node, Nodes
+from cumulo.node.certificates import Authority, Identity
 from cumulo.node.client import UnixDialer, remote_node
 from cumulo.node.drivers.fake import FakeNode
 from cumulo.services.compute import public as compute
@@ -51,6 +52,7 @@ from cumulo.services.image.policy import RULES as IMAGE_RULES
 from cumulo.services.image.reconcile import RECONCILERS as IMAGE_RECONCILERS
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows import WORKFLOWS as IMAGE_WORKFLOWS
+from cumulo.services.machines import public as machines
 from cumulo.services.network import public as network
 from cumulo.services.network.api import OPERATIONS as NETWORK
 from cumulo.services.network.drivers.base import NetworkDriver
@@ -93,6 +95,14 @@ LOG = log.get("app")
 
 
 @dataclass(frozen=True)
+class Machines:
+    """Who vouches for the machines of a cloud, and what its controller shows them."""
+
+    authority: Authority
+    identity: Identity
+
+
+@dataclass(frozen=True)
 class Outside:
     """What a cloud is made of that is not the database."""
 
@@ -100,6 +110,7 @@ class Outside:
     driver: NetworkDriver
     host: str  # the name of the machine that this process runs on
     volumes: BackendSettings = volume_assembly.FILES  # where they go if the settings do not say
+    machines: Machines | None = None  # None: no other machine can join
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,10 @@ class Cloud:
         self.bell = LocalDoorbell()
         self.db = db or Database(settings.database.connection or database_url(state))
         self.db.ring = self.bell.ring
+        self.nodes = outside.nodes
+        if outside.machines is not None:
+            known = outside.machines.identity
+            self.nodes = machines.JoinedNodes(outside.nodes, self.db, known)
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
         outbound = Outbound(settings.image.import_filtering_opts)
@@ -150,7 +165,7 @@ class Cloud:
     def _compute(self) -> compute.Tools:
         return compute.Tools(
             db=self.db,
-            nodes=self.outside.nodes,
+            nodes=self.nodes,
             settings=self.settings.compute,
             host=self.outside.host,
             project_exists=identity.project_exists,

@@ -10,19 +10,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from cumulo.kit.errors import CloudError, Unavailable
+from cumulo.node.certificates import Identity
+from cumulo.node.controller import Controller, Membership, controller, pieces_from
 from cumulo.node.drivers.libvirt import HypervisorSettings, LibvirtHypervisor
-from cumulo.node.fabric import Fabric, FabricSettings
+from cumulo.node.fabric import Fabric, FabricSettings, Served
 from cumulo.node.libvirtd import Libvirtd
 from cumulo.node.local import LocalNode
 from cumulo.node.metadata import OvsMetadata
-from cumulo.node.metadata_proxy import Proxy
+from cumulo.node.metadata_proxy import ControllerUpstream, HttpUpstream, Proxy, Upstream
+from cumulo.node.ovn import Southbound
 from cumulo.node.ovs import PhysicalNetwork
-from cumulo.node.server import NodeServer, UnixTransport
+from cumulo.node.server import CommandServer, NodeServer, UnixTransport
 from cumulo.node.supervise import Supervisor
+from cumulo.node.tls import TlsDialer, TlsTransport
 from cumulo.settings import NodeSettings
 
 # The programs a host needs, with the packages that bring them on Debian and Ubuntu.
@@ -40,19 +45,38 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnCloud:
+    """The cloud is this machine's own: its program speaks through a socket."""
+
+    node_socket: Path
+    control_user: int  # who gives the commands
+    metadata_url: str
+    metadata_secret: str
+    southbound: Identity | None = None  # how OVN's database shows itself to other machines
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedCloud:
+    """The cloud is another machine's, which this one joined."""
+
+    membership: Membership
+    address: str  # of the controller
+
+
+@dataclass(frozen=True, kw_only=True)
 class HostPlan:
     """Where a host keeps its things and whom it serves."""
 
     directory: Path
-    node_socket: Path
     settings: NodeSettings
-    metadata_url: str
-    metadata_secret: str
-    control_user: int  # who gives the commands
+    cloud: OwnCloud | JoinedCloud
+    identity: Identity | None = None  # None: no other machine reaches this one
 
     @property
     def name(self) -> str:
         """Return the name under which the cloud knows this machine."""
+        if isinstance(self.cloud, JoinedCloud):
+            return self.cloud.membership.name
         return self.settings.name or platform.node()
 
 
@@ -62,8 +86,10 @@ class Host:
     def __init__(self, plan: HostPlan, supervisor: Supervisor) -> None:
         self.plan, directory = plan, plan.directory
         self._fabric = Fabric(_fabric_settings(plan), supervisor)
-        self._proxy = Proxy(plan.metadata_url, plan.metadata_secret.encode())
-        self._metadata = OvsMetadata(self._fabric.switch, self._proxy, directory / "metadata")
+        self._controller = _controller(plan)
+        self._metadata = OvsMetadata(
+            self._fabric.switch, Proxy(_upstream(plan, self._controller)), directory / "metadata"
+        )
         kind = plan.settings.virt_type
         self._libvirtd = Libvirtd(
             directory / "libvirt",
@@ -71,7 +97,7 @@ class Host:
             virt_type=None if kind == "auto" else kind,
             ovs_directory=self._fabric.switch.directory,
         )
-        self._server: NodeServer | None = None
+        self._servers: list[CommandServer] = []
 
     @property
     def virt_type(self) -> str:
@@ -90,15 +116,27 @@ class Host:
                 name=self.plan.name,
                 directory=self.plan.directory,
                 tap_offloads=self._fabric.switch.datapath == "system",
+                address=self.plan.settings.address or "127.0.0.1",
             ),
             self._libvirtd,
             self._fabric.switch.unplug,
+            pieces_from(self._controller) if self._controller is not None else None,
         )
         hypervisor.warm_up()
-        node = LocalNode(hypervisor, self._metadata)
-        transport = UnixTransport(self.plan.node_socket, [self.plan.control_user])
-        self._server = NodeServer(node, transport)
-        self._server.start()
+        self._serve(LocalNode(hypervisor, self._metadata))
+
+    def _serve(self, node: LocalNode) -> None:
+        """Answer the program of the cloud: on this machine by a socket, else by a port."""
+        plan = self.plan
+        if isinstance(plan.cloud, OwnCloud):
+            users = [plan.cloud.control_user]
+            self._servers.append(NodeServer(node, UnixTransport(plan.cloud.node_socket, users)))
+        elif plan.identity is not None:
+            place = (plan.settings.address, plan.settings.port)
+            transport = TlsTransport(plan.identity, place, lambda who: who.kind == "controller")
+            self._servers.append(NodeServer(node, transport))
+        for server in self._servers:
+            server.start()
 
     def has_guests(self) -> bool:
         """Say whether any guest's process runs."""
@@ -126,9 +164,9 @@ class Host:
                 log.warning("not stopped in order", part=part.__qualname__, error=str(error))
 
     def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
 
     def _start_network(self, tell: Callable[[str], None]) -> None:
         self._fabric.start()
@@ -140,10 +178,11 @@ class Host:
         tell(f"libvirt (virt_type {self._libvirtd.virt_type})")
 
 
-def check_programs() -> None:
+def check_programs(*, joined: bool = False) -> None:
     """Refuse to start without the programs a host needs, naming what brings them."""
     places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    missing = {pkg for name, pkg in _PROGRAMS.items() if shutil.which(name, path=places) is None}
+    needed = {name: pkg for name, pkg in _PROGRAMS.items() if not joined or name != "ovn-northd"}
+    missing = {pkg for name, pkg in needed.items() if shutil.which(name, path=places) is None}
     if missing:
         raise Unavailable(
             f"This machine has no {', '.join(sorted(missing))}: run `make setup`, or "
@@ -151,7 +190,36 @@ def check_programs() -> None:
         )
 
 
+def _controller(plan: HostPlan) -> Controller | None:
+    """Return the way to the controller, for a machine that joined a cloud."""
+    if not isinstance(plan.cloud, JoinedCloud):
+        return None
+    assert plan.identity is not None
+    membership = plan.cloud.membership
+    place = (plan.cloud.address, membership.port)
+    name = membership.controller
+    return controller(TlsDialer(plan.identity, place, name=name, kind="controller"))
+
+
+def _upstream(plan: HostPlan, there: Controller | None) -> Upstream:
+    if there is not None:
+        return ControllerUpstream(there)
+    assert isinstance(plan.cloud, OwnCloud)
+    return HttpUpstream(plan.cloud.metadata_url, plan.cloud.metadata_secret.encode())
+
+
 def _fabric_settings(plan: HostPlan) -> FabricSettings:
+    node, cloud = plan.settings, plan.cloud
+    where: dict[str, Any] = {}
+    if isinstance(cloud, JoinedCloud):
+        remote = f"ssl:{cloud.address}:{cloud.membership.southbound_port}"
+        where = {"south": Southbound(remote, plan.identity)}
+    else:
+        where = {"owner": cloud.control_user}
+        if cloud.southbound is not None:
+            where["served"] = Served(
+                address=node.address, port=node.southbound_port, identity=cloud.southbound
+            )
     return FabricSettings(
         directory=plan.directory,
         hostname=plan.name,
@@ -163,7 +231,8 @@ def _fabric_settings(plan: HostPlan) -> FabricSettings:
                 addresses=list(each.addresses),
                 interface=each.interface,
             )
-            for each in plan.settings.physical_networks
+            for each in node.physical_networks
         ],
-        owner=plan.control_user,
+        encap_ip=node.tunnel_address or node.address or "127.0.0.1",
+        **where,
     )

@@ -1,11 +1,26 @@
 """A cloud at work: its ports open, its workflows and reconcilers running."""
 
+import dataclasses
+import socket
+import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from cumulo.app import Cloud
+from cumulo.app import Cloud, Machines, Outside
+from cumulo.auth.context import system
+from cumulo.db import Database, Tx
 from cumulo.kit.errors import Conflict
+from cumulo.node import certificates
+from cumulo.node.certificates import Authority, Identity, Peer
+from cumulo.node.controller import CONTROLLER, DOOR
+from cumulo.node.server import CommandServer
+from cumulo.node.tls import OpenTransport, TlsTransport
+from cumulo.node.wire import Vocabulary
+from cumulo.services.compute import public as compute
+from cumulo.services.machines import public as machines
+from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.services.objectstore.assembly import served
 from cumulo.services.objectstore.drivers.server import DeviceServer
 from cumulo.services.objectstore.ring import LOOPBACK
@@ -25,6 +40,7 @@ class Serving:
         self._servers: list[HttpServer] = []
         self._threads: list[threading.Thread] = []
         self._devices: DeviceServer | None = None
+        self._machines: list[CommandServer] = []
 
     def start(self) -> None:
         """Open every port, then begin to work."""
@@ -33,6 +49,7 @@ class Serving:
                 self._open(self._server(self.cloud.gate(api), api), api.name)
         self._open(self.cloud.relay(), "console")
         self._serve_devices()
+        self._serve_machines()
         for worker in self.cloud.workers():
             worker.adopt_dead()
             self._run(worker.serve, self.cloud.settings.worker.threads, self._stop)
@@ -46,6 +63,8 @@ class Serving:
             server.stop()
         if self._devices is not None:
             self._devices.stop()
+        for port in self._machines:
+            port.close()
         self._stop.set()
         for topic in (runner.TOPIC, reconciler.TOPIC):
             self.cloud.bell.ring(topic)
@@ -59,6 +78,32 @@ class Serving:
         if settings.device_address != LOOPBACK:
             self._devices = served(self.cloud.state / "objects", settings)
             self._devices.start()
+
+    def _serve_machines(self) -> None:
+        """Answer machines: those that join at one port, those that did at another."""
+        known, node = self.cloud.outside.machines, self.cloud.settings.node
+        if known is None:
+            return
+        tools, db = _desk(self.cloud, known.authority), self.cloud.db
+        entrance = machines.Entrance(tools)
+
+        def offer(connection: socket.socket) -> tuple[object, Vocabulary]:
+            assert isinstance(connection, ssl.SSLSocket)
+            who = certificates.peer(connection)
+            assert who is not None
+            return machines.Desk(tools, who.name), CONTROLLER
+
+        def is_member(who: Peer) -> bool:
+            return who.kind == "host" and db.read(machines.is_member, who.name, who.fingerprint)
+
+        door = OpenTransport(known.identity, (node.address, node.join_port))
+        desk = TlsTransport(known.identity, (node.address, node.controller_port), is_member)
+        self._machines = [
+            CommandServer(lambda _: (entrance, DOOR), door),
+            CommandServer(offer, desk),
+        ]
+        for port in self._machines:
+            port.start()
 
     def _server(self, edge: Edge | Gate, api: Api) -> HttpServer:
         http = self.cloud.settings.http
@@ -79,3 +124,53 @@ class Serving:
         thread = threading.Thread(target=work, args=args, name=work.__qualname__, daemon=True)
         thread.start()
         self._threads.append(thread)
+
+
+def with_machines(outside: Outside, authority: Authority, directory: Path) -> Outside:
+    """Let other machines join, known by certificates that are kept in a directory."""
+    identity = Identity(directory)
+    identity.take_from(authority, _controller_name(outside.host), "controller")
+    return dataclasses.replace(outside, machines=Machines(authority, identity))
+
+
+def _controller_name(host: str) -> str:
+    """Return the name by which machines that joined know their controller."""
+    return f"{host}-controller"
+
+
+def _desk(cloud: Cloud, authority: Authority) -> machines.DeskTools:
+    """Return what machines that join, or have joined, are answered with."""
+    node, http = cloud.settings.node, cloud.settings.http
+    return machines.DeskTools(
+        db=cloud.db,
+        authority=authority,
+        own=cloud.outside.host,
+        controller=_controller_name(cloud.outside.host),
+        port=node.controller_port,
+        southbound_port=node.southbound_port,
+        images=cloud.images,
+        metadata=(http.host, http.metadata_port),
+        secret=cloud.passwords.metadata.encode(),
+        uses_image=compute.uses_image,
+        has_network=compute.has_network,
+    )
+
+
+def remove_host(db: Database, name: str) -> None:
+    """Strike a machine off that joined, unless servers are on it."""
+
+    def remove(tx: Tx) -> None:
+        machines.remove(tx, name)
+        compute.remove_host(tx, system(), name)
+
+    db.write(remove)
+
+
+def forget_chassis(ovn: Path, name: str) -> None:
+    """Let the running network know nothing more of a host."""
+    if (ovn / "nb.sock").exists():
+        driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
+        try:
+            driver.forget_host(name)
+        finally:
+            driver.close()

@@ -73,6 +73,13 @@ class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What this machine is as a host of guests."""
 
     name: str = ""  # empty: the machine's host name
+    # Where the cloud's other machines reach this one; empty: it is the only one.
+    address: str = ""
+    tunnel_address: str = ""  # where networks between machines come in; empty: `address`
+    port: Port = 8790  # for commands, from those who hold a certificate of this cloud
+    join_port: Port = 8791  # where machines that have a token join
+    controller_port: Port = 8792  # where those that joined ask for images and metadata
+    southbound_port: Port = 6642  # OVN's, for those that joined
     virt_type: Literal["auto", "kvm", "qemu"] = "auto"
     physical_networks: tuple[Physical, ...] = (
         Physical(name="provider", bridge="br-provider", addresses=("192.168.56.1/24",)),

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cumulo.node.metadata_proxy import Limits, Proxy
+from cumulo.node.metadata_proxy import HttpUpstream, Limits, Proxy
 from cumulo.node.signatures import is_signed
 from tests.waiting import eventually
 
@@ -69,7 +69,7 @@ LIMITS = Limits(read_s=0.5, connection_s=1.5, connections_of_peer=3, answer=100_
 
 @pytest.fixture
 def proxy(api: Api) -> Iterator[Proxy]:
-    proxy = Proxy(api.url, SECRET, LIMITS)
+    proxy = Proxy(HttpUpstream(api.url, SECRET), LIMITS)
     yield proxy
     proxy.close()
 
@@ -197,7 +197,7 @@ def test_an_answer_that_never_ends_is_not_passed_on(api: Api, address: tuple[str
 def test_without_the_api_guests_are_told_to_come_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         nobody = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    proxy = Proxy(nobody, SECRET)
+    proxy = Proxy(HttpUpstream(nobody, SECRET))
     listener = socket.create_server(("127.0.0.1", 0))
     where = listener.getsockname()
     proxy.serve(NETWORK, listener)

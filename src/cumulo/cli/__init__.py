@@ -16,6 +16,7 @@ class _Commands(click.Group):
 
     modules: ClassVar[Mapping[str, str]] = {
         "up": "Start the cloud.",
+        "node": "Let other machines be hosts of the cloud, or join one.",
         "down": "Stop the cloud and leave the machine as it was.",
         "ring": "Say which devices hold objects and listings.",
         "devices": "Serve this machine's devices of the object store to other machines.",

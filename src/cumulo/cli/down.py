@@ -14,6 +14,7 @@ from cumulo.cli.state import State
 from cumulo.kit.errors import Unavailable
 
 if TYPE_CHECKING:
+    from cumulo.cli.up import Program
     from cumulo.settings import Settings
 
 _PATIENCE_S = 120.0
@@ -29,7 +30,7 @@ def command(state: State, config: Path | None, purge: bool) -> None:
     Guests are switched off; servers, images and networks stay in the database, for the next
     `cumulo up`.
     """
-    if not state.control.exists():
+    if not state.control.exists() and not state.membership.exists():
         click.echo(f"There is no cloud in {state.directory}.")
         return
     tell = report.to_terminal()
@@ -40,15 +41,24 @@ def command(state: State, config: Path | None, purge: bool) -> None:
     if not state.is_emulated():
         if os.geteuid() != 0:
             raise Unavailable("The cloud's daemons are root's: use sudo.")
-        from cumulo.cli.real import RealProgram
-
         with state.held(emulated=False):
-            RealProgram(state, _settings(state, config)).stop(tell)
+            _host_program(state, _settings(state, config)).stop(tell)
     if purge:
         import shutil
 
         shutil.rmtree(state.directory)
     tell("Nothing runs any more" + (", nothing is kept" if purge else ""))
+
+
+def _host_program(state: State, settings: "Settings") -> "Program":
+    """Return what runs, or ran, on this machine: its own cloud, or a part of another's."""
+    if state.membership.exists():
+        from cumulo.cli.member import MemberProgram
+
+        return MemberProgram(state, settings)
+    from cumulo.cli.real import RealProgram
+
+    return RealProgram(state, settings)
 
 
 def _settings(state: State, config: Path | None) -> "Settings":

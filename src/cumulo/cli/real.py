@@ -1,5 +1,6 @@
 """The cloud of `cumulo up`: this machine as a host, and the APIs in a process without rights."""
 
+import platform
 import pwd
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from cumulo.node.supervise import Daemon, Supervisor
 
 if TYPE_CHECKING:
     from cumulo.host import Host
+    from cumulo.node.certificates import Identity
     from cumulo.settings import Settings
 
 _SERVE = "serve"
@@ -36,6 +38,8 @@ class RealProgram:
         owner = ensure_user(self._settings.node.user)
         self._state.make(owner)
         self._state.passwords(owner)
+        if self._settings.node.address:
+            self._state.authority(owner)
 
     def start(self, tell: Tell) -> None:
         """Return when every port answers."""
@@ -74,20 +78,37 @@ class RealProgram:
         self._host.start(tell)
 
     def _new_host(self, control_user: int | None = None) -> "Host":
-        from cumulo.host import Host, HostPlan
+        from cumulo.host import Host, HostPlan, OwnCloud
 
-        http = self._settings.http
+        state, node = self._state, self._settings.node
         if control_user is None:
-            control_user = pwd.getpwnam(self._settings.node.user).pw_uid
-        plan = HostPlan(
-            directory=self._state.directory,
-            node_socket=self._state.node_socket,
-            settings=self._settings.node,
-            metadata_url=f"http://127.0.0.1:{http.metadata_port}",
-            metadata_secret=self._state.passwords().metadata,
+            control_user = pwd.getpwnam(node.user).pw_uid
+        identities = self._identities(control_user) if node.address else (None, None)
+        cloud = OwnCloud(
+            node_socket=state.node_socket,
             control_user=control_user,
+            metadata_url=f"http://127.0.0.1:{self._settings.http.metadata_port}",
+            metadata_secret=state.passwords().metadata,
+            southbound=identities[1],
+        )
+        plan = HostPlan(
+            directory=state.directory, settings=node, cloud=cloud, identity=identities[0]
         )
         return Host(plan, self._supervisor)
+
+    def _identities(self, control_user: int) -> "tuple[Identity, Identity]":
+        """Return what this machine and its southbound database show to other machines."""
+        from cumulo.node.certificates import Identity
+
+        owner = (control_user, pwd.getpwuid(control_user).pw_gid)
+        name = self._settings.node.name or platform.node()
+        authority = self._state.authority(owner)
+        host = Identity(self._state.tls)
+        host.take_from(authority, name, "host")
+        (self._state.directory / "ovn").mkdir(exist_ok=True)
+        southbound = Identity(self._state.directory / "ovn" / "tls")
+        southbound.take_from(authority, f"{name}-southbound", "controller", owner)
+        return host, southbound
 
     def _start_apis(self, tell: Tell) -> None:
         self._supervisor.stop(_SERVE)  # a predecessor's may be of another version

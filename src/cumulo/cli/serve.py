@@ -16,7 +16,7 @@ def command(state: State) -> None:
     """Serve the APIs and carry out workflows, without any rights on the machine."""
     from cumulo import app
     from cumulo.kit import log
-    from cumulo.serving import Serving
+    from cumulo.serving import Serving, with_machines
     from cumulo.settings import Settings
 
     stop = threading.Event()
@@ -27,6 +27,8 @@ def command(state: State) -> None:
     secrets = state.passwords()
     passwords = app.Passwords(secrets.admin, secrets.demo, secrets.metadata)
     outside = app.attach(settings, state.node_socket, state.directory / "ovn")
+    if settings.node.address:
+        outside = with_machines(outside, state.authority(), state.control / "tls")
     cloud = app.Cloud(settings, state.control, outside, passwords)
     cloud.prepare()
     serving = Serving(cloud)

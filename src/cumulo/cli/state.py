@@ -3,6 +3,7 @@
     control/    the database, images and policies: of the user that serves the APIs
     run/        sockets and notes of running daemons
     log/        their output
+    tls/        the certificate by which the cloud's other machines know this one
     guests/ cache/ libvirt/ ovs/ ovn/    what belongs to the host
 
 Everything outside `control/` and `ovn/` belongs to root where root runs the host, so that no
@@ -14,12 +15,16 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.node import processes
 from cumulo.node.processes import Note, Process
+
+if TYPE_CHECKING:
+    from cumulo.node.certificates import Authority
 
 _LONGEST = 60  # bytes; sockets below may have paths of 107
 _PROGRAM = "cumulo"
@@ -43,6 +48,8 @@ class State:
         self.directory = directory.absolute()
         self.control, self.run = self.directory / "control", self.directory / "run"
         self.log, self.cache = self.directory / "log", self.directory / "cache"
+        self.tls = self.directory / "tls"
+        self.membership = self.directory / "membership.json"  # of a machine that joined a cloud
         self.node_socket = self.run / "node.sock"
         self.started_with = self.control / "settings.json"
         self.serving = self.control / "serving"  # there once the APIs answer
@@ -57,13 +64,17 @@ class State:
 
     def make(self, owner: tuple[int, int] | None = None) -> None:
         """Make the directories; `owner` gets the one of the APIs."""
-        for path in (self.directory, self.run, self.log, self.cache):
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o711)  # guests' processes pass through to their disks
+        self.make_for_host()
         self.control.mkdir(exist_ok=True)
         self.control.chmod(0o700)
         if owner is not None:
             os.chown(self.control, *owner)
+
+    def make_for_host(self) -> None:
+        """Make the directories of a machine that has no APIs."""
+        for path in (self.directory, self.run, self.log, self.cache):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o711)  # guests' processes pass through to their disks
 
     def passwords(self, owner: tuple[int, int] | None = None) -> Passwords:
         """Return the first users' passwords, made up at the first start."""
@@ -79,6 +90,21 @@ class State:
             raise Invalid(
                 f"{path} with the first users' passwords is damaged ({error}): put it back from a "
                 "copy, or remove the whole state directory to begin anew."
+            ) from error
+
+    def authority(self, owner: tuple[int, int] | None = None) -> "Authority":
+        """Return who vouches for the machines of this cloud, made at the first need."""
+        from cumulo.node.certificates import Authority, new_authority
+
+        path = self.control / "authority.json"
+        if not path.exists():
+            write_private(path, msgspec.json.encode(new_authority()), owner)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Authority)
+        except msgspec.MsgspecError as error:
+            raise Invalid(
+                f"{path} with the key of the cloud's authority is damaged ({error}): put it back "
+                "from a copy, or remove it and let every machine join anew."
             ) from error
 
     def program(self) -> Process | None:

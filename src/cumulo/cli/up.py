@@ -1,10 +1,12 @@
 """`cumulo up`: start a cloud and keep it until told to stop."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,16 +67,30 @@ def command(
 def _run(
     state: State, settings: "Settings", tell: Tell, *, emulate: bool, report_to: int | None
 ) -> None:
+    program = _program(state, settings, emulate=emulate)
+    announce = functools.partial(_announce, state, settings, tell)
+    keep(program, state, tell, announce, report_to=report_to, emulate=emulate)
+
+
+def keep(
+    program: Program,
+    state: State,
+    tell: Tell,
+    announce: Callable[[], None],
+    *,
+    report_to: int | None,
+    emulate: bool = False,
+) -> None:
+    """Run a program until somebody ends it."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stop.set())
     state.directory.mkdir(parents=True, exist_ok=True)
     with state.held(emulated=emulate):
-        program = _program(state, settings, emulate=emulate)
         program.prepare()
         try:
             program.start(tell)
-            _announce(state, settings, tell)
+            announce()
             if report_to is not None:
                 os.close(report_to)
                 tell = _say_nothing
@@ -108,18 +124,22 @@ def _announce(state: State, settings: "Settings", tell: Tell) -> None:
 
 
 def start_detached(state: State, config: Path | None, *, emulate: bool) -> None:
-    """Start the program in a session of its own and wait for what it reports."""
+    """Start the cloud in a session of its own and wait for what it reports."""
     if state.program() is not None:
         raise Conflict(f"A cloud runs in {state.directory} already: see `cumulo status`.")
+    detached(["up", *(["--emulate"] if emulate else [])], state, config, what="The cloud")
+
+
+def detached(words: Sequence[str], state: State, config: Path | None, *, what: str) -> None:
+    """Start a command in a session of its own and wait for what it reports."""
     state.log.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     options = ["--state", str(state.directory), "--report-to", str(writer)]
-    options += ["--emulate"] if emulate else []
     options += ["--config", str(config.absolute())] if config else []
     with state.program_log.open("ab") as log:
         begins_at = log.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "cumulo", "up", *options],
+            [sys.executable, "-m", "cumulo", *words, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -139,7 +159,7 @@ def start_detached(state: State, config: Path | None, *, emulate: bool) -> None:
         with state.program_log.open(errors="replace") as log:
             log.seek(begins_at)
             tail = log.read().splitlines()[-_SHOWN_LOG_LINES:]
-        raise Unavailable("\n".join(["The cloud did not start.", *tail]))
+        raise Unavailable("\n".join([f"{what} did not start.", *tail]))
     process.returncode = 0  # it goes on without us
 
 

@@ -18,7 +18,8 @@ import msgspec
 from cumulo.kit.errors import Unavailable
 from cumulo.node import streams
 from cumulo.node.api import Node
-from cumulo.node.wire import COMMANDS, PREFIX, STREAMS, Command, Fault
+from cumulo.node.tls import as_plain
+from cumulo.node.wire import NODE, PREFIX, Command, Fault, Vocabulary
 
 _IDLE_KEPT = 16
 _STREAM_TIMEOUT_S = 15.0  # somebody waits for it
@@ -57,12 +58,17 @@ def remote_node(dialer: Dialer, *, timeout_s: float = 300.0) -> Node:
     A command that takes longer than `timeout_s`, beyond the time it was itself given, ends in
     Unavailable here and goes on there; given again it finds its work under way or done.
     """
+    return cast(Node, remote(NODE, dialer, timeout_s=timeout_s))
+
+
+def remote(vocabulary: Vocabulary, dialer: Dialer, *, timeout_s: float = 300.0) -> object:
+    """Return what understands the vocabulary, behind a dialer."""
     channel = _Channel(dialer, timeout_s)
-    methods = {name: _method(channel, command) for name, command in COMMANDS.items()}
-    methods |= {name: _stream(channel, command) for name, command in STREAMS.items()}
-    node = type("RemoteNode", (), methods)()
-    weakref.finalize(node, channel.close)
-    return cast(Node, node)
+    methods = {name: _method(channel, command) for name, command in vocabulary.commands.items()}
+    methods |= {name: _stream(channel, command) for name, command in vocabulary.streams.items()}
+    there = type("Remote", (), methods)()
+    weakref.finalize(there, channel.close)
+    return there
 
 
 def _method(channel: "_Channel", command: Command) -> Callable[..., Any]:
@@ -119,7 +125,7 @@ class _Channel:
                 peer.close()
                 raise
         if status == 101:
-            return peer
+            return as_plain(peer)
         peer.close()
         raise _fault(self._dialer.name, status, answer).error()
 

@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -35,6 +35,7 @@ _COPY_TIMEOUT_S = 3600
 _ISO_PROGRAMS = ("genisoimage", "mkisofs", "xorrisofs")
 
 Owner = tuple[int, int]
+Pieces: TypeAlias = Callable[[ImageSource], Iterator[bytes]]  # where an image's bytes come from
 
 
 class CachedImage(msgspec.Struct, frozen=True):
@@ -47,9 +48,10 @@ class CachedImage(msgspec.Struct, frozen=True):
 class ImageCache:
     """Images on this host, each copied and checked once."""
 
-    def __init__(self, directory: Path, owner: Owner) -> None:
+    def __init__(self, directory: Path, owner: Owner, pieces: Pieces | None = None) -> None:
         self._directory = directory
         self._owner = owner
+        self._pieces = pieces or pieces_of_file
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -85,7 +87,7 @@ class ImageCache:
         self._directory.chmod(0o711)
         with drafted(path, None) as draft:
             try:
-                _copy_checked(image, draft)
+                _copy_checked(image, self._pieces(image), draft)
             except OSError as error:
                 message = f"Image {image.image_id} cannot be copied to this host: {error}"
                 raise HostError(message) from error
@@ -228,12 +230,19 @@ def _ensure(path: Path, owner: Owner, fill: Callable[[Path], None]) -> Path:
     return path
 
 
-def _copy_checked(image: ImageSource, draft: Path) -> None:
+def pieces_of_file(image: ImageSource) -> Iterator[bytes]:
+    """Yield an image's bytes from the file that its source names."""
+    with Path(image.path).open("rb") as source:
+        while piece := source.read(_PIECE):
+            yield piece
+
+
+def _copy_checked(image: ImageSource, pieces: Iterable[bytes], draft: Path) -> None:
     """Copy an image; it must be what the image service says of it."""
     digest = hashlib.sha256()
     size = 0
-    with Path(image.path).open("rb") as source, draft.open("wb") as target:
-        while piece := source.read(_PIECE):
+    with draft.open("wb") as target:
+        for piece in pieces:
             if size == 0:
                 _inspect(image, piece[:_HEAD])
             size += len(piece)

@@ -1,4 +1,4 @@
-"""All of Open vSwitch and OVN for a cloud on one machine."""
+"""All of Open vSwitch and OVN that a machine has of its own."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +6,19 @@ from pathlib import Path
 
 import msgspec
 
-from cumulo.node.ovn import Central, Controller
+from cumulo.node.certificates import Identity
+from cumulo.node.ovn import Central, Controller, Southbound
 from cumulo.node.ovs import Datapath, PhysicalNetwork, Switch
 from cumulo.node.plug_keeper import PlugKeeper
 from cumulo.node.supervise import Supervisor
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """Where hosts on other machines reach our southbound database."""
+
+    address: str
+    port: int
+    identity: Identity
 
 
 class FabricSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +31,8 @@ class FabricSettings(msgspec.Struct, frozen=True, kw_only=True):
     encap_ip: str = "127.0.0.1"
     datapath: Datapath | None = None  # None: the best there is
     owner: int | None = None  # the user that OVN's databases belong to
+    south: Southbound | None = None  # another machine's; None: our own
+    served: Served | None = None  # our own databases, for hosts on other machines
 
 
 class Fabric:
@@ -34,22 +45,26 @@ class Fabric:
             settings.physical_networks,
             settings.datapath,
         )
-        self.central = Central(settings.directory / "ovn", supervisor, settings.owner)
         self._keeper: PlugKeeper | None = None
+        self._served = settings.served
+        self.central = None if settings.south else _central(settings, supervisor)
         self.controller = Controller(
             self.switch,
             supervisor,
             system_id=settings.system_id,
             hostname=settings.hostname,
-            south_remote=self.central.south_remote,
+            south=settings.south or Southbound(_own(self.central)),
             encap_ip=settings.encap_ip,
         )
 
     def start(self) -> None:
         """Start what does not run and adopt what does."""
+        starts = [self.switch.start, *([self.central.start] if self.central else [])]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for part in [pool.submit(self.central.start), pool.submit(self.switch.start)]:
+            for part in [pool.submit(start) for start in starts]:
                 part.result()
+        if self.central is not None and self._served is not None:
+            self.central.open_to_hosts(self._served.address, self._served.port)
         self.controller.start()
         self._keeper = self._keeper or PlugKeeper(self.switch)
 
@@ -61,10 +76,22 @@ class Fabric:
     def stop(self) -> None:
         """Stop all of it and take its bridges away."""
         self._end_keeper()
-        for part in (self.controller, self.switch, self.central):
-            part.stop()
+        self.controller.stop()
+        self.switch.stop()
+        if self.central is not None:
+            self.central.stop()
 
     def _end_keeper(self) -> None:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
+
+
+def _central(settings: FabricSettings, supervisor: Supervisor) -> Central:
+    identity = settings.served.identity if settings.served is not None else None
+    return Central(settings.directory / "ovn", supervisor, settings.owner, identity)
+
+
+def _own(central: Central | None) -> str:
+    assert central is not None
+    return central.south_remote

@@ -14,12 +14,14 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import structlog
 
 from cumulo.kit import clock
+from cumulo.kit.errors import CloudError, NotFound
+from cumulo.node.controller import Controller, MetadataAnswer, MetadataQuestion
 from cumulo.node.signatures import NETWORK, PEER, SIGNATURE, sign
 
 _FORWARDED = ("Accept", "Content-Type", "User-Agent", "If-None-Match")
@@ -49,15 +51,58 @@ class _Peer(NamedTuple):
     address: str
 
 
-class Proxy:
-    """Accepts on sockets of many networks and asks one API."""
+class Upstream(Protocol):
+    """Who knows the answers."""
 
-    def __init__(self, upstream: str, secret: bytes, limits: Limits | None = None) -> None:
-        parts = urlsplit(upstream)
+    def ask(self, question: MetadataQuestion, limits: Limits) -> MetadataAnswer:
+        """Return the answer; OSError, HTTPException or CloudError when there is none."""
+
+
+class HttpUpstream:
+    """The metadata API, asked directly by a host that signs what it says."""
+
+    def __init__(self, url: str, secret: bytes) -> None:
+        parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname is None:
-            raise ValueError(f"{upstream}: give http://HOST:PORT")
-        self.host, self.port = parts.hostname, parts.port or 80
-        self.secret = secret
+            raise ValueError(f"{url}: give http://HOST:PORT")
+        self._host, self._port = parts.hostname, parts.port or 80
+        self._secret = secret
+
+    def ask(self, question: MetadataQuestion, limits: Limits) -> MetadataAnswer:
+        """Sign the question and pass it on."""
+        headers = {
+            **question.headers,
+            "Host": f"{self._host}:{self._port}",
+            NETWORK: question.network_id,
+            PEER: question.address,
+            SIGNATURE: sign(self._secret, question.network_id, question.address),
+            "Content-Length": str(len(question.body)),
+            "Connection": "close",
+        }
+        upstream = http.client.HTTPConnection(self._host, self._port, timeout=limits.upstream_s)
+        with contextlib.closing(upstream):
+            upstream.request(question.method, question.path, question.body, headers)
+            answer = upstream.getresponse()
+            body = answer.read(limits.answer + 1)
+            return MetadataAnswer(status=answer.status, headers=answer.getheaders(), body=body)
+
+
+class ControllerUpstream:
+    """The controller, which knows by our certificate which host we are."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def ask(self, question: MetadataQuestion, limits: Limits) -> MetadataAnswer:
+        """Pass the question on."""
+        return self._controller.answer_metadata(question)
+
+
+class Proxy:
+    """Accepts on sockets of many networks and asks one upstream."""
+
+    def __init__(self, upstream: Upstream, limits: Limits | None = None) -> None:
+        self.upstream = upstream
         self.limits = limits or Limits()
         self._selector = selectors.DefaultSelector()
         self._listeners: dict[str, socket.socket] = {}
@@ -214,6 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(502, f"The metadata API did not answer as it should: {error}")
         except OSError as error:
             self._refuse(503, f"The metadata API is away: {error}")
+        except CloudError as error:
+            status = 404 if isinstance(error, NotFound) else 503
+            self._refuse(status, f"The metadata API did not answer: {error.message}")
         else:
             self.send_response(status)
             for name, value in headers:
@@ -241,30 +289,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_error(status, text)
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        proxy, peer = self._proxy, self._peer
-        headers = {name: self.headers[name] for name in _FORWARDED if name in self.headers}
-        headers |= {
-            "Host": f"{proxy.host}:{proxy.port}",
-            NETWORK: peer.network_id,
-            PEER: peer.address,
-            SIGNATURE: sign(proxy.secret, *peer),
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-        }
-        upstream = http.client.HTTPConnection(
-            proxy.host, proxy.port, timeout=proxy.limits.upstream_s
+        proxy = self._proxy
+        question = MetadataQuestion(
+            network_id=self._peer.network_id,
+            address=self._peer.address,
+            method=self.command,
+            path=self.path,
+            headers={name: self.headers[name] for name in _FORWARDED if name in self.headers},
+            body=body,
         )
-        with contextlib.closing(upstream):
-            upstream.request(self.command, self.path, body, headers)
-            answer = upstream.getresponse()
-            content = answer.read(proxy.limits.answer + 1)
-            if len(content) > proxy.limits.answer:
-                raise ValueError("the answer is too long")
-            length = str(len(content))
-            if self.command == "HEAD":
-                length = answer.headers.get("Content-Length", "0")
-            kept = [(name, answer.headers[name]) for name in _RETURNED if name in answer.headers]
-            return answer.status, [*kept, ("Content-Length", length)], content
+        answer = proxy.upstream.ask(question, proxy.limits)
+        if len(answer.body) > proxy.limits.answer:
+            raise ValueError("the answer is too long")
+        headers = {name.title(): value for name, value in answer.headers}
+        length = str(len(answer.body))
+        if self.command == "HEAD":
+            length = headers.get("Content-Length", "0")
+        kept = [(name, headers[name.title()]) for name in _RETURNED if name.title() in headers]
+        return answer.status, [*kept, ("Content-Length", length)], answer.body
 
 
 def _plain(address: str) -> str:

@@ -4,12 +4,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
+
+from cumulo.node.certificates import Identity
 from cumulo.node.ovs import (
     INTEGRATION_BRIDGE,
     PhysicalNetwork,
     Switch,
     environment,
     prepare_database,
+    run,
 )
 from cumulo.node.processes import answers
 from cumulo.node.supervise import Daemon, Supervisor
@@ -25,8 +29,15 @@ class Central:
     With `owner` they run as that user, and only it (and root) can reach their sockets.
     """
 
-    def __init__(self, directory: Path, supervisor: Supervisor, owner: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        supervisor: Supervisor,
+        owner: int | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.directory = directory
+        self._identity = identity  # to show to hosts on other machines
         self.north, self.south = directory / "nb.sock", directory / "sb.sock"
         self._supervisor = supervisor
         self._owner = owner
@@ -55,6 +66,21 @@ class Central:
             list(pool.map(self._supervisor.ensure, databases))
         self._supervisor.ensure(self._northd())
 
+    def open_to_hosts(self, address: str, port: int) -> None:
+        """Let hosts with a certificate reach the southbound database, each to write of itself.
+
+        OVN holds a host to the rows of the chassis that its certificate names.
+        """
+        target = f"pssl:{port}:{address}"
+        row = ["create", "connection", f'target="{target}"', "role=ovn-controller"]
+        run(
+            "ovn-sbctl",
+            f"--db={self.south_remote}",
+            "--timeout=20",
+            *("del-connection", "--", "--id=@hosts", *row, "inactivity_probe=60000"),
+            *("--", "set", "SB_Global", ".", "connections=@hosts"),
+        )
+
     def stop(self) -> None:
         """Stop the three, whoever started them; the databases stay on disk."""
         for name in (TRANSLATOR, SOUTH, NORTH):
@@ -70,6 +96,7 @@ class Central:
                 f"--remote=punix:{self.directory / f'{part}.sock'}",
                 f"--remote={configured}",
                 f"--unixctl={self.directory / f'{part}.ctl'}",
+                *(_ssl(self._identity) if name == SOUTH else ()),
                 *_QUIET,
             ],
             env=environment(self.directory),
@@ -95,6 +122,13 @@ class Central:
         )
 
 
+class Southbound(msgspec.Struct, frozen=True):
+    """The database that says what hosts are to do, and what they show where it asks for it."""
+
+    remote: str
+    identity: Identity | None = None
+
+
 class Controller:
     """What makes this host's switch do as the southbound database says."""
 
@@ -105,15 +139,16 @@ class Controller:
         *,
         system_id: str,
         hostname: str,
-        south_remote: str,
+        south: Southbound,
         encap_ip: str = "127.0.0.1",
     ) -> None:
         self._switch = switch
+        self._identity = south.identity
         self._supervisor = supervisor
         self._ids = {
             "system-id": system_id,
             "hostname": hostname,
-            "ovn-remote": south_remote,
+            "ovn-remote": south.remote,
             "ovn-encap-type": "geneve",
             "ovn-encap-ip": encap_ip,
             "ovn-bridge": INTEGRATION_BRIDGE,
@@ -135,7 +170,7 @@ class Controller:
         self._supervisor.ensure(
             Daemon(
                 name=CONTROLLER,
-                argv=["ovn-controller", self._switch.remote, *_QUIET],
+                argv=["ovn-controller", self._switch.remote, *_ssl(self._identity), *_QUIET],
                 env=environment(directory),
                 ready=lambda: any(answers(path) for path in directory.glob(f"{CONTROLLER}.*.ctl")),
             )
@@ -144,6 +179,16 @@ class Controller:
     def stop(self) -> None:
         """Stop the controller, which takes this host out of the southbound database."""
         self._supervisor.stop(CONTROLLER)
+
+
+def _ssl(identity: Identity | None) -> list[str]:
+    if identity is None:
+        return []
+    return [
+        f"--private-key={identity.key}",
+        f"--certificate={identity.certificate}",
+        f"--ca-cert={identity.authority}",
+    ]
 
 
 def _mappings(networks: tuple[PhysicalNetwork, ...]) -> str:

@@ -1,7 +1,7 @@
-"""A host's commands, served to another process of this machine over a Unix socket.
+"""A host's commands, served to other processes: of this machine over a Unix socket, or of others.
 
 Who may speak is asked of the kernel, not of the peer.  `Transport` is all that a transport over
-the network has to bring instead: a listening socket and who its peers are.
+the network (`tls.py`) has to bring instead: a listening socket and who its peers are.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -20,7 +20,7 @@ import structlog
 from cumulo.kit.errors import CloudError
 from cumulo.node import streams
 from cumulo.node.api import HostError, Node
-from cumulo.node.wire import COMMANDS, PREFIX, STREAMS, Fault
+from cumulo.node.wire import NODE, PREFIX, Fault, Vocabulary
 
 _BODY_LIMIT = 64 * 1024 * 1024
 _IDLE_S = 60.0
@@ -79,11 +79,15 @@ class UnixTransport:
         self._inode = 0
 
 
-class NodeServer:
-    """Serves a node until it is closed; a command runs to its end even when the caller left."""
+# What is offered to a peer, and in which words.
+Offer: TypeAlias = Callable[[socket.socket], tuple[object, Vocabulary]]
 
-    def __init__(self, node: Node, transport: Transport) -> None:
-        self.node = node
+
+class CommandServer:
+    """Serves commands until it is closed; one runs to its end even when the caller left."""
+
+    def __init__(self, offer: Offer, transport: Transport) -> None:
+        self._offer = offer
         self._transport = transport
         self._listener: socket.socket | None = None
         self._lock = threading.Lock()
@@ -105,7 +109,8 @@ class NodeServer:
         with self._lock:
             for peer in self._open:
                 with contextlib.suppress(OSError):
-                    peer.shutdown(socket.SHUT_RDWR)
+                    # As a plain socket: the thread that reads it may be in the midst of TLS.
+                    socket.socket.shutdown(peer, socket.SHUT_RDWR)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -119,25 +124,39 @@ class NodeServer:
         accepted.settimeout(_IDLE_S)
         with accepted, contextlib.suppress(OSError):  # a peer may leave at any moment
             peer = self._transport.admit(accepted)
-            if peer is None:
-                return
+            if peer is not None:
+                with peer:
+                    self._serve(peer)
+
+    def _serve(self, peer: socket.socket) -> None:
+        with self._lock:
+            self._open.add(peer)
+        try:
+            _Handler(peer, self._offer(peer))
+        finally:
             with self._lock:
-                self._open.add(peer)
-            try:
-                _Handler(peer, "", self)  # type: ignore[arg-type]
-            finally:
-                with self._lock:
-                    self._open.discard(peer)
+                self._open.discard(peer)
 
     def _spawn(self, name: str, do: Callable[[socket.socket], None], on: socket.socket) -> None:
         threading.Thread(target=do, args=(on,), name=name, daemon=True).start()
+
+
+class NodeServer(CommandServer):
+    """Serves a node to whoever is let in."""
+
+    def __init__(self, node: Node, transport: Transport) -> None:
+        super().__init__(lambda peer: (node, NODE), transport)
+        self.node = node
 
 
 class _Handler(BaseHTTPRequestHandler):
     """Speaks HTTP on one connection, as long as the peer wants."""
 
     protocol_version = "HTTP/1.1"
-    server: NodeServer  # type: ignore[assignment]
+
+    def __init__(self, peer: socket.socket, offer: tuple[object, Vocabulary]) -> None:
+        self._offer = offer
+        super().__init__(peer, "", None)  # type: ignore[arg-type]
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -146,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             fault = Fault(kind="HostError", message=f"{length} bytes are more than a host reads.")
             self._answer(413, msgspec.json.encode(fault))
             return
-        status, answer = _carry_out(self.server.node, self.path, self.rfile.read(length))
+        status, answer = _carry_out(self._offer, self.path, self.rfile.read(length))
         if isinstance(answer, socket.socket):
             self._hand_over(answer)
         else:
@@ -170,16 +189,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the caller logs its steps."""
 
 
-def _carry_out(node: Node, path: str, body: bytes) -> tuple[int, bytes | socket.socket]:
+def _carry_out(
+    offer: tuple[object, Vocabulary], path: str, body: bytes
+) -> tuple[int, bytes | socket.socket]:
     """Return the status and body of the answer to a command, or the stream that it opened."""
+    target, words = offer
     try:
         name = path.removeprefix(PREFIX) if path.startswith(PREFIX) else ""
-        if name in STREAMS:
-            return 101, cast(socket.socket, STREAMS[name].carry_out(node, body))
-        command = COMMANDS.get(name)
+        if name in words.streams:
+            return 101, cast(socket.socket, words.streams[name].carry_out(target, body))
+        command = words.commands.get(name)
         if command is None:
             raise HostError(f"The host knows no command {path}: it may need an upgrade.")
-        return 200, command.call(node, body)
+        return 200, command.call(target, body)
     except CloudError as error:
         fault = Fault.of(error)
         return _STATUS.get(fault.kind, 409), msgspec.json.encode(fault)

@@ -100,6 +100,14 @@ def commands(protocol: type) -> dict[str, Command]:
     }
 
 
-_EVERY = commands(Node)
-STREAMS = {name: command for name, command in _EVERY.items() if command.result is socket.socket}
-COMMANDS = {name: command for name, command in _EVERY.items() if name not in STREAMS}
+class Vocabulary:
+    """The commands of a protocol and, apart from them, those that open streams."""
+
+    def __init__(self, protocol: type) -> None:
+        every = commands(protocol)
+        self.streams = {name: each for name, each in every.items() if each.result is socket.socket}
+        self.commands = {name: each for name, each in every.items() if name not in self.streams}
+
+
+NODE = Vocabulary(Node)
+STREAMS, COMMANDS = NODE.streams, NODE.commands

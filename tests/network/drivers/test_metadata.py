@@ -11,7 +11,7 @@ import pytest
 from cumulo.node import links
 from cumulo.node.api import MetadataPort
 from cumulo.node.metadata import OvsMetadata
-from cumulo.node.metadata_proxy import Proxy
+from cumulo.node.metadata_proxy import HttpUpstream, Proxy
 from cumulo.node.signatures import NETWORK, PEER, SIGNATURE, is_signed
 from cumulo.services.network.drivers.ovn import OvnDriver
 from tests.fabric import HOST, Site
@@ -76,7 +76,7 @@ def listeners(site: Site, driver: OvnDriver, upstream: str) -> Iterator[OvsMetad
 
 
 def started(site: Site, upstream: str) -> OvsMetadata:
-    proxy = Proxy(upstream, SECRET)
+    proxy = Proxy(HttpUpstream(upstream, SECRET))
     listeners = OvsMetadata(site.fabric.switch, proxy, site.directory / "metadata")
     listeners.start()
     return listeners

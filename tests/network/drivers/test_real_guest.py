@@ -18,7 +18,7 @@ from cumulo.node import links
 from cumulo.node.api import GuestSpec, MetadataPort, Nic
 from cumulo.node.libvirtd import Libvirtd
 from cumulo.node.metadata import OvsMetadata
-from cumulo.node.metadata_proxy import Proxy
+from cumulo.node.metadata_proxy import HttpUpstream, Proxy
 from cumulo.node.signatures import NETWORK, PEER
 from cumulo.services.network.drivers.base import NetworkPlan, PortPlan
 from cumulo.services.network.drivers.ovn import OvnDriver
@@ -112,7 +112,7 @@ def asked(site: Site, driver: OvnDriver, key: Path) -> Iterator[list[tuple[str, 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    proxy = Proxy(f"http://127.0.0.1:{server.server_port}", b"secret")
+    proxy = Proxy(HttpUpstream(f"http://127.0.0.1:{server.server_port}", b"secret"))
     listeners = OvsMetadata(site.fabric.switch, proxy, site.directory / "metadata")
     for net, address in ((RED, "10.0.0.2"), (PROVIDER, "192.168.56.2")):
         driver.sync_network(net)

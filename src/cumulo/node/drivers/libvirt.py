@@ -72,6 +72,7 @@ class LibvirtHypervisor:
         settings: HypervisorSettings,
         libvirtd: Libvirtd,
         unplug: Callable[[str], None] = lambda device: None,
+        pieces: disks.Pieces | None = None,
     ) -> None:
         self.settings = settings
         self._unplug = unplug  # takes a link out of the switch, should libvirt have left it there
@@ -79,7 +80,7 @@ class LibvirtHypervisor:
         self._connection = Connection(libvirtd.uri)
         self._root = settings.directory / "guests"
         self._owner = guest_user()
-        self._images = disks.ImageCache(settings.directory / "cache", self._owner)
+        self._images = disks.ImageCache(settings.directory / "cache", self._owner, pieces)
         self._locks = _Locks()
         self._tokens: dict[str, str] = {}
         self._serials = libvirt_consoles.Serials()

@@ -119,6 +119,12 @@ def delete_service(tx: Tx, ctx: Context, service: Service) -> None:
     )
 
 
+def remove_host(tx: Tx, ctx: Context, host: str) -> None:
+    """Forget a host that is no longer part of the cloud, unless servers are on it."""
+    for service in store.service_list(tx, host=host, binary=COMPUTE):
+        delete_service(tx, ctx, service)
+
+
 def _delete_hypervisor(tx: Tx, host: str) -> None:
     found = hypervisor_rows.hypervisor_find(tx, host)
     if hypervisor_rows.guests_on(tx, [host])[host]:

@@ -840,6 +840,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_task_image_id"), ["image_id"], unique=False)
 
     op.create_table(
+        "machine",
+        sa.Column("name", types.text_key(64), nullable=False),
+        sa.Column("address", types.text_key(64), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("fingerprint", types.text_key(64), nullable=False),
+        sa.Column("joined_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_machine")),
+    )
+    op.create_table(
+        "machine_token",
+        sa.Column("digest", types.text_key(64), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_machine_token")),
+    )
+    op.create_table(
         "network_address_group",
         sa.Column("id", types.text_key(36), nullable=False),
         sa.Column("project_id", types.text_key(64), nullable=False),

@@ -1,0 +1,1 @@
+"""The rows of machines and of tokens to join."""

@@ -1,0 +1,122 @@
+"""Several machines on one: each has namespaces of its own, and two networks join them."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.walks.clouds import CommandCloud
+
+# Namespaces' names are a machine's own, too; it lasts as long as the process that holds it.
+_HOLD = "mount -t tmpfs none /run/netns && ip link set lo up && echo && exec sleep infinity"
+_SETTINGS = """[node]
+name = "{name}"
+address = "10.210.0.{number}"
+tunnel_address = "10.220.0.{number}"
+
+[[node.physical_networks]]
+name = "under"
+bridge = "br-under"
+addresses = ["10.220.0.{number}/24"]
+interface = "t0"
+"""
+_OUTSIDE = """
+[[node.physical_networks]]
+name = "physnet1"
+bridge = "br-ex"
+addresses = ["203.0.113.1/24"]
+"""
+
+
+class Machine(CommandCloud):
+    """A machine with a state directory; the first has the cloud, the others join it."""
+
+    def __init__(self, state: Path, number: int) -> None:
+        super().__init__(state)
+        self.name, self.address = f"rack{number}", f"10.210.0.{number}"
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "sh", "-c", _HOLD],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert self._holder.stdout is not None
+        with self._holder.stdout as told:
+            assert told.readline() == b"\n"
+        self.pid = self._holder.pid
+        self.prefix = ["nsenter", f"--target={self.pid}", "--net", "--mount", "--uts"]
+        state.mkdir()
+        settings = _SETTINGS.format(name=self.name, number=number)
+        (state / "cumulo.toml").write_text(settings + (_OUTSIDE if number == 1 else ""))
+
+    def token(self) -> str:
+        done = self.cumulo("node", "token")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def join(self, token: str) -> subprocess.CompletedProcess[str]:
+        return self.cumulo("node", "join", "https://10.210.0.1", "--token", token, "--detach")
+
+    def start(self) -> None:
+        done = self.cumulo("node", "start", "--detach")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def begin(self, command: str, *words: str, path: str = "") -> subprocess.Popen[str]:
+        """Run the command, and do not wait for it; options come last with nested ones."""
+        if command != "node":
+            return super().begin(command, *words, path=path)
+        return subprocess.Popen(
+            [
+                *(*self.prefix, sys.executable, "-m", "cumulo", command, words[0]),
+                *("--state", str(self.state), *words[1:]),
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self) -> None:
+        self.cumulo("down")
+        self._holder.kill()
+        self._holder.wait()
+
+
+@contextlib.contextmanager
+def rack(directory: Path, count: int) -> Iterator[list[Machine]]:
+    """Give machines that reach each other; afterwards nothing of them is left."""
+    if os.geteuid() != 0:
+        pytest.skip("real guests need root")
+    directory.chmod(0o711)
+    machines = [Machine(directory / f"m{n}", n) for n in range(1, count + 1)]
+    try:
+        for bridge in ("mg", "tn"):
+            _first(machines[0], f"link add {bridge} type bridge", f"link set {bridge} up")
+        for number, machine in enumerate(machines, 1):
+            _join(machines[0], machine, number)
+        yield machines
+    finally:
+        for machine in reversed(machines):
+            machine.end()
+
+
+def _join(first: Machine, machine: Machine, number: int) -> None:
+    """Plug a machine into both networks; their switches are in the first, as good as anywhere."""
+    for bridge, device in (("mg", "m0"), ("tn", "t0")):
+        port = f"{bridge}{number}"
+        _first(first, f"link add {port} type veth peer name {device} netns {machine.pid}")
+        _first(first, f"link set {port} master {bridge} up")
+    machine.output("ip", "address", "add", f"{machine.address}/24", "dev", "m0")
+    machine.output("ip", "link", "set", "m0", "up")
+    machine.output("ip", "link", "set", "t0", "up")
+    checksums = "from cumulo.node import links; links.checksum_here('t0')"
+    machine.output(sys.executable, "-c", checksums)
+
+
+def _first(machine: Machine, *commands: str) -> None:
+    for command in commands:
+        machine.output("ip", *command.split())

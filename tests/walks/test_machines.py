@@ -1,0 +1,128 @@
+"""Machines that join a cloud: guests on each, networks between them, moves, a machine that dies."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cumulo.guest.build import build_guest
+from cumulo.walks import reach
+from tests.walks.clouds import QuickClient
+from tests.walks.racks import Machine, rack
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[list[Machine]]:
+    with tempfile.TemporaryDirectory(prefix="cu-") as short, rack(Path(short), 3) as machines:
+        machines[0].up()
+        yield machines
+
+
+@pytest.fixture(scope="module")
+def openstack(machines: list[Machine]) -> Iterator[QuickClient]:
+    client = machines[0].client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def key(openstack: QuickClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What guests stand on, a network with a way out, and the key to log in with."""
+    directory = tmp_path_factory.mktemp("key")
+    cache = Path.home() / ".cache/cumulo-tests/guest"
+    cache.mkdir(parents=True, exist_ok=True)
+    image = build_guest(directory, cache, print)
+    run = openstack.run
+    run("flavor", "create", "--ram", "128", "--disk", "1", "--vcpus", "1", "tiny")
+    formats = ["--disk-format", "qcow2", "--container-format", "bare"]
+    run("image", "create", "guest", "--file", str(image), *formats, "--public")
+    run("network", "create", "red")
+    run("subnet", "create", "--network", "red", "--subnet-range", "10.9.0.0/24", "red4")
+    kind = ["--provider-network-type", "flat", "--provider-physical-network", "physnet1"]
+    run("network", "create", "--external", *kind, "out")
+    pool = ["--allocation-pool", "start=203.0.113.50,end=203.0.113.90"]
+    subnet = ["--subnet-range", "203.0.113.0/24", "--gateway", "203.0.113.1", *pool]
+    run("subnet", "create", "--network", "out", "--no-dhcp", *subnet, "out4")
+    run("router", "create", "r1")
+    run("router", "set", "--external-gateway", "out", "r1")
+    run("router", "add", "subnet", "r1", "red4")
+    for rule in (["icmp"], ["tcp", "--dst-port", "22"]):
+        run("security", "group", "rule", "create", "--proto", *rule, "default")
+    path = directory / "key"
+    path.touch(mode=0o600)
+    path.write_text(run("keypair", "create", "key"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def guests(openstack: QuickClient, key: Path, joined: list[Machine]) -> dict[str, str]:
+    """A guest on each of the machines that joined, by name, with its floating IP."""
+    machine = ["--os-compute-api-version", "2.74", "--host"]
+    options = ["--flavor", "tiny", "--image", "guest", "--network", "red", "--key-name", "key"]
+    for number, each in enumerate(joined, 1):
+        openstack.run("server", "create", *options, *machine, each.name, f"vm{number}")
+    found = {}
+    for number in range(1, len(joined) + 1):
+        name = f"vm{number}"
+        reach.until(f"{name} to be built", lambda name=name: is_settled(openstack, name), 60)  # type: ignore[misc]
+        assert status(openstack, name) == "ACTIVE", openstack.show("server", "show", name)
+        address = openstack.show("floating", "ip", "create", "out")["floating_ip_address"]
+        openstack.run("server", "add", "floating", "ip", name, address)
+        found[name] = address
+    return found
+
+
+@pytest.fixture(scope="module")
+def joined(machines: list[Machine]) -> list[Machine]:
+    for machine in machines[1:]:
+        done = machine.join(machines[0].token())
+        assert done.returncode == 0, done.stdout + done.stderr
+    return machines[1:]
+
+
+def status(openstack: QuickClient, name: str) -> str:
+    return openstack.value("status", "server", "show", name)
+
+
+def host(openstack: QuickClient, name: str) -> str:
+    return openstack.value("OS-EXT-SRV-ATTR:host", "server", "show", name)
+
+
+def is_settled(openstack: QuickClient, name: str) -> bool:
+    shown = openstack.show("server", "show", name)
+    return shown["status"] in ("ACTIVE", "ERROR") and not shown["OS-EXT-STS:task_state"]
+
+
+def test_who_joined_is_a_host(openstack: QuickClient, joined: list[Machine]) -> None:
+    names = {machine.name for machine in joined}
+
+    def hosts(*words: str, column: str = "Host") -> set[str]:
+        return {row[column] for row in openstack.rows(*words)}
+
+    reach.until("hosts to report", lambda: names <= hosts("compute", "service", "list"), 30)
+    assert names <= hosts("hypervisor", "list", column="Hypervisor Hostname")
+    assert names <= hosts("network", "agent", "list")
+
+
+def test_a_token_works_once(machines: list[Machine], joined: list[Machine]) -> None:
+    again = joined[0].cumulo("node", "join", "https://10.210.0.1", "--token", "x.y")
+    assert "is part of one, already" in again.stderr
+
+
+def test_guests_on_two_machines_talk(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str], key: Path
+) -> None:
+    inside = openstack.show("server", "show", "vm2")["addresses"]["red"][0]
+    prefix = machines[0].prefix
+    reach.until("vm1 to answer", lambda: reach.ping(guests["vm1"], prefix), 60)
+
+    def talk() -> bool:
+        said = reach.ssh(guests["vm1"], key, f"ping -c1 -W2 {inside}; true", prefix=prefix)
+        return said is not None and "1 packets received" in said
+
+    reach.until("vm1 to reach vm2", talk, 90)
+    log = openstack.run("console", "log", "show", "vm2")
+    assert "GUEST-DATASOURCE openstack" in log
