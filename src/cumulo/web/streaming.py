@@ -8,7 +8,7 @@ this module's few lines are asynchronous.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -25,6 +25,9 @@ LOG = log.get("web")
 Message: TypeAlias = dict[str, Any]
 R = TypeVar("R")
 _ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
+# Bodies up to this size are there before a thread is, and answers are sent when it has gone: each
+# time that a thread waits for the loop costs as much as all the rest of a small request.
+_SMALL = 64 << 10
 # What comes after a refusal is taken and dropped, or clients that send all before they read
 # would find a broken connection instead of the reason.
 _DROPPED = 64 << 20
@@ -158,26 +161,30 @@ class _Bridge:
 
     async def serve(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request in a thread; an answer that stays unfinished ends the connection."""
-        exchange = _Exchange(self._calls, receive, send)
+        exchange, loop = _Exchange(self._calls, receive, send), self._calls.loop
+        environ = _environ(scope, exchange)
         try:
-            await self._calls.loop.run_in_executor(self._pool, self._answer, scope, exchange)
+            await exchange.prepare(environ)
+            answer = await loop.run_in_executor(self._pool, self._answer, environ, exchange)
+            if answer is not None:
+                await exchange.send_all(*answer)
         except TimeoutError:
             LOG.info("answer not taken", path=scope["path"])
         except Exception:
             LOG.exception("bug", path=scope["path"])
             raise
 
-    def _answer(self, scope: Message, exchange: "_Exchange") -> None:
+    def _answer(self, environ: dict[str, Any], exchange: "_Exchange") -> list[Message] | None:
+        """Return an answer that is small; one that is not is sent from here."""
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
             started[:] = [int(status[:3]), headers]
 
-        environ = _environ(scope, exchange)
         answer = self._app(environ, start_response)
         if "HTTP_EXPECT" not in environ or exchange.is_begun:
             exchange.drop_rest()
-        exchange.answer(started[0], started[1], answer)
+        return exchange.answer(started[0], started[1], answer)
 
 
 class _Exchange:
@@ -191,6 +198,17 @@ class _Exchange:
         self._problem = ""
         self.is_begun = False
 
+    async def prepare(self, environ: Mapping[str, Any]) -> None:
+        """Take in a small body whole, unless its client waits to be asked for it."""
+        length = environ.get("CONTENT_LENGTH")
+        if length is None or length == "0":
+            self._is_whole = "HTTP_TRANSFER_ENCODING" not in environ
+        elif length.isdecimal() and int(length) <= _SMALL and "HTTP_EXPECT" not in environ:
+            try:
+                await self._gather(int(length) + 1, self._calls.silence_s)
+            except TimeoutError as error:
+                self._problem = self._why(error)
+
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, fewer only at the end; raise `Invalid` at a wrong end."""
         wanted = size if size >= 0 else 1 << 62
@@ -198,11 +216,14 @@ class _Exchange:
             try:
                 self._calls.wait(self._gather(wanted, self._calls.silence_s))
             except TimeoutError as error:
-                self._problem = str(error) or f"nothing came for {self._calls.silence_s} seconds"
+                self._problem = self._why(error)
         if self._problem:
             raise Invalid(f"The request body is not whole: {self._problem}.")
         piece, self._held = self._held[:wanted], self._held[wanted:]
         return piece
+
+    def _why(self, error: TimeoutError) -> str:
+        return str(error) or f"nothing came for {self._calls.silence_s} seconds"
 
     def drop_rest(self) -> None:
         """Take what is still coming, as far as that is little and soon."""
@@ -215,26 +236,38 @@ class _Exchange:
         except TimeoutError as error:
             self._problem = str(error) or "its client waits"
 
-    def answer(self, status: int, headers: list[tuple[str, str]], pieces: Iterable[bytes]) -> None:
-        """Send an answer, a large one piece by piece as fast as the client takes it."""
+    def answer(
+        self, status: int, headers: list[tuple[str, str]], pieces: Iterable[bytes]
+    ) -> list[Message] | None:
+        """Return a small answer; send a large one piece by piece as fast as its client takes it."""
         start: Message = {"type": "http.response.start", "status": status}
         start["headers"] = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers]
         if not self._is_whole and (b"connection", b"close") not in start["headers"]:
             start["headers"].append((b"connection", b"close"))
         if isinstance(pieces, list | tuple):
-            self._calls.wait(self._send_all(start, {"body": b"".join(pieces)}))
-            return
-        watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
+            return [start, {"body": b"".join(pieces)}]
         try:
-            self._calls.wait(self._send_all(start))
-            for piece in pieces:
-                self._calls.wait(self._send_all({"body": piece, "more_body": True}))
-            self._calls.wait(self._send_all({"body": b""}))
+            length = dict(start["headers"]).get(b"content-length", b"")
+            if length.isdigit() and int(length) <= _SMALL:
+                # An error under way breaks off here, before anything was sent.
+                return [start, {"body": b"".join(pieces)}]
+            self._stream(start, pieces)
         finally:
-            watcher.cancel()
             close = getattr(pieces, "close", None)
             if close:
                 close()
+        return None
+
+    def _stream(self, start: Message, pieces: Iterable[bytes]) -> None:
+        watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
+        try:
+            waiting = [start]
+            for piece in pieces:
+                self._calls.wait(self.send_all(*waiting, {"body": piece, "more_body": True}))
+                waiting = []
+            self._calls.wait(self.send_all(*waiting, {"body": b""}))
+        finally:
+            watcher.cancel()
 
     async def _watch(self) -> None:
         """Notice that the client has gone; uvicorn would take the answer as if it had not."""
@@ -261,7 +294,8 @@ class _Exchange:
         self._is_whole = message.get("more_body") is False
         return message
 
-    async def _send_all(self, *messages: Message) -> None:
+    async def send_all(self, *messages: Message) -> None:
+        """Send parts of an answer."""
         for message in messages:
             if self._is_alone:
                 raise TimeoutError("the client went away")
