@@ -61,6 +61,21 @@ def test_line_breaks_do_not_make_headers(ann: User) -> None:
             assert not any("\r" in one or "\n" in one for one in answer.headers.values())
 
 
+def test_line_breaks_are_never_kept(service: Service, ann: User) -> None:
+    before = service.files()
+    for name in ("x-object-meta-a", "content-type", "content-disposition", "x-object-manifest"):
+        assert ann.ask("PUT", "box/p", b"x", {name: "a\r\nX-Evil: 1"}).status == 400, name
+        assert ann.ask("POST", "box/o", b"", {name: "a\nX-Evil: 1"}).status == 400, name
+    assert service.files() == before
+
+
+def test_a_list_of_parts_has_a_bound(ann: User) -> None:
+    endless = b'[{"path": "box/o"}' + b" " * (8 << 20) + b"]"
+    assert ann.put("box/p?multipart-manifest=put", endless).status == 413
+    deep = b"[" * 100_000
+    assert ann.put("box/p?multipart-manifest=put", deep).status == 400
+
+
 def test_names_are_no_paths(service: Service, ann: User) -> None:
     before = {path for path in service.directory.parent.rglob("*") if "objects" not in path.parts}
     for name in ("..", "../..", "..%2F..%2Fetc%2Fpasswd", ".", "%2E%2E/%2E%2E"):

@@ -175,6 +175,13 @@ def test_only_who_knows_the_secret_is_let_in(server: DeviceServer) -> None:
         remote_device("far", "d1", Channel("127.0.0.1", free_port(), b"")).is_there()
 
 
+def test_a_server_says_nothing_to_who_proves_nothing(server: DeviceServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        assert len(connection.recv(32, socket.MSG_WAITALL)) == 32
+        connection.sendall(bytes(64))
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     ("method", "args", "index"),
     [
@@ -194,13 +201,27 @@ def test_only_who_knows_the_secret_is_let_in(server: DeviceServer) -> None:
     ],
 )
 def test_what_a_server_is_told_leads_nowhere_else(
-    server: DeviceServer, method: str, args: tuple[object, ...], index: tuple[str, int, str] | None
+    server: DeviceServer,
+    directory: Path,
+    method: str,
+    args: tuple[object, ...],
+    index: tuple[str, int, str] | None,
 ) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         wire = Wire(connection)
         wire.ask_in(secret_of(SALT))
-        for device in ("d1", "../d1", "salt"):
+        for device in ("d1", "salt", "d1:../x"):
             call = Call(device, method, msgspec.Raw(encoded(*args)), index)
             wire.send(CALL, msgspec.msgpack.encode(call))
             with pytest.raises(DeviceFailed):
                 wire.answer()
+
+
+def test_only_devices_are_served(server: DeviceServer, directory: Path) -> None:
+    around = f"../{directory.name}/d1"
+    assert (directory / around).is_dir()
+    for name in (around, ".", "d1/objects", "d1:objects", "nothing", ""):
+        channel = Channel("127.0.0.1", server.port, secret_of(SALT))
+        with pytest.raises(DeviceFailed):
+            remote_device("far", name, channel).is_there()
+        channel.close()

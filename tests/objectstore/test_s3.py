@@ -304,6 +304,19 @@ def test_every_project_has_its_own_buckets(s3: Any, wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_signature_is_worth_something_for_minutes(s3: Any, wire: Wire, version: str) -> None:
+    old = client(wire, version=version)
+    with CLOCK.held() as clock:
+        clock.move(14 * 60)
+        old.put_object(Bucket="box", Key="o", Body=b"x")
+        clock.move(2 * 60)
+        assert code(old.put_object, Bucket="box", Key="o", Body=b"y") == "RequestTimeTooSkewed"
+        clock.move(-32 * 60)
+        assert code(old.put_object, Bucket="box", Key="o", Body=b"y") == "RequestTimeTooSkewed"
+    assert old.get_object(Bucket="box", Key="o")["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_signed_addresses(s3: Any, wire: Wire, version: str) -> None:
     old = client(wire, version=version)
     old.put_object(Bucket="box", Key="a b", Body=b"bytes")

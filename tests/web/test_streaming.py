@@ -192,3 +192,29 @@ def test_the_server_stops_while_bodies_are_under_way(
 def test_a_header_with_an_underscore_is_not_one_with_a_dash(port: int) -> None:
     with connect(port, "PUT / HTTP/1.1\r\nContent_Length: 5\r\nContent-Length: 0") as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", b"GET /"])
+def test_the_head_of_a_request_has_a_bound(port: int, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(start)
+        with contextlib.suppress(OSError):  # hung up while there was more to say
+            for _ in range(100):
+                connection.sendall(b"a" * 10_000)
+        with contextlib.suppress(ConnectionResetError):
+            assert b" 400 " in (connection.recv(100) or b" 400 ")
+
+
+def test_what_two_parsers_could_read_differently_is_refused(port: int) -> None:
+    for head in (
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+        b"Content-Length: 4\r\nContent-Length: 5",
+        b"Content-Length: +4",
+        b"Transfer-Encoding: chunked, identity",
+        b"X: a\r\n b",
+        b"X : a",
+        b"X: a\rY: b",
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n0\r\n\r\n")
+            assert b" 400 " in connection.recv(1000).split(b"\r\n")[0], head

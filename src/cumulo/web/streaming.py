@@ -13,9 +13,9 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cumulo.kit import log
 from cumulo.kit.errors import Invalid
@@ -28,6 +28,7 @@ _ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
 # Bodies up to this size are there before a thread is, and answers are sent when it has gone: each
 # time that a thread waits for the loop costs as much as all the rest of a small request.
 _SMALL = 64 << 10
+_LONGEST_HEAD = 64 << 10
 # What comes after a refusal is taken and dropped, or clients that send all before they read
 # would find a broken connection instead of the reason.
 _DROPPED = 64 << 20
@@ -63,7 +64,8 @@ class StreamingServer(HttpServer):
             self._thread.join(timeout=self._grace_s + 10)
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         calls = _Calls(asyncio.get_running_loop(), self._silence_s)
@@ -97,28 +99,41 @@ class StreamingServer(HttpServer):
             await asyncio.sleep(0)
 
 
-class _Protocol(H11Protocol):
-    """A connection, which ends when its next request does not come or comes too slowly."""
+class _Protocol(HttpToolsProtocol):
+    """A connection, which ends when its next request does not come, or too slowly, or too long."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._last_seen: object = self
+        self._head_size = 0
         self._look = self.loop.call_later(IDLE_S, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in; what is still no whole head has a bound."""
+        super().data_received(data)
+        self._head_size = self._head_size + len(data) if self._waits else 0
+        if self._head_size > _LONGEST_HEAD:
+            self.send_400_response("The head of the request is too long.")
+
+    @property
+    def _waits(self) -> bool:
+        """Say whether the next thing to come is the head of a request."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _check(self) -> None:
         """Close what has waited for the head of the same request since the last look."""
         if self.transport.is_closing():
             self.transport.abort()  # its client takes nothing of what is left to be sent
             return
-        waits = self.conn.their_state is h11.IDLE
-        if waits and self._last_seen is self.cycle:
+        seen = self.cycle or self.transport
+        if self._waits and self._last_seen is seen:
             self.transport.close()
             return
-        self._last_seen = self.cycle if waits else self
+        self._last_seen = seen if self._waits else self
         self._look = self.loop.call_later(IDLE_S, self._check)
 
 
