@@ -44,6 +44,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
     digests: Digests
     virtual_size: int | None
+    disk_format: str
+    container_format: str
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +197,12 @@ def _receive(
         if given.size is not None and size != given.size:
             raise Invalid(f"Image size is {size} bytes where {given.size} were announced.")
         virtual_size = inspection.finish() if inspection else None
-        return Received(digests=digester.finish(), virtual_size=virtual_size)
+        return Received(
+            digests=digester.finish(),
+            virtual_size=virtual_size,
+            disk_format=image.disk_format or "",
+            container_format=image.container_format or "",
+        )
 
 
 def _set_aside(tx: Tx, arrival: Arrival) -> bool:
@@ -220,6 +227,8 @@ def _staged(received: Received) -> staged.Staged:
         virtual_size=received.virtual_size,
         checksum=digests.checksum,
         os_hash_value=digests.os_hash_value,
+        disk_format=received.disk_format,
+        container_format=received.container_format,
     )
 
 
@@ -230,6 +239,8 @@ def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
     digests = received.digests
     values: dict[str, object] = {
         "size": digests.size,
+        "disk_format": received.disk_format,
+        "container_format": received.container_format,
         "virtual_size": received.virtual_size,
         "checksum": digests.checksum,
         "os_hash_algo": ALGORITHM,

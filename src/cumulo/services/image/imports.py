@@ -1,6 +1,6 @@
 """Imports: making staged or fetched bytes an image's, and telling how that went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -86,7 +86,7 @@ def take_in(tools: ImageTools, image_id: str, upload_id: str, pieces: Iterator[b
 
     Whatever an earlier attempt has left goes first.
     """
-    image = tools.db.read(_awaiting, image_id, upload_id)
+    image = tools.db.read(awaiting, image_id, upload_id)
     if image is None:
         raise NotFound(f"Image {image_id} waits for no import any more.")
     tools.images.delete_upload(image_id, upload_id)
@@ -102,7 +102,12 @@ def complete_import(tx: Tx, ctx: Caller, task: Task, upload_id: str, limits: Ima
         image = images.image_find(tx, task.image_id)
         return image is not None and image.status == "active"
     digests = Digests(checksum=found.checksum, os_hash_value=found.os_hash_value, size=found.size)
-    received = Received(digests=digests, virtual_size=found.virtual_size)
+    received = Received(
+        digests=digests,
+        virtual_size=found.virtual_size,
+        disk_format=found.disk_format,
+        container_format=found.container_format,
+    )
     arrival = Arrival(image_id=task.image_id, upload_id=upload_id, received=received)
     if not finish(tx, ctx, arrival, limits):
         return False
@@ -111,9 +116,12 @@ def complete_import(tx: Tx, ctx: Caller, task: Task, upload_id: str, limits: Ima
     return True
 
 
-def give_up_import(tx: Tx, task_id: str, image_id: str, upload_id: str, message: str) -> None:
+def give_up_import(
+    tx: Tx, task_id: str, image_id: str, upload_ids: Iterable[str], message: str
+) -> None:
     """Put the image back in the queue, without bytes, and say why."""
-    end_upload(tx, image_id, upload_id)
+    for upload_id in upload_ids:
+        end_upload(tx, image_id, upload_id)
     tasks.task_move(tx, task_id, "failure", message)
 
 
@@ -183,7 +191,7 @@ def _new_task(tx: Tx, ctx: Context, image: Image, wish: Wish) -> Task:
     return task
 
 
-def _awaiting(tx: Tx, image_id: str, upload_id: str) -> Image | None:
+def awaiting(tx: Tx, image_id: str, upload_id: str) -> Image | None:
     """Return an image that still waits for this import."""
     image = images.image_find(tx, image_id)
     waits = image is not None and images.upload_of(tx, image_id) == upload_id

@@ -1,6 +1,6 @@
 """How large and how many: Glance's limits by Glance's names."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +9,12 @@ from cumulo.kit.outbound import Destinations
 from cumulo.kit.units import GIB
 
 Count = Annotated[int, Meta(ge=-1)]  # -1: no limit
+
+
+class ImageConversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What imports convert disks to."""
+
+    output_format: Literal["raw", "qcow2"] = "raw"
 
 
 class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +35,10 @@ class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     # Where `web-download` and tasks may fetch from:
     import_filtering_opts: Destinations = Destinations()
+
+    # What is done with the bytes of an import, in this order:
+    image_import_plugins: tuple[Literal["image_decompression", "image_conversion"], ...] = ()
+    image_conversion: ImageConversion = ImageConversion()
 
     def totals(self) -> dict[str, int]:
         """Return what a project may have where no limit of its own is set."""

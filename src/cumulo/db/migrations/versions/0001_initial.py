@@ -813,6 +813,8 @@ def upgrade() -> None:
         sa.Column("virtual_size", sa.BigInteger(), nullable=True),
         sa.Column("checksum", types.text_key(32), nullable=False),
         sa.Column("os_hash_value", types.text_key(128), nullable=False),
+        sa.Column("disk_format", types.text_key(32), nullable=False),
+        sa.Column("container_format", types.text_key(32), nullable=False),
         sa.PrimaryKeyConstraint("image_id", name=op.f("pk_image_staged")),
     )
     op.create_table(

@@ -6,6 +6,7 @@ request.  Errors: `Unavailable` (ask again later), `TooLarge` when there is no r
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -55,6 +56,12 @@ class ImageStore(Protocol):
         """Make parked bytes the image's in one stroke, or find that done.
 
         Raises `NotFound` when there are none.
+        """
+
+    def parked_path(self, image_id: str, upload_id: str) -> Path:
+        """Return the file of parked bytes, or one to be written, for programs that need files.
+
+        Raises `Conflict` where bytes do not lie in files.
         """
 
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:

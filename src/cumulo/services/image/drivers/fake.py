@@ -1,6 +1,7 @@
 """An image store in memory."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
@@ -34,6 +35,10 @@ class FakeStore:
             self.touched[image_id, None] = clock.timestamp()
         elif image_id not in self.images:
             raise NotFound(f"Image {image_id} has no staged data.", image_id=image_id)
+
+    def parked_path(self, image_id: str, upload_id: str) -> Path:
+        """Refuse: there are no files."""
+        raise Conflict(f"The bytes of image {image_id} are in no file.", upload_id=upload_id)
 
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:
         """Yield bytes piece by piece; raises `NotFound` at once when there are none."""

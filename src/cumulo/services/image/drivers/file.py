@@ -50,6 +50,10 @@ class FileStore:
         for directory in (self._directory, self._incoming):
             _sync_directory(directory)
 
+    def parked_path(self, image_id: str, upload_id: str) -> Path:
+        """Return the file of parked bytes, or one to be written, for programs that need files."""
+        return self._upload_path(image_id, upload_id)
+
     def read(self, image_id: str, start: int, length: int) -> Iterator[bytes]:
         """Yield bytes piece by piece; raises `NotFound` at once when there are none."""
         try:

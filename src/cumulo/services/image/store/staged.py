@@ -16,6 +16,8 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     virtual_size: int | None
     checksum: str
     os_hash_value: str
+    disk_format: str  # as the image will be
+    container_format: str
 
 
 def staged_insert(tx: Tx, image_id: str, staged: Staged) -> None:
@@ -26,7 +28,7 @@ def staged_insert(tx: Tx, image_id: str, staged: Staged) -> None:
 
 def staged_find(tx: Tx, image_id: str) -> Staged | None:
     """Return what an image's staged bytes are, if there are any."""
-    select = sa.select(s.size, s.virtual_size, s.checksum, s.os_hash_value)
+    select = sa.select(*(s[name] for name in Staged.__struct_fields__))
     row = tx.execute(select.where(s.image_id == image_id)).one_or_none()
     return Staged(**row._mapping) if row else None
 

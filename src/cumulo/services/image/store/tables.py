@@ -44,6 +44,9 @@ image_staged = sa.Table(
     sa.Column("virtual_size", sa.BigInteger),
     sa.Column("checksum", text_key(32), nullable=False),
     sa.Column("os_hash_value", text_key(128), nullable=False),
+    # Of the image from then on:
+    sa.Column("disk_format", text_key(32), nullable=False),
+    sa.Column("container_format", text_key(32), nullable=False),
 )
 
 image_task = sa.Table(

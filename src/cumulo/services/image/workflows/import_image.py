@@ -14,6 +14,7 @@ from cumulo.services.image.images import ImageSpec
 from cumulo.services.image.imports import Import, Wish
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.tools import ImageTools
+from cumulo.services.image.transformations import stages, transform
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, start
 
@@ -40,15 +41,22 @@ def fetch_bytes(run: Run) -> None:
         imports.take_in(run.tools, params.image_id, params.upload_id, pieces)
 
 
+def transform_bytes(run: Run) -> str:
+    """Unpack and convert the bytes as settings wish; return the upload that they are now of."""
+    params = run.params
+    return transform(run.tools, params.image_id, params.upload_id, run.cancelled)
+
+
 def adopt_bytes(run: Run) -> None:
     """Let the bytes lie under the image's id."""
-    run.tools.images.adopt(run.params.image_id, run.params.upload_id)
+    run.tools.images.adopt(run.params.image_id, run.result_of(transform_bytes))
 
 
 def remove_bytes(run: Run) -> None:
     """Take them away again, wherever they lie."""
     run.tools.images.delete(run.params.image_id)
-    run.tools.images.delete_upload(run.params.image_id, run.params.upload_id)
+    for upload_id in stages(run.params.upload_id):
+        run.tools.images.delete_upload(run.params.image_id, upload_id)
 
 
 def activate(run: Run) -> None:
@@ -57,7 +65,7 @@ def activate(run: Run) -> None:
     def write(tx: Tx) -> bool:
         task = imports.task_get(tx, run.params.task_id)
         limits = run.tools.image_limits
-        return imports.complete_import(tx, run, task, run.params.upload_id, limits)
+        return imports.complete_import(tx, run, task, run.result_of(transform_bytes), limits)
 
     if not run.db.write(write):
         raise NoLongerThere(f"Image {run.params.image_id} waits for no import any more.")
@@ -67,7 +75,7 @@ def tell_failure(run: Run) -> None:
     """Put the image back in the queue and say why."""
     params, error = run.params, run.error
     message = error.message if error else ""
-    where = (params.task_id, params.image_id, params.upload_id)
+    where = (params.task_id, params.image_id, stages(params.upload_id))
     run.db.write(imports.give_up_import, *where, message)
 
 
@@ -76,6 +84,7 @@ IMPORT_IMAGE = Workflow(
     ImportImage,
     [
         Step(fetch_bytes, undo=remove_bytes),
+        Step(transform_bytes, undo=remove_bytes),
         Step(adopt_bytes, undo=remove_bytes),
         Step(activate),
     ],
