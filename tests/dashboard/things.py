@@ -105,6 +105,8 @@ def hostile(view: View, name: str) -> None:
     view.post("identity", "/roles", {"role": short})
     view.post("identity", "/domains", {"domain": short})
     view.post("compute", "/os-aggregates", {"aggregate": {"name": name}})
+    volume = {**words, "size": 1, "metadata": {"key": name}}
+    view.post("volume", "/volumes", {"volume": volume})
     me = view.scope().user_id
     credential = {"application_credential": words}
     view.post("identity", f"/users/{me}/application_credentials", credential)
