@@ -146,6 +146,7 @@ def chromium(base: str) -> Iterator[Chromium]:
     options.add_argument("--hide-scrollbars")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(Path(chauffeur))))
+    driver.implicitly_wait(10)  # for what the page that one is led to has
     try:
         yield Chromium(driver, base)
     finally:
