@@ -127,3 +127,13 @@ def test_quota_counts_what_comes_without_length(ann: User, service: Service) -> 
     assert reseller.post("", x_account_meta_quota_bytes="20").status == 204
     ann.post("box", x_remove_container_meta_quota_bytes="x")
     assert ann.ask("PUT", "box/p", b"x" * 21, chunked).status == 413
+
+
+def test_keys_are_shown_to_owners_only(ann: User, service: Service) -> None:
+    ann.post("", x_account_meta_temp_url_key="verysecret")
+    ann.post("box", x_container_meta_temp_url_key="verysecret")
+    reader = service.user("eve:p1:reader")
+    for path in ("", "box"):
+        assert reader.head(path).status == 204
+        assert "verysecret" not in str(reader.head(path).headers)
+        assert "verysecret" in str(ann.head(path).headers)

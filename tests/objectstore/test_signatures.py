@@ -79,6 +79,8 @@ def test_a_signature_for_a_prefix_or_an_address(anybody: User) -> None:
     prefix = sign("GET", "prefix:/v1/AUTH_p1/box/", FAR)
     assert anybody.get(f"box/o?{query(prefix, more='&temp_url_prefix=')}").status == 200
     assert anybody.get(f"other/o?{query(prefix, more='&temp_url_prefix=')}").status == 401
+    narrow = sign("GET", "prefix:/v1/AUTH_p1/box/a", FAR)
+    assert anybody.get(f"box/o?{query(narrow, more='&temp_url_prefix=a')}").status == 401
     assert anybody.get(f"box/o?{query(prefix, more='&temp_url_prefix=x')}").status == 401
     for ip_range, status in (("127.0.0.0/8", 200), ("10.0.0.0/8", 401), ("x", 401)):
         signed = sign("GET", PATH, start=f"ip={ip_range}\n")

@@ -20,6 +20,7 @@ class _Commands(click.Group):
         "down": "Stop the cloud and leave the machine as it was.",
         "ring": "Say which devices hold objects and listings.",
         "devices": "Serve this machine's devices of the object store to other machines.",
+        "objects": "Serve object storage alone, without a cloud.",
         "recon": "Tell how the devices of the object store are.",
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",

@@ -18,4 +18,5 @@ from cumulo.services.objectstore.ring_files import prepare as prepare
 from cumulo.services.objectstore.ring_files import rebalance as rebalance
 from cumulo.services.objectstore.ring_files import remove as remove
 from cumulo.services.objectstore.ring_files import set_weight as set_weight
+from cumulo.services.objectstore.settings import LocalUser as LocalUser
 from cumulo.services.objectstore.tools import Tools as Tools

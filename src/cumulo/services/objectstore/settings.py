@@ -16,6 +16,16 @@ class SyncRealm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clusters: dict[str, str] = {}
 
 
+class LocalUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user of a store that runs alone."""
+
+    key: Annotated[str, Meta(min_length=1)]
+    roles: tuple[str, ...] = ("member",)
+
+    def __repr__(self) -> str:
+        return "LocalUser(...)"
+
+
 class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Defaults are one machine's; limits are Swift's."""
 
@@ -37,6 +47,7 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     cors_allow_origin: tuple[str, ...] = ()
     # The first is for containers that ask for none; the others' rings are object-1, object-2, ...
     policies: Annotated[tuple[PolicyName, ...], Meta(min_length=1, max_length=32)] = ("Policy-0",)
+    users: dict[str, LocalUser] = {}  # PROJECT:USER, where the store runs alone
     sync_realms: dict[str, SyncRealm] = {}
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from cumulo.auth import Context
 from cumulo.services.objectstore.cluster import Cluster
 from cumulo.services.objectstore.drivers.courier import Courier, HttpCourier
+from cumulo.services.objectstore.local_users import LocalUsers
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 # Finds who holds an access key, if the function it is given knows the key's secret.
@@ -21,4 +22,5 @@ class Tools:
     settings: ObjectStoreSettings
     signer: Signer | None = None  # without it there is no S3
     own_address: str = ""  # host and port of this store, as its users know them
+    users: LocalUsers | None = None  # of a store that runs alone
     courier: Courier = field(default_factory=HttpCourier)
