@@ -76,7 +76,7 @@ def pss(pid: int) -> float:
 def measure(cloud: Cloud) -> None:
     """Measure every service in turn."""
     cloud.log_in()
-    for part in (tokens, users, networks, providers, images, servers, guests):
+    for part in (tokens, users, networks, providers, images, servers, volumes, guests):
         part(cloud)
 
 
@@ -198,6 +198,23 @@ def servers(cloud: Cloud) -> None:
     tell("boots to ACTIVE", "1/s", MANY / (time.perf_counter() - began), clients=CLIENTS)
     listing = partial(cloud.json, "GET", "compute", "/servers/detail")
     p50(f"list {MANY} servers with details", timed(listing, 10))
+
+
+def volumes(cloud: Cloud) -> None:
+    """Make many volumes, list them with details."""
+    project = cloud.json("GET", "identity", "/auth/tokens", **{"X-Subject-Token": cloud.token})
+    quota = {"quota_set": {"volumes": -1, "gigabytes": -1}}
+    where = f"/os-quota-sets/{project['token']['project']['id']}"
+    cloud.json("PUT", "block-storage", where, quota)
+    spec = {"volume": {"size": 1, "name": "bench", "metadata": {"a": "b"}}}
+    make = partial(cloud.json, "POST", "block-storage", "/volumes", spec)
+    began = time.perf_counter()
+    together([make] * MANY, CLIENTS)
+    while cloud.json("GET", "block-storage", "/volumes?status=creating&limit=1")["volumes"]:
+        time.sleep(0.05)
+    tell("volumes made", "1/s", MANY / (time.perf_counter() - began), clients=CLIENTS)
+    listing = partial(cloud.json, "GET", "block-storage", "/volumes/detail")
+    p50(f"list {MANY} volumes with details", timed(listing, 10))
 
 
 if __name__ == "__main__":

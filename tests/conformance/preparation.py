@@ -74,6 +74,8 @@ def prepare(cloud: CommandCloud, disk: bytes = _DISK) -> dict[str, str]:
     admin = Administrator(auth["auth_url"], auth)
     network = _public_network(admin)
     admin.post("identity", "/roles", {"role": {"name": "ResellerAdmin"}})
+    shared = {"name": "multiattach", "extra_specs": {"multiattach": "<is> True"}}
+    admin.post("block-storage", "/types", {"volume_type": shared})
     extensions = admin.get("network", "/v2.0/extensions")["extensions"]
     return {
         "auth_url": auth["auth_url"],

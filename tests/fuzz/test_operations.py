@@ -40,7 +40,7 @@ from tests.fuzz.strategies import (
 )
 from tests.fuzz.things import PROJECT, Things, token
 
-SERVICES = ("identity", "image", "placement", "compute", "network")
+SERVICES = ("identity", "image", "placement", "compute", "network", "volume")
 OTHERS = (f"ann:{PROJECT}:member", f"eve:{PROJECT}:reader", "mallory:p2:member", "bob:-:member")
 ASKED_FOR = os.environ.get("FUZZ_EXAMPLES")
 EXAMPLES = int(ASKED_FOR or 3)
@@ -330,5 +330,6 @@ CODE_AND_WORDS: dict[str, Callable[[Any], tuple[Any, str]]] = {
     "image": lambda fault: (fault["code"], fault["message"]),
     "placement": lambda fault: (fault["errors"][0]["status"], fault["errors"][0]["detail"]),
     "compute": lambda fault: next((one["code"], one["message"]) for one in fault.values()),
+    "volume": lambda fault: next((one["code"], one["message"]) for one in fault.values()),
     "network": lambda fault: (fault["NeutronError"]["type"], fault["NeutronError"]["message"]),
 }

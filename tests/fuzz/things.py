@@ -141,6 +141,33 @@ class Things:
         given(newest.put("/traits/CUSTOM_FAST"))
         ids["name"] = "CUSTOM_GOLD"
 
+    def volume(self, api: Client, ids: dict[str, str]) -> None:
+        newest = api.at("volume 3.71")
+        noted = {"key": "value"}
+        volume = {"size": 1, "name": "v", "metadata": noted}
+        ids["volume_id"] = ids["volume_uuid"] = made(newest, "/v3/volumes", volume=volume)
+        ids["source_volid"] = made(newest, "/v3/volumes", volume={"size": 1})
+        offered = made(newest, "/v3/volumes", volume={"size": 1})
+        self._cloud.work()
+        taken = {"volume_id": ids["volume_id"], "metadata": noted}
+        ids["snapshot_id"] = made(newest, "/v3/snapshots", snapshot=taken)
+        kept = {"volume_id": ids["source_volid"]}
+        ids["backup_id"] = made(newest, "/v3/backups", backup=kept)
+        self._cloud.work()
+        offer = {"volume_id": offered}
+        ids["transfer_id"] = made(newest, "/v3/volume-transfers", transfer=offer)
+        wanted = {"volume_uuid": ids["source_volid"]}
+        ids["attachment_id"] = made(newest, "/v3/attachments", attachment=wanted)
+        specs = {"name": "t", "extra_specs": noted, "os-volume-type-access:is_public": False}
+        ids["type_id"] = made(newest, "/v3/types", volume_type=specs)
+        ids["qos_id"] = made(newest, "/v3/qos-specs", qos_specs={"name": "q", **noted})
+        kind = {"name": "g", "group_specs": noted}
+        group_type = made(newest, "/v3/group_types", group_type=kind)
+        spec = {"name": "g", "group_type": group_type, "volume_types": [ids["type_id"]]}
+        ids["group_id"] = made(newest, "/v3/groups", group=spec)
+        ids["host"] = "node1@fake"
+        ids |= {"key": "key", "name": "default", "alias": "os-hosts", "new_type": ids["type_id"]}
+
 
 _MAKERS = {
     "identity": Things.identity,
@@ -148,6 +175,7 @@ _MAKERS = {
     "network": Things.network,
     "compute": Things.compute,
     "placement": Things.placement,
+    "volume": Things.volume,
 }
 
 

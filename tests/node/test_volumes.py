@@ -1,9 +1,5 @@
 """Volumes plugged into guests and out of them."""
 
-import itertools
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +13,6 @@ from cumulo.services.volume.drivers.file import FileDriver
 from tests.hypervisor import Host
 from tests.node.bench import Bench
 from tests.waiting import eventually
-
-real = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
 class Files:
@@ -44,44 +38,21 @@ def files(host: Host) -> Files:
     return Files(host.directory / "volumes")
 
 
-@contextmanager
-def shell(bench: Bench, host: Host, guest_id: str) -> Iterator["Shell"]:
-    """Log in to a guest on its serial console."""
+def script(volume: Volume, *lines: str) -> dict[str, object]:
+    """Return what has a guest run a script about a volume, which it finds by its serial number."""
+    find = f"grep -l ^{volume.volume_id[:20]} /sys/block/vd*/serial 2>/dev/null | cut -d/ -f4"
+    text = ["#!/bin/sh", "{", f'while d=$({find}); [ -z "$d" ]; do sleep 0.2; done', *lines]
+    program = "\n".join([*text, "} >/dev/console 2>&1 &", ""]).encode()
+    meta_data = '{"uuid": "x1", "hostname": "guest"}'
+    return {
+        "config_drive": {"openstack/latest/meta_data.json": meta_data},
+        "config_drive_bytes": {"openstack/latest/user_data": program},
+    }
+
+
+def says(bench: Bench, guest_id: str, words: bytes) -> None:
     log = bench.node.console_log
-    eventually(lambda: b"GUEST-LOGIN" in log(guest_id), bench.patience_s)
-    with socket.socket(socket.AF_UNIX) as console:
-        console.connect(str(host.directory / "guests" / guest_id / "console.sock"))
-        shell = Shell(bench, guest_id, console)
-        shell.type("cirros", b"Password:")
-        shell.type("gocubsgo", b"$ ")
-        yield shell
-
-
-class Shell:
-    """Somebody at a guest's console."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, bench: Bench, guest_id: str, console: socket.socket) -> None:
-        self._bench, self._guest_id, self._console = bench, guest_id, console
-
-    def type(self, line: str, until: bytes) -> bytes:
-        """Type a line and wait for an answer; return all that came."""
-        before = len(self._bench.node.console_log(self._guest_id))
-        self._console.sendall(line.encode() + b"\n")
-
-        def came() -> bytes:
-            return self._bench.node.console_log(self._guest_id)[before:]
-
-        eventually(lambda: until in came(), self._bench.patience_s)
-        return came()
-
-    def run(self, command: str) -> str:
-        """Run a command and return what it says."""
-        mark = f"DONE-{next(self._numbers)}"
-        split = f"{mark[:3]}''{mark[3:]}"  # what is typed is echoed, and not to be taken for it
-        text = self.type(f"{command}; echo {split}", f"{mark}\r".encode()).decode()
-        return text.partition(split)[2].rpartition(mark)[0]
+    eventually(lambda: words in log(guest_id), bench.patience_s, lambda: log(guest_id)[-600:])
 
 
 def test_volumes_are_what_was_said_last(bench: Bench, tmp_path: Path) -> None:
@@ -108,23 +79,36 @@ def test_volumes_are_what_was_said_last(bench: Bench, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_what_one_guest_wrote_another_reads(libvirt_bench: Bench, host: Host, files: Files) -> None:
     volume = files.new()
-    first = libvirt_bench.guest()
-    with shell(libvirt_bench, host, first) as there:
-        libvirt_bench.node.ensure_volumes(first, [volume])
-        where = f"/dev/disk/by-id/virtio-{volume.volume_id[:20]}"
-        device = there.run(f"ls {where} /dev/vdb 2>/dev/null | tail -1").strip().split()[-1]
-        there.run(f"printf 'from the first' | sudo dd of={device} bs=512 conv=sync,fsync")
-        size = volume.size_gib * 2 * GIB
-        files.driver.extend(volume.volume_id, 2)
-        grown = msgspec.structs.replace(volume, size_gib=2)
-        libvirt_bench.node.ensure_volumes(first, [grown])
-        assert str(size // 512) in there.run(f"cat /sys/block/{device[5:]}/size")
-        libvirt_bench.node.ensure_volumes(first, [])
-        assert device[5:] not in there.run("ls /sys/block").split()
-    second = libvirt_bench.guest(volumes=[grown])
-    with shell(libvirt_bench, host, second) as there:
-        assert "from the first" in there.run("sudo dd if=/dev/vdb bs=14 count=1 2>/dev/null")
-    libvirt_bench.node.remove_guest(second)
+    first = libvirt_bench.guest(
+        **script(
+            volume,
+            "printf 'from the first' | dd of=/dev/$d bs=512 conv=sync && sync && echo WRO''TE",
+            f"while [ $(cat /sys/block/$d/size) != {2 * GIB // 512} ]; do sleep 0.2; done",
+            "echo GRO''WN",
+            "while [ -e /sys/block/$d ]; do sleep 0.2; done",
+            "echo GO''NE",
+        )
+    )
+    libvirt_bench.await_boot(first)
+    node = libvirt_bench.node
+    node.ensure_volumes(first, [volume])
+    says(libvirt_bench, first, b"WROTE")
+    files.driver.extend(volume.volume_id, 2)
+    grown = msgspec.structs.replace(volume, size_gib=2)
+    node.ensure_volumes(first, [grown])
+    says(libvirt_bench, first, b"GROWN")
+    copy = Path(volume.path).with_name(f"{volume.volume_id}.{new_id()}")
+    assert node.copy_volume(first, volume.volume_id, str(copy))
+    assert node.copy_volume(first, volume.volume_id, str(copy))
+    with copy.open("rb") as kept:
+        assert kept.read(14) == b"from the first"
+    assert copy.stat().st_size == 2 * GIB
+    node.ensure_volumes(first, [])
+    says(libvirt_bench, first, b"GONE")
+    read = script(volume, "dd if=/dev/$d bs=14 count=1 2>/dev/null")
+    second = libvirt_bench.guest(volumes=[grown], **read)
+    says(libvirt_bench, second, b"from the first")
+    node.remove_guest(second)
     assert Path(volume.path).exists()
 
 

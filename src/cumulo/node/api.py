@@ -203,6 +203,12 @@ class Node(Protocol):
         HostError when a running guest has not let go of one after `timeout_s` seconds.
         """
 
+    def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:
+        """Copy a volume as it is at one moment into a raw file, or find it copied there.
+
+        False, and nothing is done, when the guest is off: then nobody writes to the volume.
+        """
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.
 

@@ -55,6 +55,10 @@ class LocalNode:
         """Let the guest have exactly these volumes, also while it runs."""
         self._hypervisor.ensure_volumes(guest_id, volumes, timeout_s)
 
+    def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:
+        """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
+        return self._hypervisor.copy_volume(guest_id, volume_id, path)
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         self._hypervisor.ensure_shape(spec, timeout_s)

@@ -60,6 +60,9 @@ class Hypervisor(Protocol):
     ) -> None:
         """Let the guest have exactly these volumes, as large as they are, also while it runs."""
 
+    def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:
+        """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.
 

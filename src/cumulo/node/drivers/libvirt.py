@@ -216,6 +216,16 @@ class LibvirtHypervisor:
             libvirt_volumes.ensure(domain, record.spec, volumes, timeout_s)
             files.remember(_with(record, volumes=list(volumes)))
 
+    def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:
+        """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            volumes = self._remembered(guest_id)[1].spec.volumes
+            source = next((one.path for one in volumes if one.volume_id == volume_id), None)
+            if source is None:
+                raise HostError(f"Guest {guest_id} does not have volume {volume_id}.")
+            return libvirt_snapshots.copy_volume(domain, source, Path(path), self._owner)
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         with self._locks.held(spec.id), self._connection.use() as connection:

@@ -1,5 +1,6 @@
 """A guest's root disk copied as it is at one moment, while the guest goes on."""
 
+import os
 import time
 from pathlib import Path
 from typing import TypeAlias
@@ -27,14 +28,31 @@ def ensure(domain: Domain, files: GuestFiles, path: Path, owner: disks.Owner) ->
         disks.copy_root(files, path, owner)
 
 
-def _copy_running(domain: Domain, disk: str, path: Path, owner: disks.Owner) -> None:
+def copy_volume(domain: Domain, disk: str, path: Path, owner: disks.Owner) -> bool:
+    """Copy a volume of a guest that runs into a raw file beside it, or find it copied."""
+    if not domain.isActive():
+        return False
+    if not path.exists():
+        # QEMU's user writes it; whose directory it is in has it by the group, as all volumes.
+        shared = (owner[0], path.parent.stat().st_gid)
+        _copy_running(domain, disk, path, shared, disk_format="raw")
+        path.chmod(0o660)
+    return True
+
+
+def _copy_running(
+    domain: Domain, disk: str, path: Path, owner: disks.Owner, disk_format: str = "qcow2"
+) -> None:
     """Let QEMU copy: what the guest writes meanwhile is kept apart until it is copied."""
     if _is_busy(domain):
         domain.abortJob()  # of one like us that was cut short
     size = domain.blockInfo(disk)[0]
     with disks.drafted(path, owner) as draft:
-        disks.qemu_img("create", "-q", "-f", "qcow2", "--", str(draft), str(size), owner=owner)
-        backup = _backup_xml(domain, disk, draft)
+        if disk_format == "raw":
+            os.truncate(draft, size)
+        else:
+            disks.qemu_img("create", "-q", "-f", "qcow2", "--", str(draft), str(size), owner=owner)
+        backup = _backup_xml(domain, disk, draft, disk_format)
         domain.backupBegin(backup, None, libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
         while _is_busy(domain):
             time.sleep(_POLL_S)
@@ -48,7 +66,7 @@ def _is_busy(domain: Domain) -> bool:
     return bool(domain.jobStats().get("type", 0) != libvirt.VIR_DOMAIN_JOB_NONE)
 
 
-def _backup_xml(domain: Domain, disk: str, target: Path) -> str:
+def _backup_xml(domain: Domain, disk: str, target: Path, disk_format: str) -> str:
     """Say which disk is to be copied, and that the others are not."""
     backup = ElementTree.Element("domainbackup", mode="push")
     found = ElementTree.SubElement(backup, "disks")
@@ -61,6 +79,6 @@ def _backup_xml(domain: Domain, disk: str, target: Path) -> str:
             ElementTree.SubElement(found, "disk", name=name, backup="no")
             continue
         one = ElementTree.SubElement(found, "disk", name=name, backup="yes", type="file")
-        ElementTree.SubElement(one, "driver", type="qcow2")
+        ElementTree.SubElement(one, "driver", type=disk_format)
         ElementTree.SubElement(one, "target", file=str(target))
     return ElementTree.tostring(backup, encoding="unicode")

@@ -30,6 +30,23 @@ class ServerVolumes:
             tools.nodes.on(host).ensure_volumes(server_id, wanted)
             tools.db.write(_told, caller, server_id, host)
 
+    def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:
+        """Let the server's host copy a volume at one moment; False: nobody writes to it."""
+        tools = self._tools()
+        host = tools.db.read(_host_of, server_id, volume_id)
+        return host is not None and tools.nodes.on(host).copy_volume(server_id, volume_id, path)
+
+
+def _host_of(tx: Tx, server_id: str, volume_id: str) -> str | None:
+    """Return the host on which a server's guest has a volume."""
+    server = server_store.server_find(tx, server_id)
+    if server is None or server.is_deleted:
+        return None
+    for device in store.devices_of(tx, server_id):
+        if device.volume_id == volume_id and device.connection is not None:
+            return server.host
+    return None
+
 
 def _told(tx: Tx, caller: Caller, server_id: str, host: str) -> None:
     """Record among the server's actions that its guest saw it, once for each request."""

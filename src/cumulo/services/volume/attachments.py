@@ -294,6 +294,8 @@ def detach(tx: Tx, ctx: Context, volume_id: str, attachment_id: str | None, in_u
         raise Invalid(
             "Detach volume failed: More than one attachment, but no attachment_id provided."
         )
+    if volume.status == "available" and not found:
+        return
     if volume.status not in ("in-use", "detaching"):
         raise Invalid(
             f"Invalid volume: Unable to detach volume {volume_id}: its status must be in-use or "

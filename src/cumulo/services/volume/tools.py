@@ -22,6 +22,9 @@ class Servers(Protocol):
     def resize_volume(self, caller: Caller, server_id: str, volume_id: str, size_gib: int) -> None:
         """Let the server's guest see that its volume is larger."""
 
+    def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:
+        """Let the server's host copy a volume at one moment; False: nobody writes to it."""
+
 
 class NoServers:
     """A cloud without compute."""
@@ -32,6 +35,10 @@ class NoServers:
 
     def resize_volume(self, caller: Caller, server_id: str, volume_id: str, size_gib: int) -> None:
         """Tell nobody."""
+
+    def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:
+        """Say that nobody writes to it."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,6 @@ def new_type(
     )
     store.type_insert(tx, made)
     items_set(tx, made.id, SPECS, specs)
-    if not is_public and ctx.project_id:
-        store.access_add(tx, made.id, ctx.project_id)
     _record(tx, ctx, made, "create")
     return made
 

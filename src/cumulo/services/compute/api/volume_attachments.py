@@ -136,6 +136,8 @@ def _attach(tx: Tx, call: Call, server_id: str, wanted: Attach) -> BlockDevice:
         start(
             tx, ATTACH_VOLUME, _params(device, action, server.host), subject=server_id, ctx=call.ctx
         )
+    else:  # nobody has to do anything for a server that is nowhere
+        volume.complete(tx, call.ctx, device.attachment_id)
     return device
 
 

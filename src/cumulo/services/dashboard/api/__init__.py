@@ -20,7 +20,6 @@ from cumulo.services.dashboard.api import (
     sign_in,
     subnets,
     topology,
-    volumes,
 )
 from cumulo.services.dashboard.api.admin import OPERATIONS as ADMIN
 from cumulo.services.dashboard.api.faults import FAMILY as FAMILY
@@ -44,7 +43,6 @@ OPERATIONS = [
     *security_groups.pages.routes.operations,
     *journal.pages.routes.operations,
     *topology.pages.routes.operations,
-    *volumes.pages.routes.operations,
     *containers.pages.routes.operations,
     *access.pages.routes.operations,
     *ADMIN,

@@ -53,7 +53,7 @@ def show_server(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Servers", "/servers"),
         state=servers.status_of(server),
-        problem=_whole(fault),
+        problem=fault.get("message", ""),
         buttons=servers.buttons_of(server, is_admin=visit.scope.is_admin),
         links=_links(server, at),
         groups=[
@@ -67,12 +67,6 @@ def show_server(visit: Visit, server_id: str) -> Page:
         live=("server", "port", "floatingip"),
     )
     return detail_page(detail, "/servers")
-
-
-def _whole(fault: Item) -> str:
-    """Return why a server failed: what the API shortens in its message is whole in the details."""
-    message, details = fault.get("message", ""), fault.get("details", "")
-    return str(details if message and details.startswith(message) else message)
 
 
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
@@ -262,7 +256,7 @@ def show_history(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Server", at),
         state=servers.status_of(server),
-        problem=_whole(server.get("fault") or {}),
+        problem=(server.get("fault") or {}).get("message", ""),
         groups=(),
         live=("server",),
     )

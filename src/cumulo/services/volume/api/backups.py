@@ -120,7 +120,6 @@ class BackupSummary(msgspec.Struct, kw_only=True):
     id: str
     name: str | None
     links: list[Link]
-    volume_id: str | UnsetType = UNSET
 
 
 class BackupView(msgspec.Struct, kw_only=True):
@@ -232,9 +231,7 @@ def create_backup(call: Call, body: CreateBody) -> SummaryBody:
         metadata=spec.metadata or {},
     )
     made = call.db.write(create, call.ctx, call.tools, wanted)
-    summary = _summary(call, made)
-    summary.volume_id = made.volume_id
-    return SummaryBody(summary)
+    return SummaryBody(_summary(call, made))
 
 
 @routes.post(f"{_ALL}/import_record", policy="backup:backup-import", status=201)

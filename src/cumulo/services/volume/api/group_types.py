@@ -9,6 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.volume import group_types
 from cumulo.services.volume.api.fields import Name, one_of
+from cumulo.services.volume.api.queries import flag, pairs_of
 from cumulo.services.volume.api.types import Specs, TypeName
 from cumulo.services.volume.group_types import GroupType
 from cumulo.services.volume.tools import VolumeTools
@@ -90,6 +91,13 @@ def list_group_types(call: Call) -> TypesBody:
     """List group types."""
     found = call.db.read(group_types.list_types, call.ctx)
     given = {name: values[-1] for name, values in call.filters.items()}
+    public = given.get("is_public", "true")
+    if call.ctx.is_admin and public.lower() != "none":
+        wanted_public = flag("is_public", public)
+        found = [one for one in found if one.is_public is wanted_public]
+    if "group_specs" in given:
+        wanted = pairs_of("group_specs", given["group_specs"])
+        found = [one for one in found if wanted.items() <= one.specs.items()]
     key, is_down = given.get("sort_key", "created_at"), given.get("sort_dir", "desc") == "desc"
     if "sort" in given:
         key, _, direction = given["sort"].partition(":")

@@ -92,8 +92,6 @@ class GroupSummary(msgspec.Struct, kw_only=True):
 
     id: str
     name: str | None
-    group_snapshot_id: str | UnsetType = UNSET
-    source_group_id: str | UnsetType = UNSET
 
 
 class GroupView(msgspec.Struct, kw_only=True):
@@ -199,14 +197,7 @@ def create_group_from_source(call: Call, body: SourceSpec) -> SummaryBody:
         source_group_id=body.source_group_id,
     )
     made = call.db.write(create_group_from, call.ctx, call.tools, wanted)
-    return SummaryBody(
-        GroupSummary(
-            id=made.id,
-            name=made.name,
-            group_snapshot_id=made.group_snapshot_id or UNSET,
-            source_group_id=made.source_group_id or UNSET,
-        )
-    )
+    return SummaryBody(GroupSummary(id=made.id, name=made.name))
 
 
 @routes.get(_ONE, policy="group:get", since="3.13")

@@ -125,7 +125,7 @@ def _sorted_out(
     times: list[tuple[str, str, datetime]] = []
     for name, value in filters.items():
         if name in lists.noted:
-            noted.append((lists.noted[name], _pairs(name, value)))
+            noted.append((lists.noted[name], pairs_of(name, value)))
         elif name in lists.times:
             times += _moments(name, value)
         elif name.endswith("~") and name[:-1] in lists.filters and call.version >= (3, 34):
@@ -139,7 +139,7 @@ def _sorted_out(
     return equal, like, noted, times
 
 
-def _pairs(name: str, text: str) -> dict[str, str]:
+def pairs_of(name: str, text: str) -> dict[str, str]:
     """Read {'key': 'value'}, as clients write it in JSON or in Python."""
     try:
         found = json.loads(text.replace("'", '"'))

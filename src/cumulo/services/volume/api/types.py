@@ -1,6 +1,6 @@
 """Volume types, and which projects may use the private ones."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -9,7 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
 from cumulo.services.volume import volume_types
 from cumulo.services.volume.api.fields import Name
-from cumulo.services.volume.api.queries import flag
+from cumulo.services.volume.api.queries import flag, pairs_of
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volume_types import VolumeType
 from cumulo.web import Call as _Call
@@ -101,7 +101,7 @@ def list_types(call: Call) -> TypesBody:
     found = call.db.read(volume_types.list_types, call.ctx, is_public=_is_public(call))
     given = {name: values[-1] for name, values in call.filters.items()}
     if call.version >= (3, 52) and "extra_specs" in given:
-        wanted = _pairs(given["extra_specs"])
+        wanted = pairs_of("extra_specs", given["extra_specs"])
         found = [
             one
             for one in found
@@ -113,14 +113,6 @@ def list_types(call: Call) -> TypesBody:
 def _is_public(call: Call) -> bool | None:
     text = (call.filters.get("is_public") or ["true"])[-1]
     return None if text.lower() == "none" else flag("is_public", text)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    try:
-        found = msgspec.json.decode(text.replace("'", '"'), type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise Invalid(f"The filter extra_specs must be an object: {text[:80]}.") from error
-    return {key: str(value) for key, value in found.items()}
 
 
 def _page(given: dict[str, str], found: list[VolumeType]) -> list[VolumeType]:
@@ -191,7 +183,9 @@ def update_type(call: Call, type_id: str, body: UpdateBody) -> TypeBody:
     if "name" in changes and not changes["name"].strip():
         raise Invalid("Volume type name can not be empty.", field="name")
     changed = call.db.write(volume_types.update_type, call.ctx, type_id, changes)
-    return TypeBody(_bare(call, changed))
+    view = _bare(call, changed)
+    view.public = UNSET
+    return TypeBody(view)
 
 
 @routes.delete(_ONE, policy="volume_extension:type_delete", status=202)

@@ -9,7 +9,7 @@ held.  A back end knows no database and no request.  Errors: `Unavailable` (ask 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -57,6 +57,14 @@ class Content:
 
     disk_format: str  # as qemu-img calls it, found by inspection
     pieces: Iterable[bytes]
+
+
+@runtime_checkable
+class LiveCopies(Protocol):
+    """A back end whose volumes a host can copy while a guest writes to them."""
+
+    def snapshot_path(self, source: Source) -> str:
+        """Return where the host is to put what a snapshot keeps."""
 
 
 class VolumeDriver(Protocol):

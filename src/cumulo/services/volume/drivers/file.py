@@ -101,6 +101,10 @@ class FileDriver:
         if not path.exists():
             self._copy(self._volume(source.volume_id), path, 0)
 
+    def snapshot_path(self, source: Source) -> str:
+        """Return where the host is to put what a snapshot keeps."""
+        return str(self._path(source))
+
     def delete_snapshot(self, source: Source) -> None:
         """Remove what was kept, or find it gone."""
         self._remove(self._path(source))

@@ -1,5 +1,0 @@
-"""One operation."""
-
-from cumulo.services.metrics.api import metrics
-
-OPERATIONS = metrics.routes.operations
