@@ -85,6 +85,8 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
         return {"subnet_id": victim["subnet_id"]}
     if path.endswith("_extraroutes"):
         return {"router": {"routes": []}}
+    if path.endswith("_external_gateways"):
+        return {"router": {"external_gateways": []}}
     if path.endswith("_addresses"):
         return {"addresses": ["10.9.0.0/24"]}
     if path.endswith("_prefixes"):

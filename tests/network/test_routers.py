@@ -234,3 +234,68 @@ def test_how_a_router_carries_its_traffic_is_the_operators_to_say(
     assert (shown["ha"], shown["distributed"]) == (True, True)
     assert error_of(net.try_("router", ha=False))[0] == 403
     assert error_of(net.try_change("router", usual["id"], distributed=False))[0] == 403
+
+
+def ways(router: Any) -> list[str]:
+    return [one["network_id"] for one in router["external_gateways"]]
+
+
+def test_a_router_has_several_ways_out(net: Net, driver: FakeDriver) -> None:
+    near, _ = net.outside()
+    facts = {"router:external": True, "provider:network_type": "flat"}
+    far = net.admin.make("network", **facts, **{"provider:physical_network": "far"})
+    net.admin.make("subnet", network_id=far["id"], cidr="198.51.100.0/24", ip_version=4)
+    network, subnet = net.network()
+    router = net.make("router", external_gateway_info={"network_id": near["id"]})
+    net.attach(router["id"], subnet_id=subnet["id"])
+
+    def change(verb: str, *wanted: Any, who: Net = net) -> Any:
+        url = f"/v2.0/routers/{router['id']}/{verb}_external_gateways"
+        return who.http.put(url, {"router": {"external_gateways": list(wanted)}})
+
+    added = change("add", {"network_id": far["id"]}, {"network_id": near["id"]}).json()["router"]
+    assert ways(added) == [near["id"], far["id"], near["id"]]
+    assert added["external_gateway_info"] == added["external_gateways"][0]
+    port = net.make("port", network_id=network["id"])
+    address = net.make("floatingip", floating_network_id=far["id"], port_id=port["id"])
+    net.project()
+    plan = driver.routers[router["id"]]
+    assert [one.network_id for one in plan.more_gateways] == [far["id"], near["id"]]
+    assert plan.floating_ips[0].gateway_port_id == plan.more_gateways[0].port_id
+
+    taken = change("remove", {"network_id": far["id"]})
+    assert error_of(taken) == (409, "RouterExternalGatewayInUseByFloatingIp")
+    net.delete("floatingip", address["id"])
+    fixed = [{"ip_address": "198.51.100.77"}]
+    moved = {"network_id": far["id"], "external_fixed_ips": fixed}
+    assert error_of(change("update", moved))[0] == 403
+    after = change("update", moved, who=net.admin).json()["router"]
+    assert after["external_gateways"][1]["external_fixed_ips"][0]["ip_address"] == "198.51.100.77"
+    third = added["external_gateways"][2]["external_fixed_ips"]
+    gone = {"network_id": near["id"], "external_fixed_ips": third}
+    assert ways(change("remove", gone, who=net.admin).json()["router"]) == [near["id"], far["id"]]
+    cleared = net.change("router", router["id"], external_gateway_info=None)
+    assert ways(cleared) == [far["id"]]
+    net.attach(router["id"], "remove", subnet_id=subnet["id"])
+    assert net.delete("router", router["id"]).status == 204
+    assert net.admin.list("port", f"?device_id={router['id']}") == []
+
+
+def test_ways_out_that_cannot_be_are_refused(net: Net) -> None:
+    near, _ = net.outside()
+    inside, _ = net.network()
+    router = net.make("router")
+    url = f"/v2.0/routers/{router['id']}/"
+
+    def change(verb: str, wanted: Any, who: Net = net) -> Any:
+        body = {"router": {"external_gateways": [wanted]}}
+        return who.http.put(f"{url}{verb}_external_gateways", body)
+
+    assert error_of(change("add", {}))[0] == 400
+    assert error_of(change("add", {"network_id": inside["id"]}))[0] == 400
+    assert error_of(change("add", {"network_id": NOWHERE}))[0] == 404
+    assert error_of(change("remove", {"network_id": near["id"]}))[0] == 400
+    other = {"network_id": near["id"], "enable_snat": False}
+    assert error_of(change("add", other))[0] == 403
+    assert error_of(change("add", other, who=net.admin))[0] == 400
+    assert error_of(change("add", {"network_id": near["id"]}, who=net.stranger))[0] == 404

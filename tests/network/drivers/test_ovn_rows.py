@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cumulo.services.network.drivers.base import (
@@ -351,15 +352,15 @@ def r1(**fields: object) -> RouterPlan:
 
 
 def test_a_router_translates_what_it_sends_out() -> None:
-    nat = only(router_rows(r1(), ["c1"], distributed=False), "NAT")
+    nat = only(router_rows(r1(), {OUTER.id: ["c1"]}, distributed=False), "NAT")
     assert (nat.columns["type"], nat.columns["external_ip"]) == ("snat", "203.0.113.5")
     assert nat.columns["logical_ip"] == "10.0.0.0/24"
     closed = r1(gateway=gateway(OUTER, "203.0.113.5/24", "203.0.113.1", snat=False))
-    assert of(router_rows(closed, ["c1"], distributed=False), "NAT") == []
+    assert of(router_rows(closed, {OUTER.id: ["c1"]}, distributed=False), "NAT") == []
 
 
 def test_its_way_out_has_hosts_by_priority() -> None:
-    rows = router_rows(r1(), ["best", "next"], distributed=False)
+    rows = router_rows(r1(), {OUTER.id: ["best", "next"]}, distributed=False)
     hosts = of(rows, "Gateway_Chassis")
     assert [(h.columns["chassis_name"], h.columns["priority"]) for h in hosts] == [
         ("best", 2),
@@ -375,7 +376,7 @@ def test_its_way_out_has_hosts_by_priority() -> None:
 @pytest.mark.parametrize("distributed", [False, True])
 def test_a_floating_ip(distributed: bool) -> None:
     address: FloatingIpPlan = floating_ip("203.0.113.10", port("vm1", RED, "10.0.0.11"))
-    rows = router_rows(r1(floating_ips=[address]), ["c1"], distributed=distributed)
+    rows = router_rows(r1(floating_ips=[address]), {OUTER.id: ["c1"]}, distributed=distributed)
     nat = next(row for row in of(rows, "NAT") if row.columns["type"] == "dnat_and_snat")
     assert nat.columns["external_ip"] == "203.0.113.10"
     assert nat.columns["logical_ip"] == "10.0.0.11"
@@ -385,7 +386,7 @@ def test_a_floating_ip(distributed: bool) -> None:
 
 def test_router_advertisements() -> None:
     six = router("r1", leg(INNER, "fd00::1/64", ipv6_ra_mode="dhcpv6-stateless", mtu=1442))
-    row = only(router_rows(six, [], distributed=False), "Logical_Router_Port")
+    row = only(router_rows(six, {}, distributed=False), "Logical_Router_Port")
     assert row.columns["ipv6_ra_configs"] == {
         "address_mode": "dhcpv6_stateless",
         "send_periodic": "true",
@@ -394,7 +395,7 @@ def test_router_advertisements() -> None:
 
 
 def test_a_router_that_is_down() -> None:
-    row = only(router_rows(r1(admin_state_up=False), [], distributed=False), "Logical_Router")
+    row = only(router_rows(r1(admin_state_up=False), {}, distributed=False), "Logical_Router")
     assert row.columns["enabled"] == {False}
 
 
@@ -407,3 +408,28 @@ def test_a_rule_for_an_address_group_admits_its_addresses_of_the_family() -> Non
     assert six is not None
     assert "ip6.dst == {fd00::/64}" in six
     assert rule_match(rule("ingress", remote_addresses=["fd00::/64"]), uid("g")) is None
+
+
+def test_several_ways_out_each_have_hosts_and_translations() -> None:
+    far = network("far", subnet("far4", "198.51.100.0/24"))
+    second = port("gw2", far, "198.51.100.5")
+    more = gateway(second, "198.51.100.5/24", "198.51.100.1")
+    address = msgspec.structs.replace(
+        floating_ip("198.51.100.9", port("vm1", RED, "10.0.0.11")), gateway_port_id=second.id
+    )
+    plan = r1(more_gateways=[more], floating_ips=[address])
+    rows = router_rows(plan, {OUTER.id: ["c1"], second.id: ["c2"]}, distributed=False)
+    hosts = {h.columns["chassis_name"] for h in of(rows, "Gateway_Chassis")}
+    assert hosts == {"c1", "c2"}
+    ways = {
+        (nat.columns["type"], nat.columns["external_ip"]): nat.columns["gateway_port"]
+        for nat in of(rows, "NAT")
+    }
+    first, other = ({row_id("Logical_Router_Port", one.id)} for one in (OUTER, second))
+    assert ways == {
+        ("snat", "203.0.113.5"): first,
+        ("snat", "198.51.100.5"): other,
+        ("dnat_and_snat", "198.51.100.9"): other,
+    }
+    route = only(rows, "Logical_Router_Static_Route")
+    assert route.columns["nexthop"] == "203.0.113.1"

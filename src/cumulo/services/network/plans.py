@@ -175,7 +175,9 @@ def router_plan(
     """Return what the backend is to have of a router."""
     legs = list(legs)
     inside = [leg for leg in legs if leg.kind != GATEWAY]
-    outside = next((leg for leg in legs if leg.kind == GATEWAY), None)
+    outs = [leg for leg in legs if leg.kind == GATEWAY]
+    outside = outs[0] if outs else None
+    beyond = {leg.port.network_id: leg.port.id for leg in reversed(outs)}
     return RouterPlan(
         id=router.id,
         name=router.name,
@@ -184,6 +186,7 @@ def router_plan(
         distributed=router.distributed,
         ports=[_router_port_plan(leg, around, _scopes(outside, around)) for leg in inside],
         gateway=_gateway_plan(outside, router, around) if outside else None,
+        more_gateways=[_gateway_plan(leg, router, around) for leg in outs[1:]],
         routes=_routes(router.routes),
         floating_ips=[
             FloatingIpPlan(
@@ -192,6 +195,7 @@ def router_plan(
                 fixed_ip=one.fixed_ip_address or "",
                 port_id=one.port_id or "",
                 mac=around.macs[one.floating_port_id],
+                gateway_port_id=beyond.get(one.floating_network_id, ""),
             )
             for one in floating
             if one.port_id

@@ -409,4 +409,26 @@ RULES: dict[str, str] = {
         "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
     ),
     "get_floatingip_pool": "(rule:admin_only) or (role:reader and project_id:%(project_id)s)",
+    "add_external_gateways": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "add_external_gateways:external_gateways": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
+    "add_external_gateways:external_gateways:enable_snat": "rule:admin_only",
+    "add_external_gateways:external_gateways:external_fixed_ips": "rule:admin_only",
+    "add_external_gateways:external_gateways:network_id": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
+    "remove_external_gateways": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "remove_external_gateways:external_gateways": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
+    "update_external_gateways": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
+    "update_external_gateways:external_gateways": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
+    "update_external_gateways:external_gateways:enable_snat": "rule:admin_only",
+    "update_external_gateways:external_gateways:external_fixed_ips": "rule:admin_only",
+    "update_external_gateways:external_gateways:network_id": (
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    ),
 }

@@ -33,10 +33,79 @@ class GatewaySpec(msgspec.Struct, forbid_unknown_fields=True):
     external_fixed_ips: list[FixedIpSpec] | UnsetType = UNSET
 
 
-def gateway_of(tx: Tx, router_id: str) -> Port | None:
-    """Return the router's port in an external network, if it has one."""
+class GatewaysSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Ways out that a client means."""
+
+    external_gateways: list[GatewaySpec]
+
+
+def gateways_of(tx: Tx, router_id: str) -> list[Port]:
+    """Return the router's ports in external networks, in order."""
     legs = [leg.port_id for leg in store.legs_of(tx, [router_id]) if leg.kind == GATEWAY]
-    return port_store.port_find(tx, legs[0]) if legs else None
+    found = port_store.ports_by_id(tx, legs)
+    return [found[port_id] for port_id in legs]
+
+
+def gateway_of(tx: Tx, router_id: str) -> Port | None:
+    """Return the router's first port in an external network, if it has one."""
+    found = gateways_of(tx, router_id)
+    return found[0] if found else None
+
+
+def add_gateways(
+    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, wanted: Sequence[GatewaySpec]
+) -> None:
+    """Give the router more ways out; the first that it has stays the first."""
+    for spec in wanted:
+        _check_spec(router, spec)
+        _check(tx, ctx, router, spec.network_id or "", spec.external_fixed_ips or [])
+        _open(tx, ctx, settings, router, spec)
+
+
+def update_gateways(
+    tx: Tx, settings: NetworkSettings, router: Router, wanted: Sequence[GatewaySpec]
+) -> None:
+    """Give those of the router's ways out that are meant other addresses."""
+    for spec in wanted:
+        _check_spec(router, spec)
+        _readdress(tx, settings, _meant(tx, router, spec), spec)
+
+
+def remove_gateways(tx: Tx, ctx: Context, router: Router, gone: Sequence[GatewaySpec]) -> None:
+    """Take those of the router's ways out that are meant."""
+    for spec in gone:
+        _close(tx, ctx, router, _meant(tx, router, spec))
+
+
+def close_all(tx: Tx, ctx: Context, router: Router) -> None:
+    """Take all ways out of a router that goes away."""
+    for port in gateways_of(tx, router.id):
+        _close(tx, ctx, router, port)
+
+
+def _check_spec(router: Router, spec: GatewaySpec) -> None:
+    if not spec.network_id:
+        raise refusals.bad_request("router", "Each external gateway needs a network_id")
+    if spec.enable_snat is not UNSET and spec.enable_snat != router.enable_snat:
+        raise refusals.bad_request(
+            "router",
+            f"enable_snat is {router.enable_snat} for all external gateways of router "
+            f"{router.id}; change it with external_gateway_info",
+        )
+
+
+def _meant(tx: Tx, router: Router, spec: GatewaySpec) -> Port:
+    """Return the way out in a network, of several there that with one of the addresses."""
+    found = [one for one in gateways_of(tx, router.id) if one.network_id == spec.network_id]
+    if len(found) > 1 and spec.external_fixed_ips:
+        named = {one.ip_address for one in spec.external_fixed_ips if one.ip_address}
+        ips = allocations.allocation_map(tx, [port.id for port in found])
+        found = [port for port in found if named & {ip.ip_address for ip in ips[port.id]}] or found
+    if not found:
+        raise refusals.bad_request(
+            "router", f"Router {router.id} has no external gateway in {spec.network_id}"
+        )
+    return found[0]
 
 
 def set_gateway(
@@ -52,7 +121,7 @@ def set_gateway(
     if present:
         _close(tx, ctx, router, present)
     if wanted.network_id:
-        _open(tx, ctx, settings, router, wanted)
+        _open(tx, ctx, settings, router, wanted, first=True)
 
 
 def _check(
@@ -72,7 +141,10 @@ def _check(
 
 
 def _close(tx: Tx, ctx: Context, router: Router, present: Port) -> None:
-    if floatingip_store.floatingips_of_routers(tx, [router.id]):
+    carried = floatingip_store.floatingips_of_routers(tx, [router.id])
+    others = [one for one in gateways_of(tx, router.id) if one.id != present.id]
+    left = {one.network_id for one in others}
+    if any(one.floating_network_id not in left for one in carried):
         raise Conflict(
             f"Gateway cannot be updated for router {router.id}, since a gateway to external "
             f"network {present.network_id} is required by one or more floating IPs.",
@@ -82,7 +154,13 @@ def _close(tx: Tx, ctx: Context, router: Router, present: Port) -> None:
 
 
 def _open(
-    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, wanted: GatewaySpec
+    tx: Tx,
+    ctx: Context,
+    settings: NetworkSettings,
+    router: Router,
+    wanted: GatewaySpec,
+    *,
+    first: bool = False,
 ) -> None:
     network = network_visible(tx, ctx, wanted.network_id or "")
     spec = ports.PortSpec(
@@ -93,7 +171,10 @@ def _open(
         fixed_ips=wanted.external_fixed_ips or UNSET,
     )
     port = ports.create_service_port(tx, ctx, settings, network, spec)
-    store.leg_insert(tx, Leg(router.id, port.id, GATEWAY))
+    legs = [leg for leg in store.legs_of(tx, [router.id]) if leg.kind == GATEWAY]
+    places = [leg.position for leg in legs] or [0]
+    place = min(places) - 1 if first else max(places) + 1
+    store.leg_insert(tx, Leg(router.id, port.id, GATEWAY, place))
 
 
 def _readdress(tx: Tx, settings: NetworkSettings, port: Port, wanted: GatewaySpec) -> None:

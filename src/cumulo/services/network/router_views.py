@@ -1,5 +1,6 @@
 """Routers: which there are, and what is told of them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -17,12 +18,18 @@ from cumulo.services.network.store.values import FixedIp as FixedIp
 from cumulo.services.network.store.values import Route as Route
 
 
+class Gateway(msgspec.Struct, frozen=True):
+    """A way out: the network and the router's addresses in it."""
+
+    network_id: str
+    fixed_ips: list[FixedIp]
+
+
 class Details(msgspec.Struct, frozen=True):
     """A router with what is kept outside of its row."""
 
     router: Router
-    gateway_network_id: str | None
-    gateway_ips: list[FixedIp]
+    gateways: list[Gateway]
     tags: list[str]
 
 
@@ -41,16 +48,12 @@ def list_routers(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
 def details(tx: Tx, routers: Sequence[Router]) -> list[Details]:
     """Return the routers with their ways out and tags."""
     ids = [router.id for router in routers]
-    gateways = {leg.router_id: leg.port_id for leg in store.legs_of(tx, ids) if leg.is_gateway}
-    ips = allocations.allocation_map(tx, gateways.values())
-    ports = port_store.ports_by_id(tx, gateways.values())
+    legs = [leg for leg in store.legs_of(tx, ids) if leg.is_gateway]
+    port_ids = [leg.port_id for leg in legs]
+    ips, ports = allocations.allocation_map(tx, port_ids), port_store.ports_by_id(tx, port_ids)
+    gateways: defaultdict[str, list[Gateway]] = defaultdict(list)
+    for leg in legs:
+        way = Gateway(ports[leg.port_id].network_id, ips.get(leg.port_id, []))
+        gateways[leg.router_id].append(way)
     words = tag_store.tags_map(tx, ids)
-    return [
-        Details(
-            router,
-            ports[gateways[router.id]].network_id if router.id in gateways else None,
-            ips.get(gateways.get(router.id, ""), []),
-            words.get(router.id, []),
-        )
-        for router in routers
-    ]
+    return [Details(router, gateways[router.id], words.get(router.id, [])) for router in routers]

@@ -12,7 +12,7 @@ from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
 from cumulo.services.network import journal, quotas, refusals, router_gateways, tags, zones
 from cumulo.services.network.owners import owner, viewer
-from cumulo.services.network.router_gateways import GatewaySpec
+from cumulo.services.network.router_gateways import GatewaySpec, GatewaysSpec
 from cumulo.services.network.router_routes import check_routes, spelled
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import LooseBool, Text
@@ -128,6 +128,30 @@ def update_router(
     return found
 
 
+def change_gateways(
+    tx: Tx,
+    ctx: Context,
+    settings: NetworkSettings,
+    router: Router,
+    wanted: tuple[str, GatewaysSpec],
+) -> Router:
+    """Add, change or remove ways out, as the router stands."""
+    action, specs = wanted[0], wanted[1].external_gateways
+    if not standard.change(tx, tables.router, router.id, revision=router.revision_number):
+        raise LostRace
+    match action:
+        case "add_external_gateways":
+            router_gateways.add_gateways(tx, ctx, settings, router, specs)
+        case "update_external_gateways":
+            router_gateways.update_gateways(tx, settings, router, specs)
+        case _:
+            router_gateways.remove_gateways(tx, ctx, router, specs)
+    changes.mark(tx, "router", [router.id])
+    found = router_get(tx, router.id)
+    journal.updated(tx, ctx, "router", router, found)
+    return found
+
+
 def _check_down(router: Router, values: Mapping[str, object]) -> None:
     """Refuse to move the traffic of a router that carries some."""
     for name, what in (("ha", "HA"), ("distributed", "distributed")):
@@ -148,7 +172,7 @@ def delete_router(tx: Tx, ctx: Context, settings: NetworkSettings, router: Route
             f"Router {router.id} has ports still attached: {', '.join(inside)}",
             type="RouterInUse",
         )
-    router_gateways.set_gateway(tx, ctx, settings, router, GatewaySpec())
+    router_gateways.close_all(tx, ctx, router)
     tags.forget(tx, router.id)
     auto_topologies.forget(tx, router_id=router.id)
     if not standard.remove(tx, tables.router, router.id):

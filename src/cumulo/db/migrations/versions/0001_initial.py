@@ -1941,6 +1941,7 @@ def upgrade() -> None:
         sa.Column("port_id", types.text_key(36), nullable=False),
         sa.Column("router_id", types.text_key(36), nullable=False),
         sa.Column("kind", types.text_key(16), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["port_id"],
             ["network_port.id"],

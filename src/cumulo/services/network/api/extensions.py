@@ -65,6 +65,12 @@ _EXTENSIONS = {
         ),
         ("external-net", "Neutron external network", "Networks that lead out.", "2013-01-14"),
         (
+            "external-gateway-multihoming",
+            "Neutron L3 External Gateway Multihoming",
+            "Routers with several ways out.",
+            "2023-01-18",
+        ),
+        (
             "extra_dhcp_opt",
             "Neutron Extra DHCP options",
             "DHCP options of one port.",

@@ -23,6 +23,11 @@ def check_update(ctx: Context, resource: str, change: msgspec.Struct, **target: 
     _check(ctx, f"update_{resource}", _given(change), target)
 
 
+def check_action(ctx: Context, action: str, wanted: msgspec.Struct, **target: object) -> None:
+    """Refuse a caller who may not do this to the resource, or not with these attributes."""
+    _check(ctx, action, _given(wanted), target)
+
+
 def _check(ctx: Context, rule: str, given: Iterator[str], target: dict[str, object]) -> None:
     ctx.require(rule, **target)
     for name in given:

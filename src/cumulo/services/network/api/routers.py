@@ -9,7 +9,9 @@ from cumulo.db import Tx
 from cumulo.services.network import router_interfaces, router_routes, router_views, routers
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.permissions import check_action
 from cumulo.services.network.refusals import router_not_found
+from cumulo.services.network.router_gateways import GatewaysSpec
 from cumulo.services.network.router_interfaces import Interface, InterfaceSpec
 from cumulo.services.network.router_routes import RoutesSpec
 from cumulo.services.network.router_views import Details, FixedIp, Route
@@ -39,6 +41,12 @@ class RoutesBody(msgspec.Struct, forbid_unknown_fields=True):
     router: RoutesSpec
 
 
+class GatewaysBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The ways out to add, change or remove."""
+
+    router: GatewaysSpec
+
+
 class GatewayView(msgspec.Struct):
     """A router's way out as clients see it."""
 
@@ -53,6 +61,7 @@ class RouterView(StandardView, kw_only=True, gc=False):
     admin_state_up: bool | UnsetType
     status: str | UnsetType
     external_gateway_info: GatewayView | UnsetType | None
+    external_gateways: list[GatewayView] | UnsetType
     routes: list[Route] | UnsetType
     ha: bool | UnsetType
     distributed: bool | UnsetType
@@ -116,6 +125,31 @@ def remove_extraroutes(call: Call[Tools], router_id: str, body: RoutesBody) -> A
     return ROUTER.changed(call, found)
 
 
+@routes.put("/v2.0/routers/{router_id}/add_external_gateways", policy="regular_user")
+def add_external_gateways(call: Call[Tools], router_id: str, body: GatewaysBody) -> Answer:
+    """Give a router more ways out, also several into one network."""
+    found = call.db.write(_change_gateways, call, router_id, body.router, "add_external_gateways")
+    return ROUTER.changed(call, found)
+
+
+@routes.put("/v2.0/routers/{router_id}/update_external_gateways", policy="regular_user")
+def update_external_gateways(call: Call[Tools], router_id: str, body: GatewaysBody) -> Answer:
+    """Give some of a router's ways out other addresses."""
+    found = call.db.write(
+        _change_gateways, call, router_id, body.router, "update_external_gateways"
+    )
+    return ROUTER.changed(call, found)
+
+
+@routes.put("/v2.0/routers/{router_id}/remove_external_gateways", policy="regular_user")
+def remove_external_gateways(call: Call[Tools], router_id: str, body: GatewaysBody) -> Answer:
+    """Take some of a router's ways out."""
+    found = call.db.write(
+        _change_gateways, call, router_id, body.router, "remove_external_gateways"
+    )
+    return ROUTER.changed(call, found)
+
+
 def _create(tx: Tx, call: Call[Tools], specs: Sequence[RouterSpec]) -> list[Details]:
     made = []
     for spec in specs:
@@ -168,20 +202,31 @@ def _change_routes(
     return router_views.details(tx, [after])[0]
 
 
+def _change_gateways(
+    tx: Tx, call: Call[Tools], router_id: str, wanted: GatewaysSpec, action: str
+) -> Details:
+    router = routers.router_visible(tx, call.ctx, router_id)
+    check_action(call.ctx, action, wanted, project_id=router.project_id)
+    after = routers.change_gateways(tx, call.ctx, call.tools.settings, router, (action, wanted))
+    return router_views.details(tx, [after])[0]
+
+
 def _view(call: Call[Tools], found: Details) -> RouterView:
-    router, gateway = found.router, None
-    if found.gateway_network_id:
-        gateway = GatewayView(found.gateway_network_id, router.enable_snat, found.gateway_ips)
+    router = found.router
+    gateways = [
+        GatewayView(one.network_id, router.enable_snat, one.fixed_ips) for one in found.gateways
+    ]
     return RouterView(
         **standard(router, found.tags),
         admin_state_up=router.admin_state_up,
         status=router.status,
-        external_gateway_info=gateway,
+        external_gateway_info=gateways[0] if gateways else None,
+        external_gateways=gateways,
         routes=router.routes,
         ha=router.ha,
         distributed=router.distributed,
         availability_zone_hints=router.availability_zone_hints,
-        availability_zones=[call.tools.settings.default_availability_zone] if gateway else [],
+        availability_zones=[call.tools.settings.default_availability_zone] if gateways else [],
     )
 
 

@@ -119,6 +119,7 @@ class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):
     fixed_ip: str
     port_id: str
     mac: str  # of the floating IP's own port, for distributed NAT
+    gateway_port_id: str = ""  # the way out that its network is beyond
 
 
 class RouterPortPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +171,12 @@ class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
     port_forwardings: list[PortForwardingPlan] = []
     ha: bool = True  # its way out moves when the host that has it fails
     distributed: bool = True  # floating IPs are answered for where their guests are
+    more_gateways: list[GatewayPlan] = []
+
+    @property
+    def gateways(self) -> list[GatewayPlan]:
+        """Return all ways out; packets to nowhere else take the first."""
+        return [*([] if self.gateway is None else [self.gateway]), *self.more_gateways]
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -196,15 +196,16 @@ class Walk:
             told = f"Floating IP {address} leads to no port."
             owner = floating.project_id
             return self._say("nat", "drops", told, id=floating.id, name=address, project_id=owner)
-        gateway = self._land.router(router_id).gateway
-        return partial(self._enter_router, router_id, gateway.port_id if gateway else "")
+        ways = self._land.router(router_id).gateways
+        entry = next((way.port_id for way in ways if way.network_id == row.network_id), "")
+        return partial(self._enter_router, router_id, entry)
 
     def _enter_router(self, router_id: str, entry: str) -> Stage:
         router = self._land.router(router_id)
         if not router.admin_state_up:
             return self._router(router, "drops", "The router is administratively down.")
         self._come_back(router)
-        if router.gateway is not None and entry == router.gateway.port_id:
+        if entry in {way.port_id for way in router.gateways}:
             self._translate_destination(router)
         own = {cidr.split("/")[0] for leg in _legs(router) for cidr in leg.cidrs}
         if self.packet.destination_ip in own:
@@ -357,7 +358,7 @@ def _spoofed(address: str) -> str:
 
 
 def _legs(router: RouterPlan) -> list[Leg]:
-    return [*router.ports, *([] if router.gateway is None else [router.gateway])]
+    return [*router.ports, *router.gateways]
 
 
 def _leg_to(router: RouterPlan, nexthop: str) -> Leg | None:

@@ -39,6 +39,7 @@ class Leg(msgspec.Struct, frozen=True):
     router_id: str
     port_id: str
     kind: str
+    position: int = 0
 
     @property
     def is_gateway(self) -> bool:
@@ -48,7 +49,7 @@ class Leg(msgspec.Struct, frozen=True):
 
 _l = tables.router_port.c
 _ROUTERS = sa.select(tables.router)
-_LEGS = sa.select(_l.router_id, _l.port_id, _l.kind)
+_LEGS = sa.select(_l.router_id, _l.port_id, _l.kind, _l.position)
 _ON_NETWORK = (
     sa.select(_l.router_id)
     .join(tables.port, tables.port.c.id == _l.port_id)
@@ -86,17 +87,20 @@ def router_insert(tx: Tx, router: Router) -> None:
 def legs_of(tx: Tx, router_ids: Collection[str]) -> list[Leg]:
     """Return the legs of the routers."""
     legs = tables.router_port.c
-    select = sa.select(legs.router_id, legs.port_id, legs.kind).where(
+    select = sa.select(legs.router_id, legs.port_id, legs.kind, legs.position).where(
         legs.router_id.in_(router_ids)
     )
-    return [Leg(*row) for row in tx.execute(select.order_by(legs.router_id, legs.port_id))]
+    order = (legs.router_id, legs.position, legs.port_id)
+    return [Leg(*row) for row in tx.execute(select.order_by(*order))]
 
 
 def leg_of_port(tx: Tx, port_id: str) -> Leg | None:
     """Return what the port is to which router, if to any."""
     legs = tables.router_port.c
     row = tx.execute(
-        sa.select(legs.router_id, legs.port_id, legs.kind).where(legs.port_id == port_id)
+        sa.select(legs.router_id, legs.port_id, legs.kind, legs.position).where(
+            legs.port_id == port_id
+        )
     ).first()
     return Leg(*row) if row else None
 

@@ -246,6 +246,7 @@ router_port = sa.Table(
     sa.Column("port_id", sa.ForeignKey(port.c.id), primary_key=True),
     sa.Column("router_id", sa.ForeignKey(router.c.id), nullable=False, index=True),
     sa.Column("kind", text_key(16), nullable=False),  # interface, gateway
+    sa.Column("position", sa.Integer, nullable=False),  # among several gateways
 )
 
 # A router has one leg in a subnet; the key says so, whoever comes first.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cumulo.services.network.drivers.base import (
     AgentReport,
     Flow,
+    GatewayPlan,
     NetworkPlan,
     PortPlan,
     PortStatus,
@@ -64,7 +65,7 @@ NORTH_TABLES: Mapping[str, Sequence[str]] = {
     ],
     "NAT": [
         *("type", "external_ip", "logical_ip", "logical_port", "external_mac", "options"),
-        "external_ids",
+        *("gateway_port", "external_ids"),
     ],
     "Gateway_Chassis": ["name", "chassis_name", "priority", "external_ids"],
 }
@@ -145,27 +146,33 @@ class OvnDriver:
 
     def sync_router(self, plan: RouterPlan) -> None:
         """Make the router; its way out stays where it is while no host is known."""
-        hosts: list[str] = []
-        distributed = False
-        if plan.gateway is not None:
-            outside = self._north.read(lambda north: _physical(north, plan))
-            wanted = self._distributed and plan.distributed
-            distributed = wanted and self._hosts.all_reach(outside)
-            hosts = self._hosts.gateways(outside, plan.id)
-            if not hosts and not self._north.read(lambda north: _gateways(north, plan)):
-                self._hosts.await_any(_FIRST_HOST_WITHIN_S)
-                hosts = self._hosts.gateways(outside, plan.id)
+        ways = {way.port_id: self._way_out(way, plan.id) for way in plan.gateways}
+        everywhere = all(reached for reached, _ in ways.values())
+        distributed = bool(ways) and self._distributed and plan.distributed and everywhere
 
         def compute(north: Replica) -> list[Op]:
             change = Change(north)
-            known = hosts or _gateways(north, plan)
-            if not plan.ha:
-                known = known[:1]
-            rows = router_rows(plan, known, distributed=distributed)
+            hosts = {
+                way.port_id: (ways[way.port_id][1] or _gateways(north, way))[
+                    : None if plan.ha else 1
+                ]
+                for way in plan.gateways
+            }
+            rows = router_rows(plan, hosts, distributed=distributed)
             change.only(unit_mark("router", plan.id), rows)
-            return [*change.operations, *(watching(north) if len(known) > 1 else [])]
+            several = any(len(known) > 1 for known in hosts.values())
+            return [*change.operations, *(watching(north) if several else [])]
 
         self._north.transact(compute)
+
+    def _way_out(self, way: GatewayPlan, router_id: str) -> tuple[bool, list[str]]:
+        """Say whether every host has a way out, and which may be the router's, best first."""
+        outside = self._north.read(lambda north: _physical(north, way))
+        hosts = self._hosts.gateways(outside, router_id)
+        if not hosts and not self._north.read(lambda north: _gateways(north, way)):
+            self._hosts.await_any(_FIRST_HOST_WITHIN_S)
+            hosts = self._hosts.gateways(outside, router_id)
+        return self._hosts.all_reach(outside), hosts
 
     def sync_security_group(self, plan: SecurityGroupPlan) -> None:
         """Make the group's rules, and put those ports into it that belong there."""
@@ -292,19 +299,16 @@ def _remove_port(change: Change, port_row: str) -> None:
                 change.remove(table, each)
 
 
-def _physical(north: Replica, plan: RouterPlan) -> str | None:
+def _physical(north: Replica, way: GatewayPlan) -> str | None:
     """Return the physical network that a router's way out leads to, as far as it is known."""
-    assert plan.gateway is not None
-    row = north.row("Logical_Switch_Port", way_out_id(plan.gateway.network_id))
+    row = north.row("Logical_Switch_Port", way_out_id(way.network_id))
     return None if row is None else _map(row["options"]).get("network_name")
 
 
-def _gateways(north: Replica, plan: RouterPlan) -> list[str]:
-    """Return the hosts that have the router's way out now, the best first."""
-    if plan.gateway is None:
-        return []
-    port = north.row("Logical_Router_Port", row_id("Logical_Router_Port", plan.gateway.port_id))
-    if port is None or port["name"] != router_port_name(plan.gateway.port_id):
+def _gateways(north: Replica, way: GatewayPlan) -> list[str]:
+    """Return the hosts that have a router's way out now, the best first."""
+    port = north.row("Logical_Router_Port", row_id("Logical_Router_Port", way.port_id))
+    if port is None or port["name"] != router_port_name(way.port_id):
         return []
     rows = [north.row("Gateway_Chassis", each) for each in _set(port["gateway_chassis"])]
     found = [(row["priority"], str(row["chassis_name"])) for row in rows if row is not None]

@@ -2,11 +2,11 @@
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cumulo.services.network.drivers.base import GatewayPlan, RouterPlan, RouterPortPlan
 from cumulo.services.network.drivers.ovn.names import router_port_name, switch_name
-from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, unit_mark
+from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, row_id, unit_mark
 
 _RA_MODES = {
     "slaac": "slaac",
@@ -15,11 +15,13 @@ _RA_MODES = {
 }
 
 
-def router_rows(plan: RouterPlan, gateway_hosts: Sequence[str], *, distributed: bool) -> list[Row]:
+def router_rows(
+    plan: RouterPlan, gateway_hosts: Mapping[str, Sequence[str]], *, distributed: bool
+) -> list[Row]:
     """Return a router with all that belongs to it.
 
-    `gateway_hosts` are chassis for the way out, the best first.  A `distributed` floating IP is
-    answered for on its guest's host, which then must have the external network.
+    `gateway_hosts` are chassis for each way out, by its port, the best first.  A `distributed`
+    floating IP is answered for on its guest's host, which then must have the external network.
     """
     unit = unit_mark("router", plan.id)
     router = Row(
@@ -38,9 +40,11 @@ def router_rows(plan: RouterPlan, gateway_hosts: Sequence[str], *, distributed: 
         ids={"neutron:router_name": plan.name},
     )
     rows = [router, *(_leg(router, leg) for leg in plan.ports)]
+    for way in plan.gateways:
+        rows += _gateway(router, plan, way, gateway_hosts.get(way.port_id, ()))
+        rows += _own_addresses(router, plan, way)
     if plan.gateway is not None:
-        rows += _gateway(router, plan, plan.gateway, gateway_hosts)
-        rows += _translations(router, plan, plan.gateway, distributed=distributed)
+        rows += _floating_ips(router, plan, distributed=distributed)
         rows += _forwardings(router, plan)
     for route in plan.routes:
         rows.append(_route(router, route.destination, route.nexthop))
@@ -86,36 +90,56 @@ def _gateway(
                 parent=Parent(port.table, port.id, "gateway_chassis"),
             )
         )
-    for nexthop in gateway.nexthops:
+    # Without equal ways only the first is taken for what is nowhere else.
+    for nexthop in gateway.nexthops if gateway == plan.gateway else ():
         everywhere = "::/0" if ":" in nexthop else "0.0.0.0/0"
         rows.append(_route(router, everywhere, nexthop, router_port_name(gateway.port_id)))
     return rows
 
 
-def _translations(
-    router: Row, plan: RouterPlan, gateway: GatewayPlan, *, distributed: bool
-) -> list[Row]:
+def _own_addresses(router: Row, plan: RouterPlan, gateway: GatewayPlan) -> list[Row]:
+    """Return the translations of what goes out by a way to the router's address there."""
     own = next((cidr.split("/")[0] for cidr in gateway.cidrs if ":" not in cidr), None)
-    rows: list[Row] = []
     inside = {
         str(ipaddress.ip_interface(cidr).network)
         for leg in plan.ports
         for cidr in leg.cidrs
         if ":" not in cidr and not leg.is_public
     }
-    if gateway.enable_snat and own is not None:
-        snats = (_nat(router, f"{plan.id} {cidr}", ("snat", own, cidr)) for cidr in sorted(inside))
-        rows.extend(snats)
+    if not gateway.enable_snat or own is None:
+        return []
+    first = gateway == plan.gateway
+    place = _beyond(plan, gateway.port_id)
+    return [
+        _nat(
+            router,
+            f"{plan.id} {cidr}" if first else f"{plan.id} {cidr} {gateway.port_id}",
+            ("snat", own, cidr),
+            place,
+        )
+        for cidr in sorted(inside)
+    ]
+
+
+def _floating_ips(router: Row, plan: RouterPlan, *, distributed: bool) -> list[Row]:
+    rows: list[Row] = []
     for address in filter(lambda each: each.fixed_ip, plan.floating_ips):
-        place: dict[str, Value] = {}
+        place = _beyond(plan, address.gateway_port_id)
         if distributed and address.port_id and address.mac:
-            place = {
+            place |= {
                 "logical_port": frozenset({address.port_id}),
                 "external_mac": frozenset({address.mac}),
             }
         nat = ("dnat_and_snat", address.address, address.fixed_ip)
         rows.append(_nat(router, address.id, nat, place))
     return rows
+
+
+def _beyond(plan: RouterPlan, port_id: str) -> dict[str, Value]:
+    """Return by which way out a translation is; of one way OVN knows without being told."""
+    if not plan.more_gateways or not port_id:
+        return {}
+    return {"gateway_port": frozenset({row_id("Logical_Router_Port", port_id)})}
 
 
 def _forwardings(router: Row, plan: RouterPlan) -> list[Row]:
@@ -188,6 +212,7 @@ def _nat(
             "logical_ip": logical,
             "logical_port": frozenset(),
             "external_mac": frozenset(),
+            "gateway_port": frozenset(),
             "options": {},
             **(place or {}),
         },
