@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cumulo.kit.errors import Unavailable
 from cumulo.services.network.drivers.base import Flow
 from cumulo.services.network.drivers.fake import FakeDriver
 from tests.network.conftest import OTHER, Net, error_of
@@ -269,6 +270,8 @@ class TracingDriver(FakeDriver):
     """A backend with a tracer."""
 
     def trace(self, flow: Flow) -> str:
+        if self.dead_hosts:
+            raise Unavailable("The tracer took too long.")
         return f"{flow.port_id} -> {flow.destination_mac}"
 
 
@@ -284,6 +287,13 @@ class TestTraces:
         trace = land.path(one, ip(two), land.net.admin)["trace"]
         assert trace == f"{one['id']} -> {two['mac_address']}"
         assert land.path(one, ip(two))["trace"] is None
+
+    def test_may_fail_without_harm(self, land: Land, driver: FakeDriver) -> None:
+        one, two = land.guest(), land.guest()
+        driver.dead_hosts.add("h9")
+        path = land.path(one, ip(two), land.net.admin)
+        assert path["outcome"] == "arrives"
+        assert path["trace"] == "There is no trace: The tracer took too long."
 
 
 def test_the_topology_is_that_of_the_project(land: Land) -> None:

@@ -3,12 +3,14 @@
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import pytest
 
 from cumulo.node import links
 from cumulo.services.network.drivers.base import (
+    Flow,
     NetworkPlan,
     PortForwardingPlan,
     PortPlan,
@@ -150,6 +152,54 @@ def test_a_floating_ip_leads_in_and_out(driver: OvnDriver, boot: Boot) -> None:
     driver.wait_in_force(10)
     eventually(lambda: not host_pings("203.0.113.10", tries=1))
     assert one.pings(OUTSIDE)
+
+
+def test_a_second_way_out_has_floating_ips_of_its_own(driver: OvnDriver, boot: Boot) -> None:
+    second = port(
+        "gw2", PROVIDER, "192.168.56.5", device_owner="network:router_gateway", router_id=R1
+    )
+    driver.sync_network(PROVIDER)
+    driver.sync_port(second)
+    addresses = [
+        msgspec.structs.replace(floating_ip(address, guest), gateway_port_id=way.id)
+        for address, guest, way in (
+            ("203.0.113.10", VM1, GATEWAY),
+            ("192.168.56.60", VM2, second),
+        )
+    ]
+    more = gateway(second, "192.168.56.5/24", "192.168.56.1")
+    driver.sync_router(r1(more_gateways=[more], floating_ips=addresses))
+    up(boot, VM1)
+    up(boot, VM2)
+    for address in ("203.0.113.10", "192.168.56.60", "192.168.56.5"):
+        eventually(partial(host_pings, address))
+    driver.sync_router(r1())
+    driver.wait_in_force(10)
+    eventually(lambda: not host_pings("192.168.56.60", tries=1))
+
+
+def test_ovn_tells_the_way_of_a_packet(driver: OvnDriver) -> None:
+    closed = group("closed", *EGRESS)
+    driver.sync_security_group(closed)
+    driver.sync_port(VM1)
+    driver.sync_port(VM3)
+    driver.wait_in_force(10)
+    flow = Flow(
+        network_id=RED.id,
+        port_id=VM1.id,
+        source_mac=VM1.mac,
+        destination_mac=RED_LEG.mac,
+        source_ip="10.0.0.11",
+        destination_ip="10.1.0.13",
+        protocol="tcp",
+        source_port=49152,
+        destination_port=80,
+    )
+    arrives = f'output to "{VM3.name}"'
+    assert arrives in driver.trace(flow)
+    driver.sync_port(msgspec.structs.replace(VM3, security_group_ids=[closed.id]))
+    driver.wait_in_force(10)
+    assert arrives not in driver.trace(flow)
 
 
 def test_guests_reach_each_other_by_floating_ips(driver: OvnDriver, boot: Boot) -> None:

@@ -6,9 +6,15 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import NotFound, Unavailable
 from cumulo.services.network import refusals, spelling
-from cumulo.services.network.drivers.base import Flow, NetworkDriver, PortPlan, Tracing
+from cumulo.services.network.drivers.base import (
+    BackendError,
+    Flow,
+    NetworkDriver,
+    PortPlan,
+    Tracing,
+)
 from cumulo.services.network.owners import viewer
 from cumulo.services.network.paths.admission import is_within
 from cumulo.services.network.paths.hops import Hop, Kind, Packet, Path, Question, Start, Way
@@ -132,7 +138,7 @@ def _seen(ctx: Context, way: Way) -> Way:
 
 
 def backend_trace(driver: NetworkDriver, path: Path) -> str | None:
-    """Return the backend's own word on the packet; None where it has none."""
+    """Return the backend's own word on the packet, or why it says none; None: it never does."""
     if not isinstance(driver, Tracing) or path.start.destination_mac is None:
         return None
     packet = path.packet
@@ -147,4 +153,7 @@ def backend_trace(driver: NetworkDriver, path: Path) -> str | None:
         source_port=packet.source_port,
         destination_port=packet.destination_port,
     )
-    return driver.trace(flow)
+    try:
+        return driver.trace(flow)
+    except (BackendError, Unavailable) as error:
+        return f"There is no trace: {error.message}"

@@ -8,12 +8,13 @@ from cumulo.services.network.drivers.base import BackendError, Flow
 from cumulo.services.network.drivers.ovn.names import switch_name
 
 _TIMEOUT_S = 10
+_CONNTRACKS = 16  # how often a packet may ask whether its connection is known
 _LONGEST = 64 * 1024
 
 
 def trace(south: str, flow: Flow) -> str:
     """Run `ovn-trace` on a new connection's first packet."""
-    command = ["ovn-trace", f"--db={south}", "--summary", "--ct=new"]
+    command = ["ovn-trace", f"--db={south}", "--summary", *(["--ct=new"] * _CONNTRACKS)]
     try:
         done = subprocess.run(
             [*command, switch_name(flow.network_id), microflow(flow)],
