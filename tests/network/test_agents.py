@@ -72,3 +72,14 @@ def test_agents_are_described_and_dead_ones_forgotten(net: Net, driver: FakeDriv
     assert admin.delete("agent", agent["id"]).status == 204
     assert admin.list("agent") == []
     assert admin.http.put(path, {"agent": {"description": "gone"}}).status == 404
+
+
+def test_routers_are_told_anew_when_a_host_is_gone(net: Net, driver: FakeDriver) -> None:
+    router = net.make("router")
+    net.project()
+    driver.routers.clear()
+    agent = net.admin.list("agent")[0]
+    driver.dead_hosts.add(agent["host"])
+    assert net.admin.delete("agent", agent["id"]).status == 204
+    net.project()
+    assert driver.routers.keys() == {router["id"]}

@@ -11,6 +11,7 @@ from cumulo.services.network.drivers.base import AgentReport as AgentReport
 from cumulo.services.network.drivers.base import NetworkDriver
 from cumulo.services.network.spelling import LooseBool, Text
 from cumulo.services.network.store import agents as store
+from cumulo.services.network.store import changes, inventory
 
 
 class AgentChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +58,11 @@ def check_dead(agent: AgentReport) -> None:
             f"Agent {agent.id} on {agent.host} is alive; stop {agent.binary} there first.",
             type="AgentInUse",
         )
+
+
+def move_ways_out(tx: Tx) -> None:
+    """Have the backend told of all routers anew, for ways out on a host that went."""
+    changes.mark(tx, "router", sorted(inventory.ids(tx, "router")))
 
 
 def zone_resources(agents: Iterable[AgentReport]) -> dict[str, bool]:

@@ -74,6 +74,7 @@ def delete_agent(call: Call[Tools], agent_id: str) -> None:
     agent = agents.agent_get(call.tools.driver, agent_id)
     agents.check_dead(agent)
     call.tools.driver.forget_host(agent.host)
+    call.db.write(agents.move_ways_out)
 
 
 @routes.get("/v2.0/availability_zones", policy="get_availability_zone")
