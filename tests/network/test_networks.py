@@ -1,5 +1,7 @@
 """Networks: who sees and changes them, and what they hold."""
 
+from typing import Any
+
 import pytest
 
 from cumulo.services.network.drivers.fake import FakeDriver
@@ -264,3 +266,14 @@ def test_guests_tags_pass_where_the_network_lets_them(net: Net, driver: FakeDriv
     net.project()
     assert driver.networks[made["id"]].vlan_transparent
     assert not driver.networks[plain["id"]].vlan_transparent
+
+
+def test_the_many_of_one_request_may_be_inside_of_their_names(net: Net) -> None:
+    bare, named = {"name": "a", "admin_state_up": "false"}, {"network": {"name": "b"}}
+    made = net.http.post("/v2.0/networks", {"networks": [bare, named]}).json()["networks"]
+    assert [(one["name"], one["admin_state_up"]) for one in made] == [("a", False), ("b", True)]
+    named_wrong = [{"network": {}, "name": "x"}]
+    several: tuple[Any, ...] = ([{"port": {}}], named_wrong, [[]], {"network": {}}, ["x"])
+    for wrong in several:
+        answer = net.http.post("/v2.0/networks", {"networks": wrong})
+        assert error_of(answer)[0] == 400, wrong

@@ -16,6 +16,7 @@ B = TypeVar("B")
 
 # OpenStack's services read some booleans and numbers from text too: "True", "on", "1".
 LooseBool: TypeAlias = Annotated[bool, msgspec.Meta(extra={"loose": bool})]
+# A function as the mark reads a value in a way of its own, before its type is checked.
 LooseInt: TypeAlias = Annotated[int, msgspec.Meta(extra={"loose": int})]
 
 # An escape of NUL, unless the backslash is itself escaped.
@@ -180,8 +181,7 @@ def _loosener(kind: Any, above: tuple[Any, ...]) -> Callable[[Any], Any] | None:
         return None if kind in above else _struct_loosener(kind, (*above, kind))
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        wanted = _loose_mark(args[1:])
-        return wanted or _loosener(args[0], above)
+        return _one_after_the_other(_loose_mark(args[1:]), _loosener(args[0], above))
     if origin in (Union, types.UnionType):
         found = [one for arg in args if (one := _loosener(arg, above))]
         return found[0] if found else None
@@ -213,6 +213,14 @@ def _struct_loosener(
     return loosen
 
 
+def _one_after_the_other(
+    first: Callable[[Any], Any] | None, then: Callable[[Any], Any] | None
+) -> Callable[[Any], Any] | None:
+    if first is None or then is None:
+        return first or then
+    return lambda value: then(first(value))
+
+
 def _loose_mark(metadata: tuple[Any, ...]) -> Callable[[Any], Any] | None:
     for meta in metadata:
         wanted = (getattr(meta, "extra", None) or {}).get("loose")
@@ -220,6 +228,9 @@ def _loose_mark(metadata: tuple[Any, ...]) -> Callable[[Any], Any] | None:
             return _to_bool
         if wanted is int:
             return _to_int
+        if callable(wanted):
+            found: Callable[[Any], Any] = wanted
+            return found
     return None
 
 

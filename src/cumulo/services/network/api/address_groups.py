@@ -1,6 +1,7 @@
 """Address groups over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +16,7 @@ from cumulo.services.network.address_groups import (
 )
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
 
@@ -25,7 +27,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One address group, or many at once."""
 
     address_group: AddressGroupSpec | UnsetType = UNSET
-    address_groups: list[AddressGroupSpec] | UnsetType = UNSET
+    address_groups: Annotated[list[AddressGroupSpec], within("address_group")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

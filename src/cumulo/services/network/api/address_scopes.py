@@ -1,6 +1,7 @@
 """Address scopes over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,7 @@ from cumulo.services.network import address_scopes
 from cumulo.services.network.address_scopes import AddressScopeChange, AddressScopeSpec, Details
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
 
@@ -20,7 +22,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One address scope, or many at once."""
 
     address_scope: AddressScopeSpec | UnsetType = UNSET
-    address_scopes: list[AddressScopeSpec] | UnsetType = UNSET
+    address_scopes: Annotated[list[AddressScopeSpec], within("address_scope")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Rules that new security groups begin with, over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -8,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from cumulo.db import Tx
 from cumulo.services.network import default_rules
 from cumulo.services.network.api.listing import Answer, fields_of, listing_of, select
-from cumulo.services.network.api.requests import several
+from cumulo.services.network.api.requests import several, within
 from cumulo.services.network.default_rules import DefaultRule, DefaultRuleSpec
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
@@ -20,7 +21,9 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One rule, or many at once."""
 
     default_security_group_rule: DefaultRuleSpec | UnsetType = UNSET
-    default_security_group_rules: list[DefaultRuleSpec] | UnsetType = UNSET
+    default_security_group_rules: (
+        Annotated[list[DefaultRuleSpec], within("default_security_group_rule")] | UnsetType
+    ) = UNSET
 
 
 class DefaultRuleView(msgspec.Struct, kw_only=True):

@@ -1,6 +1,7 @@
 """Floating IPs over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import floatingip_deletion, floatingips
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.floatingips import Details, FloatingIpChange, FloatingIpSpec
 from cumulo.services.network.refusals import floatingip_not_found
 from cumulo.services.network.tools import Tools
@@ -21,7 +23,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One floating IP, or many at once."""
 
     floatingip: FloatingIpSpec | UnsetType = UNSET
-    floatingips: list[FloatingIpSpec] | UnsetType = UNSET
+    floatingips: Annotated[list[FloatingIpSpec], within("floatingip")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

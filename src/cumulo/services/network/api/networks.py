@@ -1,6 +1,7 @@
 """Networks over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import networks
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.networks import Details, NetworkChange, NetworkSpec
 from cumulo.services.network.refusals import network_not_found
 from cumulo.services.network.tools import Tools
@@ -21,7 +23,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One network, or many at once."""
 
     network: NetworkSpec | UnsetType = UNSET
-    networks: list[NetworkSpec] | UnsetType = UNSET
+    networks: Annotated[list[NetworkSpec], within("network")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.services.network import floatingips, port_forwarding_deletion, port_forwardings
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.port_forwardings import (
     PortForwarding,
     PortForwardingChange,
@@ -27,7 +29,9 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One port forwarding, or many at once."""
 
     port_forwarding: PortForwardingSpec | UnsetType = UNSET
-    port_forwardings: list[PortForwardingSpec] | UnsetType = UNSET
+    port_forwardings: Annotated[list[PortForwardingSpec], within("port_forwarding")] | UnsetType = (
+        UNSET
+    )
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Ports over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import names, networks, port_changes, port_views, ports
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.names import Assignment
 from cumulo.services.network.port_views import (
     AddressPair,
@@ -29,7 +31,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One port, or many at once."""
 
     port: PortSpec | UnsetType = UNSET
-    ports: list[PortSpec] | UnsetType = UNSET
+    ports: Annotated[list[PortSpec], within("port")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

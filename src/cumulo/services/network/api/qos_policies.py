@@ -1,6 +1,7 @@
 """QoS policies over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,7 @@ from cumulo.services.network import qos_policies
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.api.qos_rules import QosRuleView, rule_view
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.qos_policies import Details, QosPolicyChange, QosPolicySpec
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
@@ -21,7 +23,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One QoS policy, or many at once."""
 
     policy: QosPolicySpec | UnsetType = UNSET
-    policies: list[QosPolicySpec] | UnsetType = UNSET
+    policies: Annotated[list[QosPolicySpec], within("policy")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """RBAC policies over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import rbac_policies
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.rbac_policies import Grant, RbacPolicyChange, RbacPolicySpec
 from cumulo.services.network.refusals import rbac_policy_not_found
 from cumulo.services.network.tools import Tools
@@ -21,7 +23,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """What to lend."""
 
     rbac_policy: RbacPolicySpec | UnsetType = UNSET
-    rbac_policies: list[RbacPolicySpec] | UnsetType = UNSET
+    rbac_policies: Annotated[list[RbacPolicySpec], within("rbac_policy")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from msgspec import UnsetType
+from msgspec import Meta, UnsetType
 
 from cumulo.kit.errors import Invalid
 from cumulo.services.network.tools import Tools
@@ -12,6 +12,19 @@ from cumulo.web import Call
 
 T = TypeVar("T")
 _IF_MATCH = re.compile(r"\s*revision_number\s*=\s*(\d{1,18})\s*")
+
+
+def within(name: str) -> Meta:
+    """Mark the many of a bulk request, each of which may be inside of its name or bare."""
+
+    def bare(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [
+            one[name] if isinstance(one, dict) and one.keys() == {name} else one for one in value
+        ]
+
+    return Meta(extra={"loose": bare})
 
 
 def several(one: T | UnsetType, many: Sequence[T] | UnsetType, name: str) -> Sequence[T]:

@@ -1,6 +1,7 @@
 """Routers over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,7 @@ from cumulo.services.network import router_interfaces, router_routes, router_vie
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.api.permissions import check_action
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.refusals import router_not_found
 from cumulo.services.network.router_gateways import GatewaysSpec
 from cumulo.services.network.router_interfaces import Interface, InterfaceSpec
@@ -26,7 +28,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One router, or many at once."""
 
     router: RouterSpec | UnsetType = UNSET
-    routers: list[RouterSpec] | UnsetType = UNSET
+    routers: Annotated[list[RouterSpec], within("router")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

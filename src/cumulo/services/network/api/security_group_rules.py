@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.services.network import security_group_rules, security_groups
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.refusals import rule_not_found
 from cumulo.services.network.security_group_rules import Details, RuleSpec
 from cumulo.services.network.tools import Tools
@@ -22,7 +24,9 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One rule, or many of one group at once."""
 
     security_group_rule: RuleSpec | UnsetType = UNSET
-    security_group_rules: list[RuleSpec] | UnsetType = UNSET
+    security_group_rules: Annotated[list[RuleSpec], within("security_group_rule")] | UnsetType = (
+        UNSET
+    )
 
 
 class RuleView(StandardView, kw_only=True, gc=False):

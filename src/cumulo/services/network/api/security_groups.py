@@ -1,6 +1,7 @@
 """Security groups over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import security_group_rules, security_groups
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.api.security_group_rules import RuleView, rule_view
 from cumulo.services.network.refusals import security_group_not_found
 from cumulo.services.network.security_groups import (
@@ -26,7 +28,9 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One security group, or many at once."""
 
     security_group: SecurityGroupSpec | UnsetType = UNSET
-    security_groups: list[SecurityGroupSpec] | UnsetType = UNSET
+    security_groups: Annotated[list[SecurityGroupSpec], within("security_group")] | UnsetType = (
+        UNSET
+    )
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

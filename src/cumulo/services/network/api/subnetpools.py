@@ -1,6 +1,7 @@
 """Subnet pools over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import subnetpools
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.subnetpools import (
     Details,
     PrefixesSpec,
@@ -25,7 +27,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One subnet pool, or many at once."""
 
     subnetpool: SubnetPoolSpec | UnsetType = UNSET
-    subnetpools: list[SubnetPoolSpec] | UnsetType = UNSET
+    subnetpools: Annotated[list[SubnetPoolSpec], within("subnetpool")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Subnets over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import networks, subnet_views, subnets
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.refusals import subnet_not_found
 from cumulo.services.network.subnet_views import Details, Pool, Route
 from cumulo.services.network.subnets import SubnetChange, SubnetSpec
@@ -22,7 +24,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One subnet, or many at once."""
 
     subnet: SubnetSpec | UnsetType = UNSET
-    subnets: list[SubnetSpec] | UnsetType = UNSET
+    subnets: Annotated[list[SubnetSpec], within("subnet")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):

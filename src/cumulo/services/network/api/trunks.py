@@ -1,6 +1,7 @@
 """Trunks over HTTP."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.services.network import trunks
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
+from cumulo.services.network.api.requests import within
 from cumulo.services.network.tools import Tools
 from cumulo.services.network.trunks import (
     Details,
@@ -26,7 +28,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     """One trunk, or many at once."""
 
     trunk: TrunkSpec | UnsetType = UNSET
-    trunks: list[TrunkSpec] | UnsetType = UNSET
+    trunks: Annotated[list[TrunkSpec], within("trunk")] | UnsetType = UNSET
 
 
 class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
