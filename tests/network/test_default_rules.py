@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.network.conftest import NOWHERE, Net, error_of
+from tests.network.conftest import NOWHERE, OTHER, Net, error_of
 
 KIND = "default_security_group_rule"
 
@@ -57,7 +57,24 @@ def test_rules_that_cannot_be_are_refused(net: Net) -> None:
     assert error_of(admin.try_(KIND, **facts, remote_address_group_id=NOWHERE))[0] == 404
     both = {"remote_group_id": "PARENT", "remote_ip_prefix": "10.0.0.0/8"}
     assert error_of(admin.try_(KIND, **facts, **both))[0] == 400
-    admin.make(KIND, **facts)
+    admin.make(KIND, **facts, used_in_default_sg=True)
     assert error_of(admin.try_(KIND, **facts))[0] == 409
+    only = {"used_in_default_sg": True, "used_in_non_default_sg": False}
+    assert error_of(admin.try_(KIND, **facts, **only))[0] == 409
+    open_out = {"direction": "egress", "ethertype": "IPv6"}
+    assert error_of(admin.try_(KIND, **open_out))[0] == 409  # the cloud's own says so already
     assert error_of(net.admin.delete(KIND, NOWHERE))[0] == 404
     assert error_of(net.delete(KIND, net.list(KIND)[0]["id"]))[0] == 403
+
+
+def test_one_rule_for_each_kind_of_group_may_say_the_same(net: Net) -> None:
+    facts = {"direction": "ingress", "protocol": "tcp"}
+    for default in (True, False):
+        used = {"used_in_default_sg": default, "used_in_non_default_sg": not default}
+        net.admin.make(KIND, **facts, **used)
+    inward = ("ingress", "IPv4", "tcp")
+    assert inward in permitted(net.make("security_group", name="g"))
+    (default_group,) = net.list("security_group", "?name=default")
+    assert inward in permitted(default_group)
+    (theirs,) = net.admin.list("security_group", f"?project_id={OTHER}&name=default")
+    assert inward in permitted(theirs)

@@ -297,5 +297,9 @@ def test_ways_out_that_cannot_be_are_refused(net: Net) -> None:
     assert error_of(change("remove", {"network_id": near["id"]}))[0] == 400
     other = {"network_id": near["id"], "enable_snat": False}
     assert error_of(change("add", other))[0] == 403
-    assert error_of(change("add", other, who=net.admin))[0] == 400
+    assert error_of(change("add", {"network_id": near["id"]}, who=net.stranger))[0] == 404
+    plain = change("add", other, who=net.admin).json()["router"]
+    assert plain["external_gateway_info"]["enable_snat"] is False
+    second = {"network_id": near["id"], "enable_snat": True}
+    assert error_of(change("add", second, who=net.admin))[0] == 400
     assert error_of(change("add", {"network_id": near["id"]}, who=net.stranger))[0] == 404

@@ -83,11 +83,12 @@ def default_rules(tx: Tx) -> list[DefaultRule]:
 
 def first_rules(tx: Tx, group: SecurityGroup, *, is_default: bool) -> list[Rule]:
     """Return the rules that a new group begins with."""
-    return [
+    found = [
         _rule_of(rule, group)
         for rule in default_rules(tx)
         if (rule.used_in_default_sg if is_default else rule.used_in_non_default_sg)
     ]
+    return list({rule.sameness: rule for rule in found}.values())
 
 
 def _rule_of(template: DefaultRule, group: SecurityGroup) -> Rule:
@@ -115,9 +116,9 @@ def _rule_of(template: DefaultRule, group: SecurityGroup) -> Rule:
 
 def create_rules(tx: Tx, ctx: Context, specs: Sequence[DefaultRuleSpec]) -> list[DefaultRule]:
     """Record new default rules; groups that are there keep theirs."""
-    made = [_new_rule(ctx, spec) for spec in specs]
+    made = [_new_rule(spec) for spec in specs]
     for rule in made:
-        if store.default_rule_same(tx, rule.sameness):
+        if any(_is_same(rule, other) for other in default_rules(tx)):
             raise Conflict(
                 f"Default security group rule already exists: {rule.sameness}.",
                 type="DefaultSecurityGroupRuleExists",
@@ -128,7 +129,7 @@ def create_rules(tx: Tx, ctx: Context, specs: Sequence[DefaultRuleSpec]) -> list
     return made
 
 
-def _new_rule(ctx: Context, spec: DefaultRuleSpec) -> DefaultRule:
+def _new_rule(spec: DefaultRuleSpec) -> DefaultRule:
     ethertype = ethertype_of(spec.ethertype)
     low, high = port_range_of(spec.port_range_min, spec.port_range_max)
     rule = DefaultRule(
@@ -147,16 +148,29 @@ def _new_rule(ctx: Context, spec: DefaultRuleSpec) -> DefaultRule:
         sameness="",
         removed=False,
     )
-    permitted = _rule_of(rule, _nobodys(ctx))
+    permitted = _rule_of(rule, _nobodys())
     check(permitted)
     where = f"{rule.used_in_default_sg:d}{rule.used_in_non_default_sg:d}"
     return msgspec.structs.replace(rule, sameness=f"{permitted.sameness}_{where}")
 
 
-def _nobodys(ctx: Context) -> SecurityGroup:
+def _is_same(one: DefaultRule, other: DefaultRule) -> bool:
+    """Say whether two rules would give some new group the same rule twice."""
+    both = (
+        one.used_in_default_sg and other.used_in_default_sg,
+        one.used_in_non_default_sg and other.used_in_non_default_sg,
+    )
+    return any(both) and _permitted(one) == _permitted(other)
+
+
+def _permitted(rule: DefaultRule) -> str:
+    return _rule_of(rule, _nobodys()).sameness
+
+
+def _nobodys() -> SecurityGroup:
     """Return a group that is none, to spell out what a rule would permit in one."""
     now = clock.now()
-    return SecurityGroup(PARENT, ctx.project_id or "", "", "", 1, now, now, stateful=True)
+    return SecurityGroup(PARENT, "", "", "", 1, now, now, stateful=True)
 
 
 def _check_remotes(tx: Tx, rule: DefaultRule) -> None:

@@ -256,7 +256,9 @@ def _check_unused(tx: Tx, policy: Grant, instead: str | None = None) -> None:
     if policy.target_project != EVERYONE:
         users &= {policy.target_project}
     others = [g for g in sharing.grants_of(tx, object_id) if g.id != policy.id]
-    still = {g.target_project for g in others if g.action == policy.action} | {instead}
+    still = {g.target_project for g in others if g.action == policy.action}
+    if policy.object_type == "network" and instead is not None:
+        still.add(instead)
     if EVERYONE in still or not users - still:
         return
     if (policy.object_type, policy.action) == ("network", SHARED):

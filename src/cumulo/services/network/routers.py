@@ -1,6 +1,6 @@
 """Routers: what may be done with them and what follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -137,8 +137,10 @@ def change_gateways(
 ) -> Router:
     """Add, change or remove ways out, as the router stands."""
     action, specs = wanted[0], wanted[1].external_gateways
-    if not standard.change(tx, tables.router, router.id, revision=router.revision_number):
+    values, revision = _snat_of_first(tx, router, action, specs), router.revision_number
+    if not standard.change(tx, tables.router, router.id, revision=revision, **values):
         raise LostRace
+    before, router = router, msgspec.structs.replace(router, **values)
     match action:
         case "add_external_gateways":
             router_gateways.add_gateways(tx, ctx, settings, router, specs)
@@ -148,8 +150,18 @@ def change_gateways(
             router_gateways.remove_gateways(tx, ctx, router, specs)
     changes.mark(tx, "router", [router.id])
     found = router_get(tx, router.id)
-    journal.updated(tx, ctx, "router", router, found)
+    journal.updated(tx, ctx, "router", before, found)
     return found
+
+
+def _snat_of_first(
+    tx: Tx, router: Router, action: str, specs: Sequence[GatewaySpec]
+) -> dict[str, bool]:
+    """Return what the first way out that a router gets says of translation, for all of them."""
+    said = specs[0].enable_snat if specs and action == "add_external_gateways" else UNSET
+    if said is UNSET or router_gateways.gateway_of(tx, router.id) is not None:
+        return {}
+    return {"enable_snat": said}
 
 
 def _check_down(router: Router, values: Mapping[str, object]) -> None:

@@ -31,11 +31,6 @@ def default_rules_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[DefaultR
     return standard.where(tx, tables.default_rule, DefaultRule, *where)
 
 
-def default_rule_same(tx: Tx, sameness: str) -> bool:
-    """Say whether a rule permits just that."""
-    return bool(default_rules_where(tx, tables.default_rule.c.sameness == sameness))
-
-
 def default_rule_insert(tx: Tx, rule: DefaultRule) -> None:
     """Record a new rule, or that one of the cloud's own is gone."""
     standard.insert(tx, tables.default_rule, rule)
