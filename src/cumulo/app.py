@@ -446,12 +446,16 @@ def auth_url(settings: Settings) -> str:
     return f"http://{http.public_host or http.host}:{http.identity_port}/v3"
 
 
-def attach(settings: Settings, node_socket: Path, ovn: Path) -> Outside:
-    """Return this machine as the one host of a cloud, reached through its sockets."""
+def attach(settings: Settings, node_socket: Path, ovn: Path, volumes: Path) -> Outside:
+    """Return this machine as the one host of a cloud, reached through its sockets.
+
+    `volumes` is a directory that guests' processes may pass through.
+    """
     name = settings.node.name or platform.node()
     nodes = FixedNodes({name: remote_node(UnixDialer(node_socket))})
     driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
-    return Outside(nodes, driver, name)
+    files = volume_assembly.files_in(volumes)
+    return Outside(nodes, driver, name, volumes=files)
 
 
 def ports(settings: Settings) -> list[tuple[str, int]]:

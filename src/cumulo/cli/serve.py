@@ -26,7 +26,8 @@ def command(state: State) -> None:
     log.setup(settings.log_level)
     secrets = state.passwords()
     passwords = app.Passwords(secrets.admin, secrets.demo, secrets.metadata)
-    outside = app.attach(settings, state.node_socket, state.directory / "ovn")
+    ovn = state.directory / "ovn"
+    outside = app.attach(settings, state.node_socket, ovn, state.volumes)
     if settings.node.address:
         outside = with_machines(outside, state.authority(), state.control / "tls")
     cloud = app.Cloud(settings, state.control, outside, passwords)

@@ -1,13 +1,14 @@
 """The state directory: all that Cumulo keeps on a machine.
 
     control/    the database, images and policies: of the user that serves the APIs
+    volumes/    the files that volumes are, which guests' processes open: of the same user
     run/        sockets and notes of running daemons
     log/        their output
     tls/        the certificate by which the cloud's other machines know this one
     guests/ cache/ libvirt/ ovs/ ovn/    what belongs to the host
 
-Everything outside `control/` and `ovn/` belongs to root where root runs the host, so that no
-other user can put something in the way of what root will open.
+Everything outside `control/`, `volumes/` and `ovn/` belongs to root where root runs the host, so
+that no other user can put something in the way of what root will open.
 """
 
 import contextlib
@@ -48,6 +49,7 @@ class State:
         self.directory = directory.absolute()
         self.control, self.run = self.directory / "control", self.directory / "run"
         self.log, self.cache = self.directory / "log", self.directory / "cache"
+        self.volumes = self.directory / "volumes"
         self.tls = self.directory / "tls"
         self.membership = self.directory / "membership.json"  # of a machine that joined a cloud
         self.node_socket = self.run / "node.sock"
@@ -67,8 +69,11 @@ class State:
         self.make_for_host()
         self.control.mkdir(exist_ok=True)
         self.control.chmod(0o700)
+        self.volumes.mkdir(exist_ok=True)
+        self.volumes.chmod(0o711)  # guests' processes pass through to what is theirs
         if owner is not None:
             os.chown(self.control, *owner)
+            os.chown(self.volumes, *owner)
 
     def make_for_host(self) -> None:
         """Make the directories of a machine that has no APIs."""

@@ -15,6 +15,11 @@ FILES = BackendSettings(name="file")
 EMULATED = BackendSettings(name="fake", driver="fake")
 
 
+def files_in(directory: Path) -> BackendSettings:
+    """Return the back end of a cloud whose operator named none."""
+    return BackendSettings(name=FILES.name, directory=str(directory / FILES.name))
+
+
 def places(
     settings: VolumeSettings, host: str, state: Path, first: BackendSettings
 ) -> Mapping[str, Place]:
