@@ -139,3 +139,17 @@ def test_a_store_that_fails_says_why_and_what_is_half_is_removed(
         held.move(2000)
         emulated.tick()
     assert store.present() == []
+
+
+def test_a_backup_of_a_volume_that_goes_meanwhile_is_in_error(
+    emulated: Emulated, made: Made, ann: Client, root: Client
+) -> None:
+    volume_id = made.volume()
+    begun = ann.post(B, {"backup": {"volume_id": volume_id}}).json()["backup"]["id"]
+    root.post(f"{V}/{volume_id}/action", {"os-force_delete": {}})
+    emulated.work()
+    assert ann.get(f"{V}/{volume_id}").status == 404
+    assert shown(ann, begun)["status"] == "error"
+    assert ann.delete(f"{B}/{begun}").status == 202
+    emulated.work()
+    assert ann.get(f"{B}/{begun}").status == 404

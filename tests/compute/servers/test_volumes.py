@@ -306,3 +306,19 @@ def test_a_silent_host_is_waited_for(both: Both) -> None:
     both.cloud.work()
     both.agree()
     assert both.shown(volume)["status"] == "in-use"
+
+
+def test_what_needs_a_disk_of_the_host_is_refused_to_a_server_on_a_volume(both: Both) -> None:
+    disk = {"uuid": both.image, "source_type": "image", "destination_type": "volume"}
+    disk |= {"boot_index": 0, "volume_size": 1, "delete_on_termination": True}  # type: ignore[dict-item]
+    server = both.server(imageRef="", block_device_mapping_v2=[disk])
+    for action in (
+        {"rescue": None},
+        {"rebuild": {"imageRef": both.image}},
+        {"createImage": {"name": "copy"}},
+        {"shelve": None},
+    ):
+        answer = both.compute.post(f"{S}/{server}/action", action)
+        assert answer.status == 400, (action, answer.text)
+        assert "volume-backed" in answer.text
+    assert both.seen(server)["status"] == "ACTIVE"

@@ -33,6 +33,7 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
             f"Cannot 'rebuild' instance {server.id} while it is in vm_state {server.vm_state}",
             server_id=server.id,
         )
+    servers.check_own_disk(server, "rebuild")
     image = new_servers.image_of(tx, ctx, wanted.image_id)
     kept = {k: v for k, v in server.flavor.items() if k in Flavor.__struct_fields__}
     new_servers.check_fit(Flavor(**{"row": 0, **kept}), image)

@@ -46,6 +46,7 @@ def new_image(
     tx: Tx, ctx: Context, tools: Tools, server: Server, name: str, metadata: dict[str, str]
 ) -> str:
     """Record an image without bytes for a server's disk; return its id."""
+    servers.check_own_disk(server, "copy the disk of")
     if server.host is None:
         raise Conflict(f"Instance {server.id} has no disk to copy.", server_id=server.id)
     inherited = {k: v for k, v in server.image_properties.items() if k not in _NOT_INHERITED}

@@ -52,6 +52,7 @@ def rescue_server(call: Call, server_id: str, body: Rescue | None) -> Reply:
 
 def _rescue(tx: Tx, ctx: Context, server_id: str, image_id: str | None, password: str) -> None:
     server, action = servers.begin(tx, ctx, server_id, "rescue", task="rescuing")
+    servers.check_own_disk(server, "rescue")
     if server.host is None or server.image_id is None:
         raise Conflict(f"Instance {server.id} is on no host.", server_id=server.id)
     facts = server.image

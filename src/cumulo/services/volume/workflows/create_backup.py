@@ -14,7 +14,7 @@ from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store import volumes as volume_store
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.work import Failure, Step, Workflow, Write, start
 from cumulo.work import Run as _Run
 
 
@@ -94,9 +94,7 @@ def _give_up(tx: Tx, run: Run) -> None:
     _let_go(tx, run, backup)
     values = {"fail_reason": error.message}
     expected = ["creating", "available"]
-    if error != CANCELLED and store.backup_move(
-        tx, backup.id, "error", expected=expected, **values
-    ):
+    if store.backup_move(tx, backup.id, "error", expected=expected, **values):
         messages.tell(
             tx,
             run,
