@@ -141,8 +141,8 @@ def test_a_floating_ip_is_answered_for_where_its_guest_is(
 
 def test_a_way_out_moves_when_its_host_fails(cluster: Cluster, boot: Boot) -> None:
     # Of two hosts the one that lives could not tell whether it is not the one that is cut off.
-    eventually(lambda: way_out(cluster))
-    (holder,) = [host for host in cluster.hosts if has_way_out(cluster, host)]
+    names = {host.name: host for host in cluster.hosts}
+    (holder,) = first_of(lambda: [names[one] for one in [way_out(cluster)] if one in names])
     other = next(host for host in cluster.hosts if host is not holder)
     guest = boot("vm4", "10.0.0.14", other)
     eventually(lambda: guest.pings(OUTSIDE))
@@ -150,7 +150,7 @@ def test_a_way_out_moves_when_its_host_fails(cluster: Cluster, boot: Boot) -> No
         os.kill(holder.supervisor.alive()[daemon].pid, signal.SIGSTOP)
     try:
         eventually(lambda: guest.pings(OUTSIDE, tries=1))
-        assert way_out(cluster) != holder.name
+        eventually(lambda: way_out(cluster) not in {"", holder.name})
     finally:
         for daemon in ("ovs-vswitchd", "ovn-controller"):
             os.kill(holder.supervisor.alive()[daemon].pid, signal.SIGCONT)
@@ -169,6 +169,18 @@ def test_a_guest_moves_and_its_address_with_it(
     assert still.pings("10.0.0.17")
     assert driver.port_status({there.plan.id})[there.plan.id].host == second.name
     assert not still.pings("10.0.0.16", tries=1)
+
+
+def first_of(ask: Callable[[], list[Chassis]]) -> list[Chassis]:
+    """Return the first answer that is not empty."""
+    answers: list[list[Chassis]] = []
+
+    def answered() -> bool:
+        answers.append(ask())
+        return bool(answers[-1])
+
+    eventually(answered)
+    return answers[-1]
 
 
 def reachable(address: str) -> bool:

@@ -18,9 +18,10 @@ _GONE_DOWN_AFTER_S = 1.0  # for a host that has not been heard of for that long 
 _GATEWAYS = 5
 
 
-# How soon a host is missed that has a way out: every 0.5 s it must be heard of, and after four
-# times of silence another takes over.  OVN itself would wait for five seconds.
-_WATCH = {"bfd-min-rx": "500", "bfd-min-tx": "500", "bfd-mult": "4"}
+# How soon a host is missed that has a way out: every 0.5 s it must be heard of, and after six
+# times of silence another takes over.  OVN itself would wait for five seconds; in much less a busy
+# host would be taken for a dead one.
+_WATCH = {"bfd-min-rx": "500", "bfd-min-tx": "500", "bfd-mult": "6"}
 
 
 class Chassis(msgspec.Struct, frozen=True):
