@@ -32,11 +32,12 @@ class Emulated:
         hosts: int = 1,
         settings: Settings | None = None,
         db: Database | None = None,
+        kind: type[FakeNode] = FakeNode,
         **facts: Any,
     ) -> None:
         """Make one on `db`, whose content is replaced, or on a new file in `state`."""
         self.names = [f"node{number}" for number in range(1, hosts + 1)]
-        self.nodes = {name: FakeNode(name, facts=self._facts(name, facts)) for name in self.names}
+        self.nodes = {name: kind(name, facts=self._facts(name, facts)) for name in self.names}
         self.driver = FakeDriver(self.names)
         outside = Outside(
             FixedNodes(self.nodes), self.driver, self.names[0], volumes=volume_assembly.EMULATED

@@ -26,8 +26,9 @@ from cumulo.kit.errors import Unavailable
 from cumulo.kit.outbound import Outbound
 from cumulo.node.api import FixedNodes, Node, Nodes
 from cumulo.node.certificates import Authority, Identity
-from cumulo.node.client import UnixDialer, remote_node
+from cumulo.node.client import UnixDialer
 from cumulo.node.drivers.fake import FakeNode
+from cumulo.node.moving import moving_node
 from cumulo.services.compute import public as compute
 from cumulo.services.compute.api import OPERATIONS as COMPUTE
 from cumulo.services.compute.api.metadata import OPERATIONS as METADATA
@@ -452,7 +453,7 @@ def attach(settings: Settings, node_socket: Path, ovn: Path, volumes: Path) -> O
     `volumes` is a directory that guests' processes may pass through.
     """
     name = settings.node.name or platform.node()
-    nodes = FixedNodes({name: remote_node(UnixDialer(node_socket))})
+    nodes = FixedNodes({name: moving_node(UnixDialer(node_socket))})
     driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
     files = volume_assembly.files_in(volumes)
     return Outside(nodes, driver, name, volumes=files)

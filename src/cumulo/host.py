@@ -3,9 +3,12 @@
 The only part of a cloud that runs as root.
 """
 
+import functools
 import os
 import platform
 import shutil
+import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,19 +18,23 @@ from typing import Any
 import structlog
 
 from cumulo.kit.errors import CloudError, Unavailable
+from cumulo.node import certificates
 from cumulo.node.certificates import Identity
 from cumulo.node.controller import Controller, Membership, controller, pieces_from
 from cumulo.node.drivers.libvirt import HypervisorSettings, LibvirtHypervisor
+from cumulo.node.drivers.libvirt_moves import LibvirtMoves, PeerView
 from cumulo.node.fabric import Fabric, FabricSettings, Served
 from cumulo.node.libvirtd import Libvirtd
-from cumulo.node.local import LocalNode
+from cumulo.node.local import LocalMovingNode, LocalNode
 from cumulo.node.metadata import OvsMetadata
 from cumulo.node.metadata_proxy import ControllerUpstream, HttpUpstream, Proxy, Upstream
+from cumulo.node.moving import HOST, PEERS, Peers, Place, peers
 from cumulo.node.ovn import Southbound
 from cumulo.node.ovs import PhysicalNetwork
-from cumulo.node.server import CommandServer, NodeServer, UnixTransport
+from cumulo.node.server import CommandServer, UnixTransport
 from cumulo.node.supervise import Supervisor
 from cumulo.node.tls import TlsDialer, TlsTransport
+from cumulo.node.wire import NODE, Vocabulary
 from cumulo.settings import NodeSettings
 
 # The programs a host needs, with the packages that bring them on Debian and Ubuntu.
@@ -96,6 +103,7 @@ class Host:
             supervisor,
             virt_type=None if kind == "auto" else kind,
             ovs_directory=self._fabric.switch.directory,
+            host=plan.name,
         )
         self._servers: list[CommandServer] = []
 
@@ -117,24 +125,42 @@ class Host:
                 directory=self.plan.directory,
                 tap_offloads=self._fabric.switch.datapath == "system",
                 address=self.plan.settings.address or "127.0.0.1",
+                port=self.plan.settings.port if self.plan.identity is not None else 0,
             ),
             self._libvirtd,
             self._fabric.switch.unplug,
             pieces_from(self._controller) if self._controller is not None else None,
         )
         hypervisor.warm_up()
-        self._serve(LocalNode(hypervisor, self._metadata))
+        self._serve(hypervisor)
 
-    def _serve(self, node: LocalNode) -> None:
-        """Answer the program of the cloud: on this machine by a socket, else by a port."""
-        plan = self.plan
+    def _serve(self, hypervisor: LibvirtHypervisor) -> None:
+        """Answer the program of the cloud, and other hosts about guests on the move."""
+        plan, identity, moves = self.plan, self.plan.identity, self._libvirtd.moves
+        node: LocalNode = LocalNode(hypervisor, self._metadata)
+        if identity is not None:
+            reach = functools.partial(_peer, identity)
+            node = LocalMovingNode(
+                hypervisor, self._metadata, LibvirtMoves(hypervisor, reach, moves)
+            )
+        words = HOST if identity is not None else NODE
+
+        def offer(connection: socket.socket) -> tuple[object, Vocabulary]:
+            assert isinstance(connection, ssl.SSLSocket)
+            who = certificates.peer(connection)
+            assert who is not None
+            if who.kind == "controller":
+                return node, words
+            return PeerView(hypervisor, moves, who.name), PEERS
+
         if isinstance(plan.cloud, OwnCloud):
-            users = [plan.cloud.control_user]
-            self._servers.append(NodeServer(node, UnixTransport(plan.cloud.node_socket, users)))
-        elif plan.identity is not None:
+            transport = UnixTransport(plan.cloud.node_socket, [plan.cloud.control_user])
+            self._servers.append(CommandServer(lambda _: (node, words), transport))
+        if identity is not None:
             place = (plan.settings.address, plan.settings.port)
-            transport = TlsTransport(plan.identity, place, lambda who: who.kind == "controller")
-            self._servers.append(NodeServer(node, transport))
+            kinds = ("host",) if isinstance(plan.cloud, OwnCloud) else ("host", "controller")
+            secured = TlsTransport(identity, place, lambda who: who.kind in kinds)
+            self._servers.append(CommandServer(offer, secured))
         for server in self._servers:
             server.start()
 
@@ -199,6 +225,12 @@ def _controller(plan: HostPlan) -> Controller | None:
     place = (plan.cloud.address, membership.port)
     name = membership.controller
     return controller(TlsDialer(plan.identity, place, name=name, kind="controller"))
+
+
+def _peer(identity: Identity, there: Place) -> Peers:
+    """Return another host."""
+    place = (there.address, there.port)
+    return peers(TlsDialer(identity, place, name=there.name, kind="host"))
 
 
 def _upstream(plan: HostPlan, there: Controller | None) -> Upstream:

@@ -1,5 +1,10 @@
 """Machines that join a cloud: guests on each, networks between them, moves, a machine that dies."""
 
+import contextlib
+import itertools
+import re
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,5 +129,77 @@ def test_guests_on_two_machines_talk(
         return said is not None and "1 packets received" in said
 
     reach.until("vm1 to reach vm2", talk, 90)
-    log = openstack.run("console", "log", "show", "vm2")
-    assert "GUEST-DATASOURCE openstack" in log
+    log = ("console", "log", "show", "vm2")
+    told = "GUEST-DATASOURCE openstack"
+    reach.until("vm2 to have its metadata", lambda: told in openstack.run(*log), 90)
+
+
+@contextlib.contextmanager
+def pinged(address: str, prefix: list[str]) -> Iterator[list[float]]:
+    """Ping five times a second; afterwards the list has the moments of all answers."""
+    command = [*prefix, "ping", "-n", "-D", "-i", "0.2", address]
+    pinging = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    answers: list[float] = []
+    try:
+        yield answers
+    finally:
+        pinging.send_signal(signal.SIGINT)
+        out, _ = pinging.communicate(timeout=10)
+        found = re.findall(r"^\[([0-9.]+)\] .* bytes from", out, re.MULTILINE)
+        answers += [float(moment) for moment in found]
+
+
+def boot_id(address: str, key: Path, prefix: list[str]) -> str | None:
+    return reach.ssh(address, key, "cat /proc/sys/kernel/random/boot_id", prefix=prefix)
+
+
+def test_a_guest_moves_while_it_answers(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str], key: Path
+) -> None:
+    address, prefix = guests["vm1"], machines[0].prefix
+    before = boot_id(address, key, prefix)
+    live = ["--live-migration", "--os-compute-api-version", "2.30"]
+    with pinged(address, prefix) as answers:
+        reach.until("the first answer", lambda: reach.ping(address, prefix), 10)
+        openstack.run("server", "migrate", *live, "--host", machines[2].name, "vm1")
+        reach.until("vm1 to have moved", lambda: is_settled(openstack, "vm1"), 60)
+        reach.until("vm1 to answer there", lambda: reach.ping(address, prefix), 10)
+    assert status(openstack, "vm1") == "ACTIVE", openstack.show("server", "show", "vm1")
+    assert host(openstack, "vm1") == machines[2].name
+    longest = max(later - earlier for earlier, later in itertools.pairwise(answers))
+    assert longest < 3
+    assert boot_id(address, key, prefix) == before
+    assert "GUEST-READY" in openstack.run("console", "log", "show", "vm1")
+    for machine in (machines[1],):
+        reach.until("its files to go", lambda m=machine: not guests_of(m), 30)  # type: ignore[misc]
+
+
+def guests_of(machine: Machine) -> set[str]:
+    directory = machine.state / "guests"
+    return {path.name for path in directory.iterdir()} if directory.exists() else set()
+
+
+def test_a_stopped_guest_takes_its_disk_along(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str], key: Path
+) -> None:
+    address, prefix = guests["vm1"], machines[0].prefix
+    kept = "echo here > /root/mark; sync; echo done"
+    reach.until(
+        "a mark",
+        lambda: reach.ssh(address, key, f"sudo sh -c '{kept}'", prefix=prefix) == "done\n",
+        30,
+    )
+    openstack.run(
+        "server", "migrate", "--os-compute-api-version", "2.56", "--host", machines[0].name, "vm1"
+    )
+    reach.until(
+        "vm1 to be there", lambda: status(openstack, "vm1") in ("VERIFY_RESIZE", "ERROR"), 60
+    )
+    assert host(openstack, "vm1") == machines[0].name
+    openstack.run("server", "migration", "confirm", "vm1")
+    reach.until("vm1 to stay", lambda: status(openstack, "vm1") == "ACTIVE", 30)
+
+    def is_marked() -> bool:
+        return reach.ssh(address, key, "sudo cat /root/mark", prefix=prefix) == "here\n"
+
+    reach.until("its mark", is_marked, 60)

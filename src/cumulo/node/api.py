@@ -39,6 +39,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     disk_gib: int
     disk_free_gib: int = 0
     address: str = "127.0.0.1"
+    port: int = 0  # where other hosts reach it for moves of guests; 0: they do not
     boot_id: str = ""  # changes when the machine restarts
     uptime: str = ""
     # `ensure_guest` of a guest that another such host has, or had, brings its disks and memory.

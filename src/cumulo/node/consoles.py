@@ -28,6 +28,13 @@ def start(path: Path, owner: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
+def begin_with(path: Path, text: bytes) -> None:
+    """Let what was written elsewhere come before what is written here."""
+    draft = path.with_name(path.name + ".new")
+    draft.write_bytes(text[-LIMIT:])
+    draft.replace(_earlier(path))
+
+
 def trim(path: Path) -> None:
     """Set aside what was written once that is much; the writer must append.
 

@@ -22,6 +22,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from cumulo.kit import clock
+from cumulo.kit.errors import NotFound
 from cumulo.kit.units import GIB, MIB
 from cumulo.node.api import GuestSpec, HostError, ImageSource
 from cumulo.node.guest_files import GuestFiles
@@ -57,14 +58,27 @@ class ImageCache:
 
     def has(self, image: ImageSource) -> bool:
         """Say whether the image is here."""
-        return self._path(image).exists()
+        return self.path_of(image).exists()
 
-    def ensure(self, image: ImageSource) -> CachedImage:
-        """Return the image as a base, copied here if it was not yet."""
-        path = self._path(image)
+    @property
+    def directory(self) -> Path:
+        """Return where they are."""
+        return self._directory
+
+    def ensure(self, image: ImageSource, pieces: Pieces | None = None) -> CachedImage:
+        """Return the image as a base, copied here if it was not yet.
+
+        From `pieces`, as another host has it, if its owner deleted it since.
+        """
+        path = self.path_of(image)
         with self._locked(path.name):
             if not path.exists():
-                self._copy(image, path)
+                try:
+                    self._copy(image, path, self._pieces)
+                except NotFound as error:
+                    if pieces is None:
+                        raise HostError(error.message) from error
+                    self._copy(image, path, pieces)
             os.utime(path, (clock.timestamp(),) * 2)
         return CachedImage(path, image.disk_format)
 
@@ -76,18 +90,22 @@ class ImageCache:
                 if path.name.partition(".")[0] not in used and age_s > older_than_s:
                     path.unlink()
 
-    def _path(self, image: ImageSource) -> Path:
+    def path_of(self, image: ImageSource) -> Path:
+        """Return where an image is, or would be."""
         key = image.sha256 or image.image_id
         if not re.fullmatch(r"[A-Za-z0-9-]{1,128}", key):
             raise HostError(f"Image {key!r} has no usable id.")
         return self._directory / f"{key}.{image.disk_format}"
 
-    def _copy(self, image: ImageSource, path: Path) -> None:
+    def _copy(self, image: ImageSource, path: Path, pieces: Pieces) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o711)
         with drafted(path, None) as draft:
             try:
-                _copy_checked(image, self._pieces(image), draft)
+                _copy_checked(image, pieces(image), draft)
+            except FileNotFoundError as error:
+                message = f"Image {image.image_id} cannot be copied to this host: {error}"
+                raise NotFound(message) from error
             except OSError as error:
                 message = f"Image {image.image_id} cannot be copied to this host: {error}"
                 raise HostError(message) from error
@@ -141,6 +159,12 @@ def _grow_root(root: Path, spec: GuestSpec, owner: Owner) -> None:
     if msgspec.json.decode(told, type=_Info).virtual_size < spec.root_gib * GIB:
         size = str(spec.root_gib * GIB)
         qemu_img("resize", "-q", "-f", "qcow2", "--", str(root), size, owner=owner)
+
+
+def stand_on(files: GuestFiles, base: CachedImage, owner: Owner) -> None:
+    """Let a root disk that came from another host stand on the image as it is here."""
+    options = ["-u", "-f", "qcow2", "-F", base.format, "-b", str(base.path)]
+    qemu_img("rebase", "-q", *options, "--", str(files.directory / "root.qcow2"), owner=owner)
 
 
 def copy_root(files: GuestFiles, path: Path, owner: Owner) -> None:

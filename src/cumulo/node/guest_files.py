@@ -23,6 +23,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     boot_token: str = ""  # of the last reboot carried out
     rebooting: str = ""  # the token of a reboot under way ...
     rebooting_run: int = -1  # ... and which run of the guest it is to end
+    offered_to: str = ""  # the host that may have it
+    expected_from: str = ""  # the host that it comes from, while it does
+    is_leaving: bool = False  # it is being sent: should it not be here, it is there
 
 
 class GuestFiles:

@@ -5,9 +5,11 @@ namespace that nobody else is in, so that neither finds the other's guests, sock
 """
 
 import os
+import platform
 import pwd
 import shutil
 import signal
+import uuid
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +23,7 @@ from cumulo.node.supervise import Daemon, Supervisor
 VirtType: TypeAlias = Literal["kvm", "qemu"]
 
 DAEMON = "libvirtd"
+MOVES = Path("/run/libvirt/moves")  # sockets of guests on the move, as libvirtd and QEMU see it
 _USERS = ("libvirt-qemu", "qemu")  # as Debian and Fedora call who runs guests
 _SOCKET_LIMIT = 107  # bytes in the path of a Unix socket
 _MOUNTS = {
@@ -34,6 +37,7 @@ _DRIVERS = ("libvirt_driver_qemu.so", "libvirt_driver_secret.so")
 _DRIVER_DIRECTORIES = "usr/lib*/libvirt/connection-driver", "usr/lib/*/libvirt/connection-driver"
 _START = """
 set -e
+hostname "$3"
 PATH="$PATH:/usr/sbin:/sbin"
 mount --bind "$1/etc" /etc/libvirt
 mount --bind "$1/lib" /var/lib/libvirt
@@ -76,10 +80,13 @@ class Libvirtd:
         *,
         virt_type: VirtType | None = None,
         ovs_directory: Path | None = None,
+        host: str = "",
     ) -> None:
         self.directory = directory
+        self._host = host or platform.node()
         self.virt_type: VirtType = virt_type or ("kvm" if machine.kvm_works() else "qemu")
         self.socket = directory / "run" / "libvirt-sock"
+        self.moves = directory / "run" / MOVES.name  # as everybody else sees it
         self._supervisor = supervisor
         self._ovs_directory = ovs_directory
 
@@ -130,8 +137,8 @@ class Libvirtd:
         return self.directory / "run" / "qemu" / f"{name}.pid"
 
     def _daemon(self) -> Daemon:
-        isolated = ["unshare", "--mount", "--propagation", "slave", "--"]
-        script = ["sh", "-c", _START, "sh", str(self.directory), self.virt_type]
+        isolated = ["unshare", "--mount", "--uts", "--propagation", "slave", "--"]
+        script = ["sh", "-c", _START, "sh", str(self.directory), self.virt_type, self._host]
         env = {"LIBVIRT_DRIVER_DIR": str(self.directory / "drivers")} if _driver_files() else {}
         if self._ovs_directory is not None:
             env["OVS_RUNDIR"] = str(self._ovs_directory)  # for the ovs-vsctl that libvirt runs
@@ -152,10 +159,15 @@ class Libvirtd:
             (self.directory / name).chmod(0o711)  # QEMU passes through, as its own user
         self.directory.chmod(0o711)
         etc = self.directory / "etc"
-        (etc / "libvirtd.conf").write_text(_LIBVIRTD_CONF)
+        # Hosts of one cloud must differ in both, and clones of a machine do in neither.
+        identity = uuid.uuid5(uuid.NAMESPACE_DNS, f"{self._host} {self.directory}")
+        (etc / "libvirtd.conf").write_text(f'{_LIBVIRTD_CONF}host_uuid = "{identity}"\n')
         uid, gid = guest_user()
         (etc / "qemu.conf").write_text(_QEMU_CONF.format(uid=uid, gid=gid))
         (etc / "no-kvm").touch(mode=0o600)
+        self.moves.mkdir(parents=True, exist_ok=True)
+        self.moves.chmod(0o700)
+        os.chown(self.moves, uid, gid)
         for file in _driver_files():
             link = self.directory / "drivers" / file.name
             link.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from cumulo.node.api import (
     Volume,
 )
 from cumulo.node.drivers.base import Hypervisor, MetadataListeners
+from cumulo.node.moving import Arrival, Mover, Place
 
 
 class LocalNode:
@@ -114,3 +115,31 @@ class LocalNode:
     def metadata_networks(self) -> set[str]:
         """Return the networks whose metadata requests are answered here."""
         return self._listeners.metadata_networks()
+
+
+class LocalMovingNode(LocalNode):
+    """The host this process runs on, with other hosts to which its guests can go."""
+
+    def __init__(self, hypervisor: Hypervisor, listeners: MetadataListeners, mover: Mover) -> None:
+        super().__init__(hypervisor, listeners)
+        self._mover = mover
+
+    def offer_guest(self, guest_id: str, to: str) -> None:
+        """Let one other host have the guest."""
+        self._mover.offer_guest(guest_id, to)
+
+    def fetch_guest(self, spec: GuestSpec, source: Place) -> None:
+        """Have a stopped guest here with the disks that it has there."""
+        self._mover.fetch_guest(spec, source)
+
+    def expect_guest(self, spec: GuestSpec, source: Place) -> Arrival:
+        """Make ready for a running guest that comes from there."""
+        return self._mover.expect_guest(spec, source)
+
+    def send_guest(self, guest_id: str, dest: Place, arrival: Arrival) -> None:
+        """Send the running guest to where it is expected."""
+        self._mover.send_guest(guest_id, dest, arrival)
+
+    def settle_guest(self, guest_id: str) -> None:
+        """Take the guest that arrived for one of this host."""
+        self._mover.settle_guest(guest_id)

@@ -94,13 +94,14 @@ class TlsDialer:
         with self._lock:
             if self._context is None:
                 self._context = self._identity.dialling()
-        plain = socket.create_connection(self._address, timeout=timeout_s)
+        plain = socket.create_connection(self._address, timeout=min(timeout_s, _HANDSHAKE_S))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             connection = self._context.wrap_socket(plain)
         except OSError:
             plain.close()
             raise
+        connection.settimeout(timeout_s)
         who = certificates.peer(connection)
         name, kind, fingerprint = self._wanted
         if who is None or (who.name, who.kind) != (name, kind):

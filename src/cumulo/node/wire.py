@@ -101,10 +101,10 @@ def commands(protocol: type) -> dict[str, Command]:
 
 
 class Vocabulary:
-    """The commands of a protocol and, apart from them, those that open streams."""
+    """The commands of protocols and, apart from them, those that open streams."""
 
-    def __init__(self, protocol: type) -> None:
-        every = commands(protocol)
+    def __init__(self, *protocols: type) -> None:
+        every = {name: each for one in protocols for name, each in commands(one).items()}
         self.streams = {name: each for name, each in every.items() if each.result is socket.socket}
         self.commands = {name: each for name, each in every.items() if name not in self.streams}
 

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class HypervisorSettings(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path  # guests' disks and the images they stand on
     tap_offloads: bool = False  # True where Open vSwitch's kernel datapath moves the packets
     address: str = "127.0.0.1"
+    port: int = 0  # where other hosts reach it
 
 
 class LibvirtHypervisor:
@@ -78,19 +79,19 @@ class LibvirtHypervisor:
         self._unplug = unplug  # takes a link out of the switch, should libvirt have left it there
         self._libvirtd = libvirtd
         self._connection = Connection(libvirtd.uri)
-        self._root = settings.directory / "guests"
-        self._owner = guest_user()
-        self._images = disks.ImageCache(settings.directory / "cache", self._owner, pieces)
+        self.root = settings.directory / "guests"
+        self.owner = guest_user()
+        self.images = disks.ImageCache(settings.directory / "cache", self.owner, pieces)
         self._locks = _Locks()
         self._tokens: dict[str, str] = {}
         self._serials = libvirt_consoles.Serials()
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._root.chmod(0o711)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o711)
 
     def facts(self) -> HostFacts:
         """Describe the host; libvirtd need not run for it."""
         processor, memory = machine.processor(), machine.memory()
-        space = machine.space(self._root)
+        space = machine.space(self.root)
         return HostFacts(
             name=self.settings.name,
             hypervisor_type="QEMU",
@@ -106,6 +107,7 @@ class LibvirtHypervisor:
             disk_gib=space.total_gib,
             disk_free_gib=space.free_gib,
             address=self.settings.address,
+            port=self.settings.port,
             boot_id=machine.boot_id(),
             uptime=machine.uptime(),
         )
@@ -125,15 +127,23 @@ class LibvirtHypervisor:
         """Part from libvirtd; the guests go on."""
         self._connection.close()
 
+    def held(self, guest_id: str) -> AbstractContextManager[None]:
+        """Keep everyone else from a guest during a block."""
+        return self._locks.held(guest_id)
+
+    def connected(self) -> AbstractContextManager["libvirt.virConnect"]:
+        """Give a block the connection to libvirtd."""
+        return self._connection.use()
+
     def ensure_guest(self, spec: GuestSpec) -> None:
         """Make, define and start a guest, or leave it alone."""
         with self._locks.held(spec.id), self._connection.use() as connection:
-            files = GuestFiles(self._root, spec.id)
+            files = GuestFiles(self.root, spec.id)
             record = files.record()
             domain = self._find(connection, spec.id)
             if record is not None and record.is_made and domain is not None:
                 return
-            files.make(self._owner)
+            files.make(self.owner)
             # Disks that are there stand on the image they were made from.
             image = record.spec.image if record is not None else spec.image
             spec = msgspec.structs.replace(spec, image=image)
@@ -157,7 +167,7 @@ class LibvirtHypervisor:
         """
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            files, record = self._remembered(guest_id)
+            files, record = self.remembered(guest_id)
             if record.boot_token == token:
                 return
             if record.rebooting != token:
@@ -177,7 +187,7 @@ class LibvirtHypervisor:
     def remove_guest(self, guest_id: str) -> None:
         """Remove the guest and all that was made for it."""
         with self._locks.held(guest_id):
-            files = GuestFiles(self._root, guest_id)
+            files = GuestFiles(self.root, guest_id)
             with self._connection.use() as connection:
                 domain = self._find(connection, guest_id)
                 if domain is not None:
@@ -193,7 +203,7 @@ class LibvirtHypervisor:
         """Let the guest have exactly these interfaces, also while it runs."""
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            files, record = self._remembered(guest_id)
+            files, record = self.remembered(guest_id)
             every = {nic.port_id: nic for nic in [*record.spec.nics, *nics]}
             # Until it is done, all of them are to go when the guest goes.
             files.remember(_with(record, nics=list(every.values())))
@@ -211,8 +221,8 @@ class LibvirtHypervisor:
         """Let the guest have exactly these volumes, also while it runs."""
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            files, record = self._remembered(guest_id)
-            libvirt_volumes.open_up(volumes, self._owner)
+            files, record = self.remembered(guest_id)
+            libvirt_volumes.open_up(volumes, self.owner)
             libvirt_volumes.ensure(domain, record.spec, volumes, timeout_s)
             files.remember(_with(record, volumes=list(volumes)))
 
@@ -220,22 +230,22 @@ class LibvirtHypervisor:
         """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            volumes = self._remembered(guest_id)[1].spec.volumes
+            volumes = self.remembered(guest_id)[1].spec.volumes
             source = next((one.path for one in volumes if one.volume_id == volume_id), None)
             if source is None:
                 raise HostError(f"Guest {guest_id} does not have volume {volume_id}.")
-            return libvirt_snapshots.copy_volume(domain, source, Path(path), self._owner)
+            return libvirt_snapshots.copy_volume(domain, source, Path(path), self.owner)
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         with self._locks.held(spec.id), self._connection.use() as connection:
             domain = self._domain(connection, spec.id)
-            files, record = self._remembered(spec.id)
+            files, record = self.remembered(spec.id)
             if shape_of(record.spec) == shape_of(spec):
                 return
             libvirt_power.bring(domain, "stopped", timeout_s)
             shaped = _with(record, **shape_of(spec))
-            disks.grow(files, shaped.spec, self._owner)
+            disks.grow(files, shaped.spec, self.owner)
             files.rescue_disk.unlink(missing_ok=True)
             self._define(connection, files, _with_drive(shaped.spec, spec))
             files.remember(shaped)
@@ -246,17 +256,17 @@ class LibvirtHypervisor:
             domain = self._domain(connection, guest_id)
             if domain.isActive():
                 raise HostError(f"Guest {guest_id} runs: stop it before its disks are kept.")
-            kept_disks.keep(GuestFiles(self._root, guest_id))
+            kept_disks.keep(GuestFiles(self.root, guest_id))
 
     def restore_disks(self, spec: GuestSpec) -> None:
         """Let the guest be what was kept."""
         with self._locks.held(spec.id), self._connection.use() as connection:
             domain = self._domain(connection, spec.id)
-            files = GuestFiles(self._root, spec.id)
+            files = GuestFiles(self.root, spec.id)
             if not kept_disks.are_kept(files):
                 return
             libvirt_power.bring(domain, "stopped", 0.0)
-            kept = _with(self._remembered(spec.id)[1], **shape_of(spec))
+            kept = _with(self.remembered(spec.id)[1], **shape_of(spec))
             self._define(connection, files, _with_drive(kept.spec, spec))
             kept_disks.restore(files)
             self._tokens.pop(spec.id, None)
@@ -264,21 +274,21 @@ class LibvirtHypervisor:
     def drop_disks(self, guest_id: str) -> None:
         """Remove the copy that was kept."""
         with self._locks.held(guest_id):
-            kept_disks.drop(GuestFiles(self._root, guest_id))
+            kept_disks.drop(GuestFiles(self.root, guest_id))
 
     def ensure_snapshot(self, guest_id: str, snapshot_id: str) -> Snapshot:
         """Copy the root disk as it is at one moment."""
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            files = GuestFiles(self._root, guest_id)
+            files = GuestFiles(self.root, guest_id)
             path = files.snapshot(snapshot_id)
-            libvirt_snapshots.ensure(domain, files, path, self._owner)
+            libvirt_snapshots.ensure(domain, files, path, self.owner)
             return Snapshot(disk_format="qcow2", size=path.stat().st_size)
 
     def read_snapshot(self, guest_id: str, snapshot_id: str, offset: int, length: int) -> bytes:
         """Return a piece of the copy."""
         try:
-            with GuestFiles(self._root, guest_id).snapshot(snapshot_id).open("rb") as file:
+            with GuestFiles(self.root, guest_id).snapshot(snapshot_id).open("rb") as file:
                 file.seek(offset)
                 return file.read(length)
         except FileNotFoundError as error:
@@ -287,7 +297,7 @@ class LibvirtHypervisor:
     def remove_snapshot(self, guest_id: str, snapshot_id: str) -> None:
         """Remove the copy."""
         with self._locks.held(guest_id):
-            path = GuestFiles(self._root, guest_id).snapshot(snapshot_id)
+            path = GuestFiles(self.root, guest_id).snapshot(snapshot_id)
             path.unlink(missing_ok=True)
             path.with_name(path.name + ".new").unlink(missing_ok=True)
 
@@ -295,16 +305,16 @@ class LibvirtHypervisor:
         """Tell how the guest does."""
         with self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
-            record = self._remembered(guest_id)[1]
+            record = self.remembered(guest_id)[1]
             return libvirt_figures.of(domain, record, self._libvirtd.virt_type)
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here; keep their console logs short while at it."""
         with self._connection.use() as connection:
             powers = libvirt_power.powers(connection)
-        for guest_id in known_guests(self._root):
+        for guest_id in known_guests(self.root):
             powers.setdefault(guest_id, "stopped")  # its making or its removal was cut short
-            consoles.trim(GuestFiles(self._root, guest_id).console_log)
+            consoles.trim(GuestFiles(self.root, guest_id).console_log)
         return {
             guest_id: GuestState(id=guest_id, power=power, boot_token=self._token(guest_id))
             for guest_id, power in powers.items()
@@ -312,7 +322,7 @@ class LibvirtHypervisor:
 
     def console_log(self, guest_id: str, lines: int | None = None) -> bytes:
         """Return what the guest wrote to its serial console."""
-        files = GuestFiles(self._root, guest_id)
+        files = GuestFiles(self.root, guest_id)
         if not files.directory.exists():
             raise _no_guest(guest_id)
         consoles.trim(files.console_log)
@@ -324,29 +334,33 @@ class LibvirtHypervisor:
             domain = self._domain(connection, guest_id)
             if kind == "vnc":
                 return libvirt_consoles.screen(domain)
-            return self._serials.take(domain, GuestFiles(self._root, guest_id).console_socket)
+            return self._serials.take(domain, GuestFiles(self.root, guest_id).console_socket)
 
     def _make_room(self) -> None:
         """Remove images that no guest here stands on and that were not asked for in a while."""
         used: set[str] = set()
-        for guest_id in known_guests(self._root):
-            record = GuestFiles(self._root, guest_id).record()
+        for guest_id in known_guests(self.root):
+            record = GuestFiles(self.root, guest_id).record()
             if record is not None:
                 stood_on = filter(None, [record.spec.image, record.spec.rescue])
                 used |= {key for one in stood_on for key in (one.sha256, one.image_id)}
-        self._images.remove_unused(used, _UNUSED_IMAGE_S)
+        self.images.remove_unused(used, _UNUSED_IMAGE_S)
 
     def _define(
         self, connection: "libvirt.virConnect", files: GuestFiles, spec: GuestSpec
     ) -> "libvirt.virDomain":
-        if spec.image is not None and not self._images.has(spec.image):
+        return connection.defineXML(self.xml(files, spec))
+
+    def xml(self, files: GuestFiles, spec: GuestSpec) -> str:
+        """Make what disks the guest lacks, and return its definition."""
+        if spec.image is not None and not self.images.has(spec.image):
             self._make_room()
-        base = self._images.ensure(spec.image) if spec.image is not None else None
-        made = _disks_of(spec, files, base, self._owner)
-        libvirt_volumes.open_up(spec.volumes, self._owner)
+        base = self.images.ensure(spec.image) if spec.image is not None else None
+        made = _disks_of(spec, files, base, self.owner)
+        libvirt_volumes.open_up(spec.volumes, self.owner)
         if spec.rescue is not None:
-            base = self._images.ensure(spec.rescue)
-            path = disks.rescue_disk(files, base, self._owner)
+            base = self.images.ensure(spec.rescue)
+            path = disks.rescue_disk(files, base, self.owner)
             made = _behind(_qcow2_over(path, base), made)
         layout = libvirt_domain.Layout(
             virt_type=self._libvirtd.virt_type,
@@ -357,12 +371,12 @@ class LibvirtHypervisor:
             vnc_socket=files.vnc_socket,
             tap_offloads=self.settings.tap_offloads,
         )
-        consoles.start(files.console_log, self._owner)
-        return connection.defineXML(libvirt_domain.domain_xml(spec, layout))
+        consoles.start(files.console_log, self.owner)
+        return libvirt_domain.domain_xml(spec, layout)
 
-    def _remembered(self, guest_id: str) -> tuple[GuestFiles, Record]:
+    def remembered(self, guest_id: str) -> tuple[GuestFiles, Record]:
         """Return what is remembered of a guest that was made to its end, and where."""
-        files = GuestFiles(self._root, guest_id)
+        files = GuestFiles(self.root, guest_id)
         record = files.record()
         if record is None:
             raise HostError(f"Guest {guest_id} was never made to its end: remove it.")
@@ -388,7 +402,7 @@ class LibvirtHypervisor:
 
     def _token(self, guest_id: str) -> str:
         if guest_id not in self._tokens:
-            record = GuestFiles(self._root, guest_id).record()
+            record = GuestFiles(self.root, guest_id).record()
             self._tokens[guest_id] = record.boot_token if record is not None else ""
         return self._tokens[guest_id]
 

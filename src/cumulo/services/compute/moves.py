@@ -13,6 +13,8 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
+from cumulo.node.api import HostFacts
+from cumulo.node.moving import Place
 from cumulo.services.compute import quotas, servers
 from cumulo.services.compute.scheduler.schedule import Wishes, schedule
 from cumulo.services.compute.services import COMPUTE, Health
@@ -159,11 +161,26 @@ def _excluded(tx: Tx, migration: Migration, settings: ComputeSettings) -> dict[s
     if migration.type == EVACUATION:
         return excluded
     hosts = hypervisor_rows.hypervisor_list(tx)
-    from_here = any(one.facts.shares_guests for one in hosts if one.name == source)
+    here = next((one.facts for one in hosts if one.name == source), None)
     for one in hosts:
-        if one.name != source and not (from_here and one.facts.shares_guests):
+        if one.name != source and not (here is not None and is_way(here, one.facts)):
             excluded[one.name] = f"disks of {source} do not reach it"
     return excluded
+
+
+def is_way(here: HostFacts, there: HostFacts) -> bool:
+    """Say whether disks get from one host to another: both have them, or they are sent."""
+    return (here.shares_guests and there.shares_guests) or (here.port > 0 and there.port > 0)
+
+
+def ways(tx: Tx, source: str, dest: str) -> tuple[Place, Place] | None:
+    """Return where two hosts are for each other, for a guest to be sent; None: they share it."""
+    found = {one.name: one.facts for one in hypervisor_rows.hypervisor_list(tx)}
+    both = [found[name] for name in (source, dest) if name in found]
+    if source == dest or len(both) < 2 or all(facts.shares_guests for facts in both):
+        return None
+    first, second = (Place(name=f.name, address=f.address, port=f.port) for f in both)
+    return first, second
 
 
 def unplace(tx: Tx, migration: Migration) -> None:

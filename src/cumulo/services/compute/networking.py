@@ -1,6 +1,6 @@
 """What compute asks of the network: all of it passes through here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -125,9 +125,9 @@ def remove_address(tx: Tx, ctx: Context, tools: Tools, server_id: str, address: 
         raise Invalid(f"Fixed IP {address} was not found on instance {server_id}.", field="address")
 
 
-def put_in_force(tools: Tools, server_id: str) -> None:
-    """Return when the network has all that the server's ports need."""
-    network.put_in_force(tools, server_id)
+def put_in_force(tools: Tools, server_id: str, down: Collection[str] = ()) -> None:
+    """Return when the network has all that the server's ports need, on hosts that are not down."""
+    network.put_in_force(tools, server_id, without=down)
 
 
 def ports_of(tx: Tx, server_id: str) -> list[ServerPort]:

@@ -63,6 +63,12 @@ def list_services(
     return states(tx, health, store.service_list(tx, host=host, binary=binary))
 
 
+def down_hosts(tx: Tx, health: Health) -> set[str]:
+    """Return the hosts of guests that do not live, or are declared dead."""
+    found = store.service_list(tx, binary=COMPUTE)
+    return {service.host for service in found if not health.is_up(service)}
+
+
 def service_get(tx: Tx, service_id: int | str) -> Service:
     """Return a service; only operations for administrators ask for one."""
     return store.service_get(tx, service_id)

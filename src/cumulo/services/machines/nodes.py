@@ -5,7 +5,7 @@ import threading
 from cumulo.db import Database, Tx
 from cumulo.node.api import Node, Nodes
 from cumulo.node.certificates import Identity
-from cumulo.node.client import remote_node
+from cumulo.node.moving import moving_node
 from cumulo.node.tls import TlsDialer
 from cumulo.services.machines import machines
 from cumulo.services.machines.machines import Machine
@@ -27,7 +27,7 @@ class JoinedNodes:
         with self._lock:
             machine, node = self._known.get(host, (None, None))
             if node is None or machine != found:
-                node = remote_node(self._dialer(found))
+                node = moving_node(self._dialer(found))
                 self._known[host] = (found, node)
             return node
 

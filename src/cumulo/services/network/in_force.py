@@ -1,5 +1,7 @@
 """Making sure that what was written is what packets meet."""
 
+from collections.abc import Collection
+
 from cumulo.db import Tx
 from cumulo.services.network import statuses
 from cumulo.services.network.projection import project_units
@@ -9,13 +11,17 @@ from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.tools import Tools
 
 
-def put_in_force(tools: Tools, server_id: str, timeout_s: float = 10.0) -> None:
+def put_in_force(
+    tools: Tools, server_id: str, *, without: Collection[str] = (), timeout_s: float = 10.0
+) -> None:
     """Return when the backend has all that the server's ports need on every host that lives.
+
+    Hosts of which the caller knows that they are down are not waited for.
 
     Raises `Unavailable` when that takes longer, `BackendError` when it cannot be.
     """
     project_units(tools, tools.db.read(_units, server_id))
-    tools.driver.wait_in_force(timeout_s)
+    tools.driver.wait_in_force(timeout_s, without)
 
 
 def _units(tx: Tx, server_id: str) -> set[str]:

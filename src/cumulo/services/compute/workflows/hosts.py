@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from cumulo.db import Tx
 from cumulo.kit import log
 from cumulo.kit.errors import NotFound, Unavailable
 from cumulo.node.api import HostError, Node
-from cumulo.services.compute import networking
+from cumulo.node.moving import MovingNode
+from cumulo.services.compute import networking, services
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.tools import Tools
@@ -26,6 +27,13 @@ def reached(run: Run[Any, Tools], host: str) -> Iterator[Node]:
         if _is_down(run, host):
             raise HostError(f"Host {host} is down: {error.message}", host=host) from error
         raise
+
+
+@contextmanager
+def reached_to_move(run: Run[Any, Tools], host: str) -> Iterator[MovingNode]:
+    """Give the host, which other hosts reach, to the block."""
+    with reached(run, host) as node:
+        yield cast(MovingNode, node)
 
 
 @contextmanager
@@ -47,7 +55,8 @@ def plug_in(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
 
 def await_network(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
     """Wait until the network knows where a server's ports are; return its networks."""
-    networking.put_in_force(run.tools.network, server_id)
+    down = run.db.read(services.down_hosts, run.tools.health)
+    networking.put_in_force(run.tools.network, server_id, down)
     wanted = run.db.read(networking.metadata_ports, server_id)
     with reached(run, host) as node:
         for port in wanted:

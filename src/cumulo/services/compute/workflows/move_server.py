@@ -1,4 +1,4 @@
-"""To another host without a stop: where hosts share their guests' disks and memory."""
+"""To another host without a stop: hosts share their guests, or one sends the other its own."""
 
 from typing import TypeAlias
 
@@ -6,11 +6,20 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
+from cumulo.node.api import HostError
+from cumulo.node.moving import Arrival
 from cumulo.services.compute import guests, moves, networking, servers
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
+from cumulo.services.compute.workflows.hosts import (
+    LOG,
+    plug_in,
+    reached,
+    reached_to_move,
+    remove_guest,
+    tried,
+)
 from cumulo.services.compute.workflows.leave_host import LEAVE_HOST, LeaveHost
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
@@ -53,6 +62,8 @@ def _place(tx: Tx, params: MoveServer, tools: Tools) -> Placed:
 
 def unplace(run: Run) -> None:
     """Give the room back."""
+    if _has_left(run):
+        return
 
     def undo(tx: Tx) -> None:
         moves.unplace(tx, migrations.migration_get(tx, run.params.migration))
@@ -60,32 +71,74 @@ def unplace(run: Run) -> None:
     run.db.write(undo)
 
 
+def expect(run: Run) -> Arrival | None:
+    """Have the host there make ready, unless it shares guests with this one."""
+    placed, params = run.result_of(place), run.params
+    ways = run.db.read(moves.ways, placed.source, placed.dest)
+    if ways is None:
+        return None
+    spec = run.db.read(guests.spec_of, params.server_id, run.tools)
+    with reached_to_move(run, placed.source) as node:
+        node.offer_guest(params.server_id, placed.dest)
+    with reached_to_move(run, placed.dest) as node:
+        return node.expect_guest(spec, ways[0])
+
+
 def arrive(run: Run) -> None:
-    """Let the guest be there too, as it is here."""
-    params = run.params
+    """Let the guest be there, as it is here."""
+    params, placed = run.params, run.result_of(place)
+    ways = run.db.read(moves.ways, placed.source, placed.dest)
+    arrival = run.result_of(expect)
+    if ways is not None and arrival is not None:
+        with reached_to_move(run, placed.source) as node:
+            node.send_guest(params.server_id, ways[1], arrival)
+        return
     spec = run.db.read(guests.spec_of, params.server_id, run.tools)
     server = run.db.read(store.server_get, params.server_id)
-    with reached(run, run.result_of(place).dest) as node:
+    with reached(run, placed.dest) as node:
         node.ensure_guest(spec)
         node.ensure_power(spec.id, "paused" if server.vm_state == "paused" else "running")
 
 
 def vanish(run: Run) -> None:
-    """Remove it there."""
+    """Remove it there, unless it is there only."""
     placed = run.find_result_of(place)
-    if placed is not None:
+    if placed is not None and not _has_left(run):
         remove_guest(run, placed.dest, run.params.server_id)
 
 
+def _has_left(run: Run) -> bool:
+    """Say whether a guest that was sent is gone from where it was: then there is no way back."""
+    placed, server_id = run.find_result_of(place), run.params.server_id
+    if placed is None or run.find_result_of(expect) is None or run.cancelled():
+        return False
+    for host, present in ((placed.dest, True), (placed.source, False)):
+        with tried(run, host) as node:
+            found = node.guests().get(server_id)
+            if (found is not None and found.power in ("running", "paused")) != present:
+                return False
+    return True
+
+
 def plug(run: Run) -> None:
-    """Bind the ports there."""
-    plug_in(run, run.params.server_id, run.result_of(place).dest)
+    """Bind the ports there, and take the guest that was sent for one of that host."""
+    dest = run.result_of(place).dest
+    try:
+        plug_in(run, run.params.server_id, dest)
+        if run.result_of(expect) is not None:
+            with reached_to_move(run, dest) as node:
+                node.settle_guest(run.params.server_id)
+    except HostError as error:
+        if run.result_of(expect) is None:
+            raise
+        # It has left for good; that its host died since is not this move's to mend.
+        LOG.warning("host of a guest that was sent is down", host=dest, reason=error.message)
 
 
 def unplug(run: Run) -> None:
     """Bind the ports where the guest was."""
     placed = run.find_result_of(place)
-    if placed is not None:
+    if placed is not None and not _has_left(run):
         run.db.write(networking.bind_ports, run.params.server_id, placed.source)
 
 
@@ -107,8 +160,15 @@ def _settle(tx: Tx, run: Run) -> None:
 
 
 def give_up(run: Run) -> None:
-    """Leave the server where it was and keep the reason with the action."""
-    run.db.write(_give_up, run)
+    """Leave the server where it was and keep the reason with the action.
+
+    One whose guest was sent before is where that is: it cannot be called back.
+    """
+    if _has_left(run):
+        plug(run)
+        settle(run)
+    else:
+        run.db.write(_give_up, run)
 
 
 def _give_up(tx: Tx, run: Run) -> None:
@@ -130,6 +190,7 @@ MOVE_SERVER = Workflow(
     MoveServer,
     [
         Step(place, undo=unplace),
+        Step(expect, undo=vanish),
         Step(arrive, undo=vanish),
         Step(plug, undo=unplug),
         Step(settle),

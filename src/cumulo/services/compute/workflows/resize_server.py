@@ -4,7 +4,7 @@ On the same host the guest's disks are kept as they were; on another the guest i
 the first.  Either way everything can be put back until the change is confirmed.
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -12,12 +12,19 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import GuestSpec, HostError, Power
+from cumulo.node.moving import MovingNode
 from cumulo.services.compute import guests, moves, networking, servers, states
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
-from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest, tried
+from cumulo.services.compute.workflows.hosts import (
+    plug_in,
+    reached,
+    reached_to_move,
+    remove_guest,
+    tried,
+)
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
 
@@ -117,11 +124,18 @@ def finish(run: Run) -> None:
     placed = run.result_of(place)
     run.db.write(_show, run.params, "resize_finish", "post-migrating", (_FINISH, placed.dest))
     spec, power = run.db.read(_as_it_will_be, run.params, run.tools)
+    ways = run.db.read(moves.ways, placed.source, placed.dest)
+    if ways is not None:
+        with reached_to_move(run, placed.source) as node:
+            node.offer_guest(spec.id, placed.dest)
     with reached(run, placed.dest) as node:
         if placed.stays:
             node.ensure_shape(spec)
-        else:
+        elif ways is None:
             node.ensure_guest(spec)
+        else:
+            cast(MovingNode, node).fetch_guest(spec, ways[0])
+            node.ensure_shape(spec)
         node.ensure_power(spec.id, power, 0)
 
 

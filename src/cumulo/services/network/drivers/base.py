@@ -10,6 +10,7 @@ database, no request and no quota.
 Errors: `Unavailable` (ask again later) and `BackendError` (do not).
 """
 
+from collections.abc import Collection
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -255,7 +256,7 @@ class NetworkDriver(Protocol):
     def port_status(self, port_ids: set[str]) -> dict[str, PortStatus]:
         """Say which of the ports work; a port the backend does not know is left out."""
 
-    def wait_in_force(self, timeout_s: float) -> None:
+    def wait_in_force(self, timeout_s: float, without: Collection[str] = ()) -> None:
         """Return when every host that is alive has applied all that was synced before.
 
         Raises `Unavailable` when that takes longer.

@@ -7,7 +7,7 @@ them fail and how often, how long a port needs to come up.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 import msgspec
@@ -138,7 +138,7 @@ class FakeDriver:
                 port.id: PortStatus(up=self._is_up(port), host=port.host or None) for port in known
             }
 
-    def wait_in_force(self, timeout_s: float) -> None:
+    def wait_in_force(self, timeout_s: float, without: Collection[str] = ()) -> None:
         """Return at once, or as scripted; what takes longer than it may is `Unavailable`."""
         slept = self._act("wait_in_force")
         if slept > timeout_s:

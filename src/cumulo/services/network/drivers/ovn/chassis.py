@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -74,10 +74,14 @@ class Hosts:
         """Wait for the first host; a cloud that starts may be faster than its hosts."""
         self._south.wait_until(lambda south: bool(south.rows("Chassis")), timeout_s)
 
-    def wait_in_force(self, timeout_s: float) -> None:
-        """Return when all hosts that are alive have applied everything written before."""
+    def wait_in_force(self, timeout_s: float, without: Collection[str] = ()) -> None:
+        """Return when all hosts that are alive have applied everything written before.
+
+        That those `without` which it must do are dead is known to others sooner.
+        """
         until = clock.monotonic() + timeout_s
-        dead = self._dead(self.all())
+        known = self.all()
+        dead = self._dead(known) | {one.name for one in known if one.hostname in without}
         number = self._ask()
         written = self._north.wait_until(lambda north: _translated(north) >= number, timeout_s)
         left_s = max(0.0, until - clock.monotonic())

@@ -5,7 +5,7 @@ difference as one transaction.  So a change, a repair and a rebuild from nothing
 What a unit refers to and is not there yet is made bare, and completed when that unit comes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cumulo.services.network.drivers.base import (
     AgentReport,
@@ -228,9 +228,9 @@ class OvnDriver:
             port_id: PortStatus(up=is_up, host=hosts.get(port_id)) for port_id, is_up in up.items()
         }
 
-    def wait_in_force(self, timeout_s: float) -> None:
+    def wait_in_force(self, timeout_s: float, without: Collection[str] = ()) -> None:
         """Return when every living host has the flows for all that was synced before."""
-        self._hosts.wait_in_force(timeout_s)
+        self._hosts.wait_in_force(timeout_s, without)
 
     def agents(self) -> list[AgentReport]:
         """Report on each host's controller and metadata server."""
