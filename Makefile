@@ -8,7 +8,7 @@ JOBS ?= 2
 # expression.
 TESTS ?= smoke
 
-.PHONY: setup check test demo bench conformance golden scaffold migration requirements clean
+.PHONY: setup check test demo bench screenshots conformance golden scaffold migration requirements clean
 
 setup:
 	@tools/setup.sh
@@ -33,6 +33,11 @@ demo: setup
 
 bench: setup
 	$(VENV)/python -m bench
+
+# Every page of the dashboard, in light and dark, wide and narrow, into build/screenshots.
+screenshots:
+	@tools/setup.sh test
+	$(VENV)/python -m tests.dashboard.screenshots
 
 # OpenStack's own tests, from an environment of their own: make conformance TESTS=compute
 conformance: setup .tempest/bin/tempest

@@ -13,7 +13,8 @@ libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils genisoimage iproute2 iputi
 openssh-client"
 build_packages="libvirt-dev pkg-config gcc libc6-dev"
 test_packages=
-[ "${1:-}" != test ] || test_packages="mariadb-server-core mariadb-client-core postgresql rclone s3cmd haproxy"
+[ "${1:-}" != test ] || test_packages="mariadb-server-core mariadb-client-core postgresql rclone s3cmd haproxy \
+chromium chromium-driver fonts-dejavu-core"
 # Whatever these start by themselves would be in nobody's service here.
 units="openvswitch-switch ovs-vswitchd ovsdb-server ovn-central ovn-host ovn-controller \
 libvirtd libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests virtlogd.socket \

@@ -16,6 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cumulo.addresses import auth_url
+from cumulo.addresses import catalog as catalog
+from cumulo.addresses import ports as ports
 from cumulo.auth import Context, Policy
 from cumulo.auth.context import system
 from cumulo.bus import LocalDoorbell
@@ -54,6 +57,8 @@ from cumulo.services.image.reconcile import RECONCILERS as IMAGE_RECONCILERS
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows import WORKFLOWS as IMAGE_WORKFLOWS
 from cumulo.services.machines import public as machines
+from cumulo.services.metrics.api import OPERATIONS as METRICS
+from cumulo.services.metrics.policy import RULES as METRICS_RULES
 from cumulo.services.network import public as network
 from cumulo.services.network.api import OPERATIONS as NETWORK
 from cumulo.services.network.drivers.base import NetworkDriver
@@ -319,6 +324,7 @@ _RULES: dict[str, dict[str, str]] = {
     "compute": COMPUTE_RULES,
     "dashboard": DASHBOARD_RULES,
     "image": IMAGE_RULES,
+    "metrics": METRICS_RULES,
     "network": NETWORK_RULES,
     "objectstore": OBJECTSTORE_RULES,
     "placement": PLACEMENT_RULES,
@@ -363,29 +369,6 @@ def database_url(state: Path) -> str:
     return f"sqlite:///{state}/cumulo.db"
 
 
-def catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Return type, name, address and description of every service."""
-    http = settings.http
-    base = f"http://{http.public_host or http.host}"
-    volumes = f"{base}:{http.volume_port}/v3/$(project_id)s"
-    return [
-        ("identity", "keystone", f"{base}:{http.identity_port}/v3", "OpenStack Identity"),
-        ("image", "glance", f"{base}:{http.image_port}", "OpenStack Image"),
-        ("compute", "nova", f"{base}:{http.compute_port}/v2.1", "OpenStack Compute"),
-        ("network", "neutron", f"{base}:{http.network_port}", "OpenStack Networking"),
-        ("placement", "placement", f"{base}:{http.placement_port}", "OpenStack Placement"),
-        (
-            "object-store",
-            "swift",
-            f"{base}:{http.objectstore_port}/v1/AUTH_$(project_id)s",
-            "OpenStack Object Storage",
-        ),
-        # Clients look for the first name; DevStack's catalog has the second beside it.
-        ("block-storage", "cinder", volumes, "OpenStack Block Storage"),
-        ("volumev3", "cinderv3", volumes, "OpenStack Block Storage"),
-    ]
-
-
 def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     numbers = dict(ports(cloud.settings))
 
@@ -416,15 +399,23 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
         api("placement", PLACEMENT, PLACEMENT_FAMILY, history=PLACEMENT_HISTORY),
         api("volume", VOLUME, VOLUME_FAMILY, tools=cloud.volume, **volumes),
         *_objectstore(api, cloud),
-        api(
-            "dashboard",
-            DASHBOARD,
-            DASHBOARD_FAMILY,
-            tools=cloud.dashboard,
-            headers=DASHBOARD_HEADERS,
-            route_first=True,
-        ),
+        *_for_people(api, cloud),
     ]
+
+
+def _for_people(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
+    """Return what is looked at with a browser, and what an operator's monitoring reads."""
+    pages = api(
+        "dashboard",
+        DASHBOARD,
+        DASHBOARD_FAMILY,
+        tools=cloud.dashboard,
+        headers=DASHBOARD_HEADERS,
+        route_first=True,
+    )
+    host = cloud.settings.http.metrics_host
+    figures = api("metrics", METRICS, faults.PAGE, tools=cloud.compute, host=host, route_first=True)
+    return [pages, figures]
 
 
 def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
@@ -441,12 +432,6 @@ def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
     return [swift, dataclasses.replace(s3, name="s3")]
 
 
-def auth_url(settings: Settings) -> str:
-    """Return where clients log in."""
-    http = settings.http
-    return f"http://{http.public_host or http.host}:{http.identity_port}/v3"
-
-
 def attach(settings: Settings, node_socket: Path, ovn: Path, volumes: Path) -> Outside:
     """Return this machine as the one host of a cloud, reached through its sockets.
 
@@ -457,22 +442,6 @@ def attach(settings: Settings, node_socket: Path, ovn: Path, volumes: Path) -> O
     driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
     files = volume_assembly.files_in(volumes)
     return Outside(nodes, driver, name, volumes=files)
-
-
-def ports(settings: Settings) -> list[tuple[str, int]]:
-    """Return the name and port of every API."""
-    http = settings.http
-    return [
-        ("identity", http.identity_port),
-        ("image", http.image_port),
-        ("compute", http.compute_port),
-        ("metadata", http.metadata_port),
-        ("network", http.network_port),
-        ("placement", http.placement_port),
-        ("objectstore", http.objectstore_port),
-        ("dashboard", http.dashboard_port),
-        ("volume", http.volume_port),
-    ]
 
 
 def settle() -> None:

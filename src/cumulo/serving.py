@@ -110,7 +110,7 @@ class Serving:
         if api.takes_uploads:
             # A large body holds its thread as long as its client takes.
             return StreamingServer(edge, http.host, api.port, threads=http.streaming_threads)
-        return HttpServer(edge, http.host, api.port, threads=http.threads)
+        return HttpServer(edge, api.host or http.host, api.port, threads=http.threads)
 
     def _open(self, server: HttpServer, name: str) -> None:
         try:

@@ -37,6 +37,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objectstore_port: Port = 8080
     volume_port: Port = 8776
     dashboard_port: Port = 8000
+    metrics_port: Port = 9180
+    metrics_host: str = "127.0.0.1"  # figures of all projects, for which nobody needs a token
     console_port: Port = 6080
     # Hosts, with their ports, whose pages may show consoles besides our own: a dashboard's.
     console_allowed_origins: tuple[str, ...] = ()

@@ -16,8 +16,7 @@ from tests.dashboard.things import People
 class Sight:
     """A cloud, and ways to look at it."""
 
-    def __init__(self, state: Path) -> None:
-        usual = Settings()
+    def __init__(self, state: Path, usual: Settings = Settings()) -> None:  # noqa: B008 - frozen
         quick = msgspec.structs.replace(usual.identity, password_hash_rounds=4)
         self.emulated = Emulated(
             state, hosts=2, settings=msgspec.structs.replace(usual, identity=quick)

@@ -45,7 +45,7 @@ def test_lists_are_told_of_changes(sight: Sight, server: str) -> None:
     assert next(stream).startswith(b"retry:")
     admin = sight.people.as_("admin")
     admin.put("compute", f"/servers/{server}", {"server": {"name": "www"}})
-    assert next(stream) == b"event: change\ndata: server\n\n"
+    assert next(stream).endswith(b"\nevent: change\ndata: server\n\n")
     stream.close()  # type: ignore[attr-defined]
 
 
@@ -56,6 +56,19 @@ def test_others_are_told_nothing(sight: Sight, server: str) -> None:
     admin = sight.people.as_("admin")
     admin.put("compute", f"/servers/{server}", {"server": {"name": "w3"}})
     assert next(stream) == b""
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_what_happened_while_a_page_was_on_its_way(sight: Sight, server: str) -> None:
+    browser = sight.admin()
+    (body,) = browser.get("/servers").document.all("body")
+    admin = sight.people.as_("admin")
+    admin.put("compute", f"/servers/{server}", {"server": {"name": "w4"}})
+    query = f"server&after={body.attributes['data-seen']}"
+    _, _, pieces = opened(sight, browser, query)
+    stream = iter(pieces)
+    next(stream)
+    assert b"data: server" in next(stream)
     stream.close()  # type: ignore[attr-defined]
 
 

@@ -141,3 +141,28 @@ def test_scopes_and_looks(sight: Sight) -> None:
     browser.send("/", "/look", language="fr", theme="dark")
     text = browser.get("/").text
     assert '<html lang="fr" data-theme="dark">' in text
+
+
+def test_volumes(sight: Sight, browser: Browser) -> None:
+    at = browser.send("/volumes/new", "/volumes", name="data", size="2").url
+    sight.emulated.work()
+    assert "available" in browser.get(at).text
+    assert "It is changed." in browser.send(f"{at}/edit", name="disk", metadata="a=b").notices
+    assert "a: b" in browser.get(at).text
+    assert "Begun." in browser.send(f"{at}/extend", size="3").notices
+    sight.emulated.work()
+    assert "3 GiB" in browser.get(at).text
+    smaller = browser.send(f"{at}/extend", size="1")
+    assert smaller.status == 400
+    shown = browser.send(f"{at}/snapshot", name="before")
+    assert shown.url == "/snapshots", shown.notices
+    sight.emulated.work()
+    assert "available" in browser.get("/snapshots").text
+    refused = browser.press(at, "delete").notices
+    assert "snapshot" in refused
+    snapshot = browser.get("/snapshots").text.partition('name="id" value="')[2].partition('"')[0]
+    assert "Deleted: 1." in browser.press("/snapshots", "delete", id=snapshot).notices
+    sight.emulated.work()
+    assert "It is deleted." in browser.press(at, "delete").notices
+    sight.emulated.work()
+    assert "There is no volume yet." in browser.get("/volumes").text

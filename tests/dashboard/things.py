@@ -56,8 +56,8 @@ def network(view: View, name: str = "private", cidr: str = "10.7.0.0/24", **more
     return made
 
 
-def flavor(view: View, name: str = "small") -> str:
-    body = {"flavor": {"name": name, "vcpus": 1, "ram": 64, "disk": 1}}
+def flavor(view: View, name: str = "small", disk: int = 1) -> str:
+    body = {"flavor": {"name": name, "vcpus": 1, "ram": 64, "disk": disk}}
     return str(view.post("compute", "/flavors", body)["flavor"]["id"])
 
 
@@ -105,6 +105,8 @@ def hostile(view: View, name: str) -> None:
     view.post("identity", "/roles", {"role": short})
     view.post("identity", "/domains", {"domain": short})
     view.post("compute", "/os-aggregates", {"aggregate": {"name": name}})
+    volume = {**words, "size": 1, "metadata": {"key": name}}
+    view.post("volume", "/volumes", {"volume": volume})
     me = view.scope().user_id
     credential = {"application_credential": words}
     view.post("identity", f"/users/{me}/application_credentials", credential)

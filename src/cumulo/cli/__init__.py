@@ -24,7 +24,15 @@ class _Commands(click.Group):
         "recon": "Tell how the devices of the object store are.",
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",
-        "image": "Make images.",
+        "server": "Work with servers.",
+        "image": "Work with images, and make them.",
+        "flavor": "See the sizes of servers.",
+        "keypair": "Work with key pairs.",
+        "network": "Work with networks.",
+        "floating-ip": "Work with floating IPs.",
+        "security-group": "Work with security groups.",
+        "volume": "Work with volumes.",
+        "completion": "Have a shell complete commands and names.",
         "explain": "Say what becomes of packets, and why.",
         "policy": "Show who may do what, and why not.",
         "bootstrap": "Make the first users and what they need, or mend them.",
@@ -32,6 +40,17 @@ class _Commands(click.Group):
         "keys": "List and rotate the keys of tokens and credentials.",
         "doctor": "Look for what would make trouble.",
         "serve": "",
+    }
+
+    # Where commands are that have no module of their name.
+    places: ClassVar[Mapping[str, str]] = {
+        "server": "daily.server",
+        "network": "daily.network",
+        "floating-ip": "daily.network:floating_ip",
+        "security-group": "daily.network:security_group",
+        "flavor": "daily.others:flavor",
+        "keypair": "daily.others:keypair",
+        "volume": "daily.others:volume",
     }
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -42,7 +61,8 @@ class _Commands(click.Group):
         """Import a subcommand."""
         if name not in self.modules:
             return None
-        command = importlib.import_module(f"cumulo.cli.{name}").command
+        module, _, attribute = self.places.get(name, name).partition(":")
+        command = getattr(importlib.import_module(f"cumulo.cli.{module}"), attribute or "command")
         assert isinstance(command, click.Command)
         return command
 

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import click
 
+from cumulo.cli.daily.group import add_common, cloud_option, format_option, told
+from cumulo.cli.daily.nouns import IMAGE
+from cumulo.cli.daily.session import Session
+
 
 @click.group("image")
 def command() -> None:
-    """Make images."""
+    """Work with images, and make them."""
+
+
+add_common(command, IMAGE)
 
 
 @command.command("build")
@@ -37,3 +44,19 @@ def build(output: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     image = build_guest(output.absolute(), cache.absolute(), click.echo)
     click.echo(f"{image} ({image.stat().st_size / 1e6:.1f} MB)")
+
+
+@command.command("create")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--disk-format", default="qcow2", show_default=True)
+@cloud_option
+@format_option
+def create(name: str, file: Path, disk_format: str, cloud: str | None, shape: str) -> None:
+    """Upload FILE as an image."""
+    session = Session(cloud)
+    wish = {"name": name, "disk_format": disk_format, "container_format": "bare"}
+    made = session.ask("POST", "image", "/images", wish)["id"]
+    with file.open("rb") as content:
+        session.ask("PUT", "image", f"/images/{made}/file", content)
+    told(IMAGE.one(session, made), shape)

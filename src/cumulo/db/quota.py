@@ -159,3 +159,10 @@ _GIVE_BACK = (
     .values(used=sa.case((_u.used > _LESS, _u.used - _LESS), else_=0))
 )
 _SET_LIMIT = sa.update(quota_limit).where(*_row(quota_limit))
+
+
+def usages(tx: Tx) -> dict[tuple[str, str, str], int]:
+    """Return what is used of everything, by service, project and resource."""
+    used = quota_usage.c
+    query = sa.select(used.service, used.project_id, used.resource, used.used).where(used.used > 0)
+    return {(row.service, row.project_id, row.resource): row.used for row in tx.execute(query)}

@@ -23,6 +23,7 @@ from cumulo.web import codec
 from cumulo.web.answer import Sent, answered
 from cumulo.web.errors import MethodNotAllowed, UnsupportedMedia
 from cumulo.web.faults import Family, Problem
+from cumulo.web.meters import observe
 from cumulo.web.operation import Call, Operation
 from cumulo.web.upload import Upload, read_whole
 from cumulo.web.versions import NONE, History, Version
@@ -59,6 +60,7 @@ class Api:
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
     claims: Callable[[Environ], bool] | None = None  # on a port it shares, which are its own
+    host: str = ""  # where it listens; empty: where all do
     slash_counts: bool = False  # /things/ is a thing without a name, not /things
 
     @property
@@ -292,6 +294,7 @@ class Edge:
 
     def _log(self, request: _Request, sent: Sent, seconds: float) -> None:
         ctx, operation = request.ctx, request.operation
+        observe(self._api.name, operation.name if operation else "", sent.status, seconds)
         LOG.info(
             "request",
             api=self._api.name,

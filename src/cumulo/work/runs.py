@@ -219,6 +219,12 @@ def run_list(
     return [_row(row) for row in tx.execute(select.order_by(r.created_at, r.turn, r.id))]
 
 
+def run_counts(tx: Tx) -> dict[tuple[str, str], int]:
+    """Return how many runs there are of each kind in each state."""
+    query = sa.select(r.kind, r.state, sa.func.count()).group_by(r.kind, r.state)
+    return {(kind, state): int(count) for kind, state, count in tx.execute(query)}
+
+
 def prune(tx: Tx, before: datetime, limit: int = 500) -> int:
     """Forget up to `limit` runs that finished before; return how many."""
     old = sa.select(r.id).where(r.finished_at < before).order_by(r.finished_at).limit(limit)

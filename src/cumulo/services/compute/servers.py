@@ -28,6 +28,7 @@ from cumulo.services.compute.store.actions import Event as Event
 from cumulo.services.compute.store.block_devices import BlockDevice
 from cumulo.services.compute.store.servers import Server as Server
 from cumulo.services.compute.store.servers import Wanted as Wanted
+from cumulo.services.compute.store.servers import server_counts as server_counts
 from cumulo.work import Caller, events
 
 ROOT_DEVICE = "/dev/vda"

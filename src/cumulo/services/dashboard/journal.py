@@ -85,26 +85,30 @@ class Watchers:
             if not self._by_user[user_id]:
                 del self._by_user[user_id]
 
-    def changes(self, scope: Scope, kinds: frozenset[str]) -> Iterator[bytes]:
-        """Yield what server-sent events say of changes of some kinds, until it is time to renew."""
+    def changes(self, scope: Scope, kinds: frozenset[str], seen: int) -> Iterator[bytes]:
+        """Yield what server-sent events say of changes of some kinds, until it is time to renew.
+
+        `seen` is the last event that the page knows of, so that none is lost on the way.
+        """
         mine = None if scope.is_admin else scope.project_id or "-"
         try:
-            yield from self._changes(mine, kinds)
+            yield from self._changes(mine, kinds, seen)
         finally:
             self.leave(scope.user_id)
 
-    def _changes(self, project_id: str | None, kinds: frozenset[str]) -> Iterator[bytes]:
+    def _changes(self, project_id: str | None, kinds: frozenset[str], seen: int) -> Iterator[bytes]:
         began = said = clock.monotonic()
         with self._bell.listen(events.TOPIC) as ear:
-            seen = self._db.read(events.last_id)
             yield b"retry: 3000\n\n"
+            ear.hear(events.TOPIC)
             while clock.monotonic() - began < _LASTS_S:
                 heard = ear.wait(_LOOKS_S)
                 found = self._since(seen, project_id) if heard else []
                 seen = max([seen, *(event.id for event in found)])
                 changed = sorted({event.resource for event in found} & kinds)
                 if changed:
-                    yield f"event: change\ndata: {','.join(changed)}\n\n".encode()
+                    words = ",".join(changed)
+                    yield f"id: {seen}\nevent: change\ndata: {words}\n\n".encode()
                 elif clock.monotonic() - said > _SAYS_S:
                     said = clock.monotonic()
                     yield b": still here\n\n"

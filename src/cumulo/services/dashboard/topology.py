@@ -58,9 +58,13 @@ def drawn(
     columns = {net["id"]: number for number, net in enumerate(order)}
     devices: dict[str, list[Item]] = {}
     for port in ports:
+        if port["device_owner"] == "network:router_gateway":
+            continue
         if port["network_id"] in columns and port["device_id"]:
             devices.setdefault(port["device_id"], []).append(port)
     things = [("router", one) for one in routers] + [("server", one) for one in servers]
+    for router in routers:
+        devices.setdefault(router["id"], []).extend(_gateways(router, columns))
     rows = [0] * max(len(columns), 1)
     boxes, lines = [], []
     for kind, one in things:
@@ -75,6 +79,15 @@ def drawn(
     height = _TOP + max(*rows, 2) * _ROW + 20
     bars = [_bar(net, columns[net["id"]], height) for net in order]
     return Drawing(max(len(columns), 1) * _COLUMN + 60, height, [*bars, *boxes], lines)
+
+
+def _gateways(router: Item, columns: Mapping[str, int]) -> list[Item]:
+    """Return the way out of a router, whose port belongs to nobody, as if it were one of its."""
+    gateway = router.get("external_gateway_info") or {}
+    if gateway.get("network_id") not in columns:
+        return []
+    addresses = gateway.get("external_fixed_ips") or []
+    return [{"network_id": gateway["network_id"], "fixed_ips": addresses}]
 
 
 def _bar(net: Item, column: int, height: int) -> Box:

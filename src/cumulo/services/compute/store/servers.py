@@ -325,3 +325,10 @@ def hosts_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, str]:
 def counts_on_hosts(tx: Tx) -> dict[str, int]:
     """Return how many servers each host has."""
     return {host: int(count) for host, count in tx.execute(_COUNTS)}
+
+
+def server_counts(tx: Tx) -> dict[tuple[str | None, str], int]:
+    """Return how many servers there are on each host in each state."""
+    query = sa.select(_S.host, _S.vm_state, sa.func.count()).where(_S.is_deleted == sa.false())
+    found = tx.execute(query.group_by(_S.host, _S.vm_state))
+    return {(host, state): int(count) for host, state, count in found}

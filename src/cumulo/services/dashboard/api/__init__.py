@@ -20,6 +20,7 @@ from cumulo.services.dashboard.api import (
     sign_in,
     subnets,
     topology,
+    volumes,
 )
 from cumulo.services.dashboard.api.admin import OPERATIONS as ADMIN
 from cumulo.services.dashboard.api.faults import FAMILY as FAMILY
@@ -43,6 +44,7 @@ OPERATIONS = [
     *security_groups.pages.routes.operations,
     *journal.pages.routes.operations,
     *topology.pages.routes.operations,
+    *volumes.pages.routes.operations,
     *containers.pages.routes.operations,
     *access.pages.routes.operations,
     *ADMIN,

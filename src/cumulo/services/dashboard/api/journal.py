@@ -12,6 +12,7 @@ from cumulo.services.dashboard.cells import Cell, Code, Link, Text, When
 from cumulo.services.dashboard.cloud import Refusal, part
 from cumulo.services.dashboard.forms import Field, Option
 from cumulo.web import Reply, Stream
+from cumulo.work import events
 from cumulo.work.events import Event
 from cumulo.work.runs import RunRow
 
@@ -32,8 +33,16 @@ def stream_changes(visit: Visit) -> Reply | Stream:
     watchers = visit.call.tools.watchers
     if not watchers.enter(visit.scope.user_id):
         return Reply(status=204)  # browsers do not come back then; the page looks now and then
-    pieces = watchers.changes(visit.scope, kinds)
+    pieces = watchers.changes(visit.scope, kinds, _seen(visit))
     return Stream(pieces, content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def _seen(visit: Visit) -> int:
+    """Return the last event that the page knows of: what it heard last, else as it was made."""
+    text = visit.call.headers.get("last-event-id") or visit.asked("after")
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return int(text)
+    return visit.call.db.read(events.last_id)
 
 
 @pages.get("/events")

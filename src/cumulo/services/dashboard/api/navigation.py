@@ -47,7 +47,14 @@ _REST: tuple[Part, ...] = (
             Place("Way of a packet", "/path", "network"),
         ),
     ),
-    Part("Storage", (Place("Containers", "/containers", "object-store"),)),
+    Part(
+        "Storage",
+        (
+            Place("Volumes", "/volumes", "volume"),
+            Place("Snapshots", "/snapshots", "volume"),
+            Place("Containers", "/containers", "object-store"),
+        ),
+    ),
     Part("Programs", (Place("API access", "/access"),)),
 )
 _ADMIN: tuple[Part, ...] = (

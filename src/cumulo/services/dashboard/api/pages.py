@@ -20,6 +20,7 @@ from cumulo.services.dashboard.sessions import Look, Notice
 from cumulo.services.dashboard.tools import Tools
 from cumulo.web import Call as _Call
 from cumulo.web import Reply, Routes, Stream, Upload
+from cumulo.work import events
 
 Call: TypeAlias = _Call[Tools]
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
@@ -71,6 +72,7 @@ class Visit:
     look: Look
     language: str
     given: Given = field(default_factory=lambda: Given({}))
+    seen: int = 0  # the last event before the page was made
 
     @cached_property
     def scope(self) -> Scope:
@@ -160,6 +162,7 @@ def _served(
         if not to_all:
             if not visit.token:
                 return _sent(visit, _to_sign_in(visit))
+            visit.seen = call.db.read(events.last_id)
             _ = visit.scope
         return _sent(visit, function(visit, **arguments))
     except Refusal as refusal:
@@ -272,6 +275,7 @@ def _around(visit: Visit, notice: Notice | None) -> dict[str, Any]:
         "csrf": sessions.csrf_of(visit.token) if visit.token else "",
         "notice": notice,
         "path": visit.call.path,
+        "seen": visit.seen,
         "navigation": navigation(visit.cloud, scope) if scope else (),
         "region": visit.cloud.region,
         "section": "",

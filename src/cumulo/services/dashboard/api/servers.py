@@ -53,7 +53,7 @@ def show_server(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Servers", "/servers"),
         state=servers.status_of(server),
-        problem=fault.get("message", ""),
+        problem=_whole(fault),
         buttons=servers.buttons_of(server, is_admin=visit.scope.is_admin),
         links=_links(server, at),
         groups=[
@@ -67,6 +67,12 @@ def show_server(visit: Visit, server_id: str) -> Page:
         live=("server", "port", "floatingip"),
     )
     return detail_page(detail, "/servers")
+
+
+def _whole(fault: Item) -> str:
+    """Return why a server failed: what the API shortens in its message is whole in the details."""
+    message, details = fault.get("message", ""), fault.get("details", "")
+    return str(details if message and details.startswith(message) else message)
 
 
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
@@ -256,7 +262,7 @@ def show_history(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Server", at),
         state=servers.status_of(server),
-        problem=(server.get("fault") or {}).get("message", ""),
+        problem=_whole(server.get("fault") or {}),
         groups=(),
         live=("server",),
     )

@@ -53,7 +53,7 @@
   const live = () => new Set([...document.querySelectorAll("[data-live]")].flatMap((e) => e.dataset.live.split(" ")));
   if (live().size && window.EventSource) {
     let waiting = 0;
-    const source = new EventSource("/stream?kinds=" + encodeURIComponent([...live()].join(",")));
+    const source = new EventSource("/stream?kinds=" + encodeURIComponent([...live()].join(",")) + "&after=" + document.body.dataset.seen);
     source.addEventListener("change", () => {
       window.clearTimeout(waiting);
       waiting = window.setTimeout(() => window.htmx.trigger(document.body, "changed"), 200);

@@ -1,0 +1,5 @@
+"""One operation."""
+
+from cumulo.services.metrics.api import metrics
+
+OPERATIONS = metrics.routes.operations

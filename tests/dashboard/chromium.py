@@ -1,0 +1,153 @@
+"""A real browser without a screen: Chromium of the distribution, driven by Selenium."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.waiting import eventually
+
+# Every piece of text against what is behind it, as WCAG 2 has it; what fails AA is returned.
+CONTRAST = """
+const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+const light = ([r, g, b]) => {
+  const f = (v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b);
+};
+const behind = (e) => {
+  for (; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length === 3 || c[3] > 0.5) return c;
+  }
+  return parse(getComputedStyle(document.documentElement).backgroundColor);
+};
+const bad = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node; (node = walker.nextNode());) {
+  const e = node.parentElement;
+  if (!node.textContent.trim() || !e.checkVisibility()) continue;
+  if (e.closest("svg, script, noscript")) continue;
+  const box = e.getBoundingClientRect();
+  if (!box.width || box.right < 0) continue;
+  const style = getComputedStyle(e);
+  const [a, b] = [light(parse(style.color)), light(behind(e))].sort((x, y) => y - x);
+  const size = parseFloat(style.fontSize);
+  const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+  const ratio = (a + 0.05) / (b + 0.05);
+  const text = node.textContent.trim().slice(0, 40);
+  if (ratio < (large ? 3 : 4.5)) bad.push(`${ratio.toFixed(2)} ${e.tagName} ${text}`);
+}
+return bad;
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+LOADED = "return performance.getEntriesByType('resource').map((e) => [e.name, e.encodedBodySize])"
+
+
+class Chromium:
+    """One window of it, at one address."""
+
+    def __init__(self, driver: webdriver.Chrome, base: str) -> None:
+        self.driver, self.base = driver, base
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.base + path)
+
+    @property
+    def path(self) -> str:
+        return self.driver.current_url.removeprefix(self.base)
+
+    @property
+    def text(self) -> str:
+        return self.one("body").text
+
+    def one(self, words: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, words)
+
+    def all(self, words: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, words)
+
+    def fill(self, **values: str) -> None:
+        """Write into fields, or choose, by their names."""
+        for name, value in values.items():
+            field = self.one(f"main [name='{name}']")
+            if field.tag_name == "select":
+                [option] = [
+                    one
+                    for one in field.find_elements(By.TAG_NAME, "option")
+                    if one.text.startswith(value)
+                ]
+                option.click()
+            else:
+                field.clear()
+                field.send_keys(value)
+
+    def press(self, words: str, *, sure: bool = False) -> None:
+        """Press a button or follow a link by its words; `sure` answers the question it asks."""
+        path = f"//main//*[self::button or self::a][normalize-space()='{words}']"
+        self.driver.find_element(By.XPATH, path).click()
+        if sure:
+            self.one("#confirm [data-answer=yes]").click()
+
+    def wait_for(self, words: str) -> None:
+        """Wait until a page says something, by itself or because it was left for another."""
+        eventually(lambda: words in self._said(), tell=self._said, every_s=0.05)
+
+    def _said(self) -> str:
+        said: str = self.script("return document.body ? document.body.innerText : ''")
+        return said
+
+    def script(self, text: str) -> Any:
+        return self.driver.execute_script(text)
+
+    def sign_in(self, name: str, password: str) -> None:
+        self.open("/sign-in")
+        self.fill(name=name, password=password)
+        self.press("Sign in")
+
+    def look(self, *, dark: bool, width: int, height: int = 900) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.cdp("Emulation.setEmulatedMedia", features=[scheme, still])
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.cdp("Emulation.setDeviceMetricsOverride", **size)
+
+    def cdp(self, command: str, **values: Any) -> None:
+        self.driver.execute_cdp_cmd(command, values)
+
+    def complaints(self) -> list[str]:
+        """Return what the browser's console says that is wrong."""
+        found = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [str(entry["message"]) for entry in found]
+
+
+@contextmanager
+def chromium(base: str) -> Iterator[Chromium]:
+    """Start one for as long as the block takes; where there is none, the test is skipped."""
+    program, chauffeur = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or chauffeur is None:
+        pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-dev-shm-usage",
+        "lang=en",
+    ):
+        options.add_argument(f"--{argument}")
+    options.add_argument("--hide-scrollbars")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(Path(chauffeur))))
+    driver.implicitly_wait(10)  # for what the page that one is led to has
+    try:
+        yield Chromium(driver, base)
+    finally:
+        driver.quit()
