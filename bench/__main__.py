@@ -15,6 +15,7 @@ import bcrypt
 from bench.guest import guests
 from bench.hammer import hammer
 from bench.http import Cloud, tell, timed, together
+from bench.pages import pages
 
 MANY = int(os.environ.get("MANY", "1000"))
 CLIENTS = 8
@@ -76,7 +77,7 @@ def pss(pid: int) -> float:
 def measure(cloud: Cloud) -> None:
     """Measure every service in turn."""
     cloud.log_in()
-    for part in (tokens, users, networks, providers, images, servers, volumes, guests):
+    for part in (tokens, users, networks, providers, images, servers, volumes, pages, guests):
         part(cloud)
 
 

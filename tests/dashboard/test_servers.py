@@ -65,4 +65,5 @@ def test_no_valid_host_says_why(sight: Sight, parts: dict[str, Any]) -> None:
     at = browser.send("/servers/new", "/servers", name="big", **chosen, count="1").url
     sight.emulated.work()
     assert "No valid host" in browser.get(at).notices
+    assert "node2: Placement: DISK_GB: requested 900000" in browser.get(at).notices
     assert "No valid host" in browser.get(f"{at}/history").notices

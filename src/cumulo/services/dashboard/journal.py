@@ -55,6 +55,13 @@ def trace(tx: Tx, scope: Scope, request_id: str) -> Trace:
     return Trace(request_id, told, found)
 
 
+def failure(tx: Tx, scope: Scope, subject: str) -> str:
+    """Return in full why the last workflow of a thing failed; APIs shorten that."""
+    found = [run for run in runs.run_list(tx, subject=subject) if _may(scope, run.project_id)]
+    error = found[-1].error if found else None
+    return error.message if error else ""
+
+
 def _may(scope: Scope, project_id: str | None) -> bool:
     return scope.is_admin or (project_id is not None and project_id == scope.project_id)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Item = Mapping[str, Any]
-_COLUMN, _ROW, _TOP = 250, 54, 70
+_COLUMN, _ROW, _TOP = 290, 58, 70
 _BOX = (150, 38)
 
 
@@ -73,7 +73,7 @@ def drawn(
         last = columns[plugs[-1]["network_id"]] if plugs else 0
         row = max(rows[first : last + 1], default=0)
         rows[first : last + 1] = [row + 1] * len(rows[first : last + 1])
-        x, y = 40 + first * _COLUMN + 50, _TOP + row * _ROW
+        x, y = 40 + first * _COLUMN + 80, _TOP + row * _ROW
         boxes.append(_thing(kind, one, x, y))
         lines += [_line(port, columns, x, y, place) for place, port in enumerate(plugs)]
     height = _TOP + max(*rows, 2) * _ROW + 20
@@ -108,7 +108,7 @@ def _line(port: Item, columns: Mapping[str, int], x: int, y: int, place: int) ->
     bar = 35 + columns[port["network_id"]] * _COLUMN
     edge = x if bar < x else x + _BOX[0]
     address = port["fixed_ips"][0]["ip_address"] if port["fixed_ips"] else ""
-    return Line(bar, edge, y + 10 + 8 * min(place, 3), address)
+    return Line(bar, edge, y + 8 + 13 * min(place, 2), address)
 
 
 def _short(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from cumulo.services.dashboard import servers
+from cumulo.services.dashboard import journal, servers
 from cumulo.services.dashboard.api.pages import POLICY, Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import detail_page, each, list_page
 from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, text
@@ -46,14 +46,13 @@ def _act_on_several(visit: Visit, back: str) -> Go:
 def show_server(visit: Visit, server_id: str) -> Page:
     """Show a server: where it is reached, what it is made of, what is wrong with it."""
     server = visit.cloud.get("compute", f"/servers/{part(server_id)}")["server"]
-    fault = server.get("fault") or {}
     at = f"/servers/{server['id']}"
     detail = Detail(
         title=server["name"],
         id=server["id"],
         back=("Servers", "/servers"),
         state=servers.status_of(server),
-        problem=_whole(fault),
+        problem=_failure(visit, server),
         buttons=servers.buttons_of(server, is_admin=visit.scope.is_admin),
         links=_links(server, at),
         groups=[
@@ -69,10 +68,13 @@ def show_server(visit: Visit, server_id: str) -> Page:
     return detail_page(detail, "/servers")
 
 
-def _whole(fault: Item) -> str:
-    """Return why a server failed: what the API shortens in its message is whole in the details."""
-    message, details = fault.get("message", ""), fault.get("details", "")
-    return str(details if message and details.startswith(message) else message)
+def _failure(visit: Visit, server: Item) -> str:
+    """Return why a server failed: in full where its workflow is known, else as the API says it."""
+    message = str((server.get("fault") or {}).get("message", ""))
+    if not message:
+        return ""
+    told = visit.call.db.read(journal.failure, visit.scope, server["id"])
+    return told if told.startswith(message[:50]) else message
 
 
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
@@ -262,7 +264,7 @@ def show_history(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Server", at),
         state=servers.status_of(server),
-        problem=_whole(server.get("fault") or {}),
+        problem=_failure(visit, server),
         groups=(),
         live=("server",),
     )

@@ -4,7 +4,7 @@ from cumulo.services.dashboard.api.pages import Page, Pages, Visit
 from cumulo.services.dashboard.topology import drawn
 
 pages = Pages()
-_MOST = 200
+_MOST = 60  # servers; more would be no picture
 
 
 @pages.get("/topology")
@@ -18,12 +18,17 @@ def show_topology(visit: Visit) -> Page:
         if net["project_id"] == project or net["shared"] or net["router:external"]
     ]
     routers = cloud.get("network", "/routers", **mine)["routers"]
-    servers = cloud.get("compute", "/servers/detail", limit=_MOST)["servers"] if project else []
-    ports = cloud.get("network", "/ports", **mine)["ports"]
-    drawing = drawn(networks, routers, servers, ports)
+    servers = []
+    if project:
+        servers = cloud.get("compute", "/servers/detail", limit=_MOST + 1)["servers"]
+    shown = servers[:_MOST]
+    devices = [one["id"] for one in (*routers, *shown)]
+    ports = cloud.get("network", "/ports", device_id=devices)["ports"] if devices else []
+    drawing = drawn(networks, routers, shown, ports)
     values = {
         "drawing": drawing,
         "section": "/topology",
         "live": "network subnet port router server",
+        "left_out": len(servers) > _MOST,
     }
     return Page("topology.html", values)
