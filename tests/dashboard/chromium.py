@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -76,24 +81,38 @@ class Chromium:
     def fill(self, **values: str) -> None:
         """Write into fields, or choose, by their names."""
         for name, value in values.items():
-            field = self.one(f"main [name='{name}']")
-            if field.tag_name == "select":
-                [option] = [
-                    one
-                    for one in field.find_elements(By.TAG_NAME, "option")
-                    if one.text.startswith(value)
-                ]
-                option.click()
-            else:
-                field.clear()
-                field.send_keys(value)
+            eventually(lambda n=name, v=value: self._filled(n, v), tell=self._said, every_s=0.1)  # type: ignore[misc]
+
+    def _filled(self, name: str, value: str) -> bool:
+        field = self.one(f"main [name='{name}']")
+        if field.tag_name != "select":
+            field.clear()
+            field.send_keys(value)
+            return True
+        options = field.find_elements(By.TAG_NAME, "option")
+        found = [one for one in options if one.text.startswith(value)]
+        if found:
+            found[0].click()
+        return bool(found)
 
     def press(self, words: str, *, sure: bool = False) -> None:
         """Press a button or follow a link by its words; `sure` answers the question it asks."""
         path = f"//main//*[self::button or self::a][normalize-space()='{words}']"
-        self.driver.find_element(By.XPATH, path).click()
+        eventually(lambda: self._clicked(path), tell=self._said, every_s=0.1)
         if sure:
             self.one("#confirm [data-answer=yes]").click()
+
+    def _clicked(self, path: str) -> bool:
+        """Click, unless the page is just being drawn anew, which live pages are at any time."""
+        try:
+            self.driver.find_element(By.XPATH, path).click()
+        except (NoSuchElementException, StaleElementReferenceException):
+            return False
+        except WebDriverException as error:
+            if "does not belong to the document" not in str(error):
+                raise
+            return False
+        return True
 
     def wait_for(self, words: str) -> None:
         """Wait until a page says something, by itself or because it was left for another."""
