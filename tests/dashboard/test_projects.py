@@ -163,6 +163,15 @@ def test_volumes(sight: Sight, browser: Browser) -> None:
     snapshot = browser.get("/snapshots").text.partition('name="id" value="')[2].partition('"')[0]
     assert "Deleted: 1." in browser.press("/snapshots", "delete", id=snapshot).notices
     sight.emulated.work()
+    shown = browser.send(f"{at}/backup", name="kept")
+    assert shown.url == "/backups", shown.notices
+    sight.emulated.work()
+    assert "available" in browser.get("/backups").text
+    backup = browser.get("/backups").text.partition('name="id" value="')[2].partition('"')[0]
+    assert "Begun for 1." in browser.press("/backups", "restore", id=backup).notices
+    sight.emulated.work()
+    assert browser.get("/volumes").text.count("available") == 2
+    assert "Begun for 1." in browser.press("/backups", "delete", id=backup).notices
     assert "It is deleted." in browser.press(at, "delete").notices
     sight.emulated.work()
-    assert "There is no volume yet." in browser.get("/volumes").text
+    assert browser.get("/volumes").text.count("available") == 1

@@ -52,6 +52,7 @@ _REST: tuple[Part, ...] = (
         (
             Place("Volumes", "/volumes", "volume"),
             Place("Snapshots", "/snapshots", "volume"),
+            Place("Backups", "/backups", "volume"),
             Place("Containers", "/containers", "object-store"),
         ),
     ),

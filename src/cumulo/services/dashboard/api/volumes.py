@@ -1,4 +1,4 @@
-"""/volumes, /snapshots: disks that outlive servers."""
+"""/volumes, /snapshots, /backups: disks that outlive servers."""
 
 from typing import Any
 
@@ -66,6 +66,26 @@ SNAPSHOTS = Listing(
 )
 
 
+BACKUPS = Listing(
+    title="Backups",
+    path="/backups",
+    service="volume",
+    url="/backups/detail",
+    key="backups",
+    columns=(
+        Column("Name", lambda one: Text(one["name"] or one["id"]), "name"),
+        Column("Status", lambda one: State(one["status"]), "status"),
+        Column("Size", lambda one: Text(f"{one['size']} GiB")),
+        Column("Volume", lambda one: Link(one["volume_id"], f"/volumes/{one['volume_id']}")),
+        Column("Why failed", lambda one: text(one.get("fail_reason"))),
+        Column("Created", lambda one: When(one["created_at"] or ""), "created_at"),
+    ),
+    bulk=(Button("restore", "Restore", "Restore them into new volumes?"), DELETE),
+    live=("backup",),
+    empty="There is no backup yet.",
+)
+
+
 @pages.get("/volumes")
 def list_volumes(visit: Visit) -> Page:
     """List the volumes of the project."""
@@ -88,6 +108,25 @@ def list_snapshots(visit: Visit) -> Page:
 def act_on_snapshots(visit: Visit) -> Go:
     """Delete snapshots."""
     return delete_each(visit, "volume", "/snapshots", "/snapshots")
+
+
+@pages.get("/backups")
+def list_backups(visit: Visit) -> Page:
+    """List the backups of the project's volumes."""
+    return list_page(visit, BACKUPS)
+
+
+@pages.post("/backups/actions")
+def act_on_backups(visit: Visit) -> Go:
+    """Restore backups into new volumes, or delete them."""
+
+    def restore(one: str) -> None:
+        visit.cloud.post("volume", f"/backups/{part(one)}/restore", {"restore": {}})
+
+    def delete(one: str) -> None:
+        visit.cloud.delete("volume", f"/backups/{part(one)}")
+
+    return each(visit, {"restore": restore, "delete": delete}, "/backups", "Begun for {count}.")
 
 
 def _new_form(visit: Visit) -> Form:
@@ -139,7 +178,7 @@ def show_volume(visit: Visit, volume_id: str) -> Page:
     """Show a volume, and which servers have it."""
     one = visit.cloud.get("volume", f"/volumes/{part(volume_id)}")["volume"]
     at = f"/volumes/{one['id']}"
-    links = [("Edit", f"{at}/edit"), ("Snapshot", f"{at}/snapshot")]
+    links = [("Edit", f"{at}/edit"), ("Snapshot", f"{at}/snapshot"), ("Back up", f"{at}/backup")]
     if one["status"] == "available":
         links += [("Attach", f"{at}/attach"), ("Extend", f"{at}/extend")]
     detail = Detail(
@@ -295,6 +334,25 @@ def create_snapshot(visit: Visit, volume_id: str) -> Page | Go:
         return Go("/snapshots", visit.say("Begun."))
 
     return submitted(visit, _copy_form(volume_id, "snapshot", "Snapshot"), act)
+
+
+@pages.get("/volumes/{volume_id}/backup")
+def new_backup(visit: Visit, volume_id: str) -> Page:
+    """Ask how to call a backup."""
+    return form_page(_copy_form(volume_id, "backup", "Back up"))
+
+
+@pages.post("/volumes/{volume_id}/backup")
+def create_backup(visit: Visit, volume_id: str) -> Page | Go:
+    """Back a volume up."""
+
+    def act() -> Go:
+        wish = {"volume_id": volume_id, "name": visit.given.text("name")}
+        body = {"backup": {**wish, "force": visit.given.flag("force")}}
+        visit.cloud.post("volume", "/backups", body)
+        return Go("/backups", visit.say("Begun."))
+
+    return submitted(visit, _copy_form(volume_id, "backup", "Back up"), act)
 
 
 def _attach_form(visit: Visit, volume_id: str) -> Form:
