@@ -144,34 +144,42 @@ def test_scopes_and_looks(sight: Sight) -> None:
 
 
 def test_volumes(sight: Sight, browser: Browser) -> None:
-    at = browser.send("/volumes/new", "/volumes", name="data", size="2").url
+    at = browser.send("/volumes/new", "/volumes", name="data", size="1").url
     sight.emulated.work()
     assert "available" in browser.get(at).text
     assert "It is changed." in browser.send(f"{at}/edit", name="disk", metadata="a=b").notices
     assert "a: b" in browser.get(at).text
-    assert "Begun." in browser.send(f"{at}/extend", size="3").notices
-    sight.emulated.work()
-    assert "3 GiB" in browser.get(at).text
-    smaller = browser.send(f"{at}/extend", size="1")
-    assert smaller.status == 400
     shown = browser.send(f"{at}/snapshot", name="before")
     assert shown.url == "/snapshots", shown.notices
     sight.emulated.work()
     assert "available" in browser.get("/snapshots").text
-    refused = browser.press(at, "delete").notices
-    assert "snapshot" in refused
-    snapshot = browser.get("/snapshots").text.partition('name="id" value="')[2].partition('"')[0]
+    assert "snapshot" in browser.press(at, "delete").notices
+    snapshot = first(browser, "/snapshots")
     assert "Deleted: 1." in browser.press("/snapshots", "delete", id=snapshot).notices
     sight.emulated.work()
-    shown = browser.send(f"{at}/backup", name="kept")
+    assert "Begun." in browser.send(f"{at}/extend", size="2").notices
+    sight.emulated.work()
+    assert "2 GiB" in browser.get(at).text
+    assert browser.send(f"{at}/extend", size="1").status == 400
+    assert "It is deleted." in browser.press(at, "delete").notices
+    sight.emulated.work()
+    assert "There is no volume yet." in browser.get("/volumes").text
+
+
+def first(browser: Browser, page: str) -> str:
+    """Return the id of what stands first in a list."""
+    return browser.get(page).text.partition('name="id" value="')[2].partition('"')[0]
+
+
+def test_backups(sight: Sight, browser: Browser) -> None:
+    at = browser.send("/volumes/new", "/volumes", name="kept", size="1").url
+    sight.emulated.work()
+    shown = browser.send(f"{at}/backup", name="copy")
     assert shown.url == "/backups", shown.notices
     sight.emulated.work()
     assert "available" in browser.get("/backups").text
-    backup = browser.get("/backups").text.partition('name="id" value="')[2].partition('"')[0]
+    backup = first(browser, "/backups")
     assert "Begun for 1." in browser.press("/backups", "restore", id=backup).notices
     sight.emulated.work()
     assert browser.get("/volumes").text.count("available") == 2
     assert "Begun for 1." in browser.press("/backups", "delete", id=backup).notices
-    assert "It is deleted." in browser.press(at, "delete").notices
-    sight.emulated.work()
-    assert browser.get("/volumes").text.count("available") == 1
