@@ -152,7 +152,8 @@ class Cloud:
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
         outbound = Outbound(settings.image.import_filtering_opts)
-        self.image = ImageTools(self.db, FileStore(self.images), settings.image, outbound)
+        more = image.more_stores(settings.image, lambda: self.objectstore)
+        self.image = ImageTools(self.db, FileStore(self.images), settings.image, outbound, more)
         self.network = network.Tools(self.db, outside.driver, settings.network)
         self.volume = self._volume()
         self.compute = self._compute()

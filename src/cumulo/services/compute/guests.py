@@ -77,6 +77,14 @@ def source_of(image_id: str, facts: Mapping[str, Any], directory: Path) -> Image
     )
 
 
+def with_image(tools: Tools, spec: GuestSpec) -> GuestSpec:
+    """Return what a host is told of a guest once its image lies where hosts take it from."""
+    for image in (spec.image, spec.rescue):
+        if image is not None:
+            images.bring(tools.image, image.image_id)
+    return spec
+
+
 def is_news(server: Server, power: Power | None) -> bool:
     """Say whether a guest was found otherwise than its settled server says; None: not at all."""
     if server.task_state is not None or server.vm_state not in _SETTLED:

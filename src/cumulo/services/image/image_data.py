@@ -25,7 +25,8 @@ from cumulo.services.image.images import Image, Status, image_visible, require
 from cumulo.services.image.inspection import DISKS, Inspection
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images as store
-from cumulo.services.image.store import staged
+from cumulo.services.image.store import locations, staged
+from cumulo.services.image.stores import Stores
 from cumulo.work import Caller, events
 
 _ALIVE_EVERY_S = 10
@@ -49,11 +50,12 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """What came in, for which image and by which upload."""
+    """What came in, for which image, by which upload, and in which stores it lies."""
 
     image_id: str
     upload_id: str
     received: Received
+    stores: list[str]
 
 
 def upload(
@@ -98,7 +100,10 @@ def _arrived(
 
         received = _receive(image, limits, given, incoming, beat)
         beat()
-        yield Arrival(image_id=image.id, upload_id=upload_id, received=received), incoming
+        arrival = Arrival(
+            image_id=image.id, upload_id=upload_id, received=received, stores=[images.name]
+        )
+        yield arrival, incoming
         undo.pop_all()
 
 
@@ -118,9 +123,9 @@ def has_bytes(image: Image) -> bool:
     return image.status in ("active", "deactivated")
 
 
-def pieces(images: ImageStore, image: Image, start: int, length: int) -> Iterator[bytes]:
+def pieces(stores: Stores, image: Image, start: int, length: int) -> Iterator[bytes]:
     """Yield bytes of an image; one deleted this moment is found missing before the first."""
-    return images.read(image.id, start, length)
+    return stores.read(image, start, length)
 
 
 def end_upload(tx: Tx, image_id: str, upload_id: str) -> bool:
@@ -257,10 +262,10 @@ def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
         values=values,
     ):
         return False
-    owner, default = before.owner or "", limits.totals()["image_size_total"]
-    quota.claim(tx, "image", owner, "image_size_total", ceil_div(digests.size, MIB), default)
+    _set_locations(tx, arrival)
+    owner, size = before.owner or "", ceil_div(digests.size, MIB)
+    quota.claim(tx, "image", owner, "image_size_total", size, limits.image_size_total)
     quota.release(tx, "image", owner, "image_count_uploading", 1)
-    after = store.image_find(tx, image_id)
     events.record(
         tx,
         ctx,
@@ -268,10 +273,16 @@ def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
         resource_id=image_id,
         action="upload",
         before=before,
-        after=after,
+        after=store.image_find(tx, image_id),
         project_id=before.owner,
     )
     return True
+
+
+def _set_locations(tx: Tx, arrival: Arrival) -> None:
+    locations.locations_delete(tx, arrival.image_id)
+    for name in arrival.stores:
+        locations.location_set(tx, arrival.image_id, name, "active")
 
 
 def _give_up(tx: Tx, image: Image, upload_id: str) -> bool:

@@ -16,12 +16,17 @@ from cumulo.services.image.digests import Digests
 from cumulo.services.image.image_data import Arrival, Received, end_upload, finish
 from cumulo.services.image.images import Image, ImageSpec, image_visible, new_image, require
 from cumulo.services.image.limits import ImageLimits
-from cumulo.services.image.store import images, staged, tasks
+from cumulo.services.image.store import images, locations, staged, tasks
 from cumulo.services.image.store.tasks import Task as Task
 from cumulo.services.image.tools import ImageTools
 from cumulo.work import Caller
 
 METHODS = ("glance-direct", "web-download")
+
+
+def methods_of(tools: ImageTools) -> list[str]:
+    """Return the ways of import there are; to copy takes two stores."""
+    return [*METHODS, *(["copy-image"] if tools.stores.are_several else [])]
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +36,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     uri: str | None = None
     said: dict[str, Any]
     type: str = "api_image_import"
+    stores: list[str] = []  # none: the default
+    all_must_succeed: bool = True
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +47,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     upload_id: str
     task: Task
     uri: str | None
+    stores: list[str]
+    all_must_succeed: bool
 
 
 def checked_uri(uri: str | None, rules: Destinations) -> str:
@@ -71,8 +80,18 @@ def begin_import(tx: Tx, ctx: Context, image_id: str, wish: Wish, limits: ImageL
         upload_id = _begin_fetch(tx, image, limits)
     else:
         uri, upload_id = None, _begin_staged(tx, image)
-    task = _new_task(tx, ctx, image, wish)
-    return Import(image_id=image_id, upload_id=upload_id, task=task, uri=uri)
+    task = new_task(tx, ctx, image, wish)
+    locations.locations_delete(tx, image_id)
+    for name in wish.stores:
+        locations.location_set(tx, image_id, name, "pending")
+    return Import(
+        image_id=image_id,
+        upload_id=upload_id,
+        task=task,
+        uri=uri,
+        stores=wish.stores,
+        all_must_succeed=wish.all_must_succeed,
+    )
 
 
 def begin_image(tx: Tx, ctx: Context, spec: ImageSpec, wish: Wish, limits: ImageLimits) -> Import:
@@ -95,7 +114,17 @@ def take_in(tools: ImageTools, image_id: str, upload_id: str, pieces: Iterator[b
     tools.db.write(image_data.set_staged, image_id, received)
 
 
-def complete_import(tx: Tx, ctx: Caller, task: Task, upload_id: str, limits: ImageLimits) -> bool:
+def size_of(tx: Tx, image_id: str) -> int:
+    """Return how many bytes wait for an import, or have been imported."""
+    if (found := staged.staged_find(tx, image_id)) is not None:
+        return found.size
+    image = images.image_find(tx, image_id)
+    return (image.size if image else None) or 0
+
+
+def complete_import(
+    tx: Tx, ctx: Caller, task: Task, where: tuple[str, list[str]], limits: ImageLimits
+) -> bool:
     """Make the image active, or find it done; say whether it is."""
     found = staged.staged_find(tx, task.image_id)
     if found is None:
@@ -108,9 +137,13 @@ def complete_import(tx: Tx, ctx: Caller, task: Task, upload_id: str, limits: Ima
         disk_format=found.disk_format,
         container_format=found.container_format,
     )
-    arrival = Arrival(image_id=task.image_id, upload_id=upload_id, received=received)
+    upload_id, stores = where
+    failed = [name for name in locations_pending(tx, task.image_id) if name not in stores]
+    arrival = Arrival(image_id=task.image_id, upload_id=upload_id, received=received, stores=stores)
     if not finish(tx, ctx, arrival, limits):
         return False
+    for name in failed:
+        locations.location_set(tx, task.image_id, name, "failed")
     staged.staged_delete(tx, task.image_id)
     tasks.task_move(tx, task.id, "success")
     return True
@@ -122,6 +155,7 @@ def give_up_import(
     """Put the image back in the queue, without bytes, and say why."""
     for upload_id in upload_ids:
         end_upload(tx, image_id, upload_id)
+    locations.locations_fail(tx, image_id)
     tasks.task_move(tx, task_id, "failure", message)
 
 
@@ -150,6 +184,12 @@ def task_get(tx: Tx, task_id: str) -> Task:
     return found
 
 
+def locations_pending(tx: Tx, image_id: str) -> list[str]:
+    """Return the stores that an image's bytes are on their way to."""
+    found = locations.locations_of(tx, [image_id]).get(image_id, [])
+    return [one.store for one in found if one.status == "pending"]
+
+
 def _begin_staged(tx: Tx, image: Image) -> str:
     upload_id = images.upload_of(tx, image.id)
     if upload_id is None or staged.staged_find(tx, image.id) is None:
@@ -172,7 +212,8 @@ def _begin_fetch(tx: Tx, image: Image, limits: ImageLimits) -> str:
     return upload_id
 
 
-def _new_task(tx: Tx, ctx: Context, image: Image, wish: Wish) -> Task:
+def new_task(tx: Tx, ctx: Context, image: Image, wish: Wish) -> Task:
+    """Record a task, which tells what becomes of a wish."""
     moment = now()
     task = Task(
         id=new_id(),

@@ -17,6 +17,17 @@ class ImageConversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     output_format: Literal["raw", "qcow2"] = "raw"
 
 
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A store beside the first one, by its name."""
+
+    kind: Literal["file", "swift"]
+    weight: int = 0
+    store_description: str = ""
+    filesystem_store_datadir: str = ""  # of `file`
+    swift_store_project: str = "images"  # of `swift`: whose account, and the container in it
+    swift_store_container: str = "glance"
+
+
 class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one image, and all images of one project, may have."""
 
@@ -36,6 +47,10 @@ class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     # Where `web-download` and tasks may fetch from:
     import_filtering_opts: Destinations = Destinations()
 
+    # Stores beside `file`, which servers start from; Glance's enabled_backends.
+    stores: dict[str, StoreSettings] = {}
+    default_backend: str = "file"
+    first_store_weight: int = 0
     # What is done with the bytes of an import, in this order:
     image_import_plugins: tuple[Literal["image_decompression", "image_conversion"], ...] = ()
     image_conversion: ImageConversion = ImageConversion()

@@ -29,6 +29,8 @@ RULES: dict[str, str] = {
     "communitize_image": _OWNER,
     "upload_image": _OWNER,
     "download_image": f"rule:context_is_admin or (role:member and {_SEEN})",
+    "copy_image": "rule:context_is_admin",
+    "delete_image_location": "rule:context_is_admin",
     "deactivate": _OWNER,
     "reactivate": _OWNER,
     "add_member": _OWNER,

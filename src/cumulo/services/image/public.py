@@ -1,7 +1,8 @@
 """What other services may ask of images, in their own transaction."""
 
+import contextlib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,9 @@ import msgspec
 from cumulo.auth import Context, Policy
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Conflict, NotFound
+from cumulo.kit.ids import new_id
 from cumulo.services.image import image_data, images
+from cumulo.services.image.assembly import more_stores as more_stores
 from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import ImageSpec as ImageSpec
 from cumulo.services.image.inspection import DISKS
@@ -17,6 +20,7 @@ from cumulo.services.image.limits import ImageLimits as ImageLimits
 from cumulo.services.image.metadefs import add_first_resource_types as add_first_resource_types
 from cumulo.services.image.policy import RULES
 from cumulo.services.image.store.image_list import Page, Viewer, Wanted, image_list
+from cumulo.services.image.stores import copy
 from cumulo.services.image.tools import ImageTools as ImageTools
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
 
@@ -67,6 +71,29 @@ def find_image(tx: Tx, ctx: Context, image_id: str) -> Image | None:
     except NotFound:
         return None
     return _shown(image) if image.status in ("active", "deactivated") else None
+
+
+def read(tools: ImageTools, image_id: str) -> Iterator[bytes]:
+    """Yield an image's bytes, from whichever store has them."""
+    image = tools.db.read(images.image_visible, as_the_cloud(), image_id)
+    return tools.stores.read(image, 0, image.size or 0)
+
+
+def bring(tools: ImageTools, image_id: str) -> None:
+    """Let an image's bytes lie in the first store too, from where servers start.
+
+    They stay there, until the image is deleted, as a copy that the image does not tell of.
+    """
+    try:
+        image = tools.db.read(images.image_visible, as_the_cloud(), image_id)
+    except NotFound:
+        return  # it was deleted; a host that started servers from it before has it
+    first, holding = tools.images, tools.stores.holding(image)
+    if holding and first not in holding:
+        with contextlib.suppress(NotFound):
+            first.read(image_id, 0, 1)
+            return
+        copy((image_id, new_id()), tools.stores.read(image, 0, image.size or 0), first)
 
 
 def path_of(directory: Path, image_id: str) -> Path:

@@ -747,6 +747,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_visibility"), ["visibility"], unique=False)
 
     op.create_table(
+        "image_location",
+        sa.Column("image_id", types.text_key(36), nullable=False),
+        sa.Column("store", types.text_key(64), nullable=False),
+        sa.Column("status", types.text_key(16), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("image_id", "store", name=op.f("pk_image_location")),
+    )
+    op.create_table(
         "image_member",
         sa.Column("image_id", types.text_key(36), nullable=False),
         sa.Column("member_id", types.text_key(255), nullable=False),

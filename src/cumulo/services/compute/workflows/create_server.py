@@ -85,7 +85,7 @@ def spawn(run: Run) -> None:
     run.db.write(_move_on, params.server_id)
     spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
     with reached(run, host) as node:
-        node.ensure_guest(spec)
+        node.ensure_guest(guests.with_image(run.tools, spec))
 
 
 def _move_on(tx: Tx, server_id: str) -> None:

@@ -96,7 +96,7 @@ def arrive(run: Run) -> None:
     spec = run.db.read(guests.spec_of, params.server_id, run.tools)
     server = run.db.read(store.server_get, params.server_id)
     with reached(run, placed.dest) as node:
-        node.ensure_guest(spec)
+        node.ensure_guest(guests.with_image(run.tools, spec))
         node.ensure_power(spec.id, "paused" if server.vm_state == "paused" else "running")
 
 

@@ -48,7 +48,7 @@ def spawn(run: Run) -> None:
     run.db.write(_move_on, params.server_id)
     spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
     with reached(run, params.host) as node:
-        node.ensure_guest(spec)
+        node.ensure_guest(guests.with_image(run.tools, spec))
         if params.stopped:
             node.ensure_power(spec.id, "stopped", 0)
 

@@ -44,7 +44,8 @@ Run: TypeAlias = _Run[RescueServer, Tools]
 def rescue(run: Run) -> None:
     """Start the guest from the image."""
     run.db.write(_begin, run.params, _RESCUE)
-    _restart(run, run.db.read(_rescue_spec, run.params, run.tools))
+    spec = run.db.read(_rescue_spec, run.params, run.tools)
+    _restart(run, guests.with_image(run.tools, spec))
 
 
 def unrescue(run: Run) -> None:

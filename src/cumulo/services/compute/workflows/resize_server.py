@@ -132,7 +132,7 @@ def finish(run: Run) -> None:
         if placed.stays:
             node.ensure_shape(spec)
         elif ways is None:
-            node.ensure_guest(spec)
+            node.ensure_guest(guests.with_image(run.tools, spec))
         else:
             cast(MovingNode, node).fetch_guest(spec, ways[0])
             node.ensure_shape(spec)

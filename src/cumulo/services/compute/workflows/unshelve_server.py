@@ -87,7 +87,8 @@ def spawn(run: Run) -> None:
         connect_volumes(run, run.params.server_id, host)
     with reached(run, host) as node:
         if run.params.offloaded:
-            node.ensure_guest(run.db.read(_spec, run.params.server_id, run.tools))
+            spec = run.db.read(_spec, run.params.server_id, run.tools)
+            node.ensure_guest(guests.with_image(run.tools, spec))
         node.ensure_power(run.params.server_id, "running")
 
 

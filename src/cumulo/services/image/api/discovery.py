@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from cumulo.services.image import images
+from cumulo.services.image.stores import Stores
 from cumulo.services.image.tools import ImageTools
-from cumulo.services.image.versions import VERSIONS
+from cumulo.services.image.versions import versions
 from cumulo.web import Call, Reply, Routes
 
 routes = Routes()
@@ -37,7 +38,8 @@ class StoreView(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A place where data of images lies."""
 
     id: str
-    default: str
+    default: str | None = None  # "true", of the one that clients get who do not choose
+    description: str | None = None
     type: str | None = None
     weight: int | None = None
     properties: dict[str, str] | None = None
@@ -64,15 +66,32 @@ def list_versions(call: Call[ImageTools]) -> VersionsView:
 @routes.get("/v2/info/stores", policy="get_images")
 def list_stores(call: Call[ImageTools]) -> StoresView:
     """List the stores."""
-    return StoresView([StoreView(id=call.tools.images.name, default="true")])
+    stores = call.tools.stores
+    return StoresView(
+        [
+            StoreView(id=name, default=_mark(stores, name), description=one.description or None)
+            for name, one in stores.backends.items()
+        ]
+    )
 
 
 @routes.get("/v2/info/stores/detail", policy="stores_info_detail")
 def list_stores_detail(call: Call[ImageTools]) -> StoresView:
     """List the stores with their kinds."""
-    store = call.tools.images
-    view = StoreView(id=store.name, default="true", type=store.kind, weight=0, properties={})
-    return StoresView([view])
+    stores = call.tools.stores
+    return StoresView(
+        [
+            StoreView(
+                id=name,
+                default=_mark(stores, name),
+                description=one.description or None,
+                type=one.store.kind,
+                weight=one.weight,
+                properties=dict(one.properties),
+            )
+            for name, one in stores.backends.items()
+        ]
+    )
 
 
 @routes.get("/v2/info/usage", policy="get_images")
@@ -83,8 +102,13 @@ def show_usage(call: Call[ImageTools]) -> dict[str, Any]:
     return {"usage": usage}
 
 
+def _mark(stores: Stores, name: str) -> str | None:
+    return "true" if stores.default.name == name else None
+
+
 def _versions(call: Call[ImageTools]) -> VersionsView:
     href = f"{call.url}/v2/"
+    found = versions(several_stores=call.tools.stores.are_several)
     return VersionsView(
-        [VersionView(f"v{version}", status, [Link("self", href)]) for version, status in VERSIONS]
+        [VersionView(f"v{version}", status, [Link("self", href)]) for version, status in found]
     )

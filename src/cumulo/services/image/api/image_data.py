@@ -18,7 +18,8 @@ _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 def upload_image(call: Call[ImageTools], image_id: str, body: Upload) -> None:
     """Upload an image's data; it is checked while it arrives and is used only when it is good."""
     given = image_data.Upload(image_id=image_id, pieces=body, size=_announced(call, body))
-    image_data.upload(call.db, call.ctx, call.tools.images, call.tools.image_limits, given)
+    store = call.tools.stores.chosen(call.headers.get("x-image-meta-store"))
+    image_data.upload(call.db, call.ctx, store, call.tools.image_limits, given)
 
 
 @routes.put("/v2/images/{image_id}/stage", policy="modify_image", status=204, media=(_BYTES,))
@@ -51,7 +52,7 @@ def _stream(
     status: int | None,
 ) -> Stream | Reply:
     start, end = asked
-    pieces = image_data.pieces(call.tools.images, image, start, end - start)
+    pieces = image_data.pieces(call.tools.stores, image, start, end - start)
     return Stream(pieces, length=end - start, status=status, headers=headers)
 
 

@@ -11,13 +11,14 @@ from cumulo.services.image.api.image_queries import question_of
 from cumulo.services.image.api.image_updates import NEW, OLD, changes_of
 from cumulo.services.image.image_lists import Page
 from cumulo.services.image.images import Image
-from cumulo.services.image.imports import METHODS
+from cumulo.services.image.imports import methods_of
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows import delete_image as removal
 from cumulo.web import Call, Reply, Routes
 from cumulo.web.paging import following
 
 routes = Routes()
+_TOLD = {"os_glance_importing_to_stores": "pending", "os_glance_failed_import": "failed"}
 _PLAIN = (
     "name", "disk_format", "container_format", "visibility", "size", "virtual_size", "status",
     "checksum", "protected", "min_ram", "min_disk", "owner", "os_hidden", "os_hash_algo",
@@ -32,8 +33,8 @@ def create_image(call: Call[ImageTools], body: dict[str, Any]) -> Reply:
     image = call.db.write(images.new_image, call.ctx, spec, call.tools.image_limits)
     headers = {
         "Location": f"{call.url}/v2/images/{image.id}",
-        "OpenStack-image-import-methods": ",".join(METHODS),
-        "OpenStack-image-store-ids": call.tools.images.name,
+        "OpenStack-image-import-methods": ",".join(methods_of(call.tools)),
+        "OpenStack-image-store-ids": ",".join(call.tools.stores.names),
     }
     return Reply(_show(call, image), headers=headers)
 
@@ -121,5 +122,9 @@ def _show(call: Call[ImageTools], image: Image) -> dict[str, Any]:
     shown["file"] = f"/v2/images/{image.id}/file"
     shown["schema"] = "/v2/schemas/image"
     if image.status in ("active", "deactivated"):
-        shown["stores"] = call.tools.images.name
+        shown["stores"] = ",".join(store.name for store in call.tools.stores.holding(image))
+    under_way = any(one.status != "active" for one in image.locations)
+    if under_way or (call.tools.stores.are_several and image.locations):
+        for name, status in _TOLD.items():
+            shown[name] = ",".join(one.store for one in image.locations if one.status == status)
     return shown

@@ -11,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.db.statements import insert_absent
 from cumulo.kit.clock import now, timestamp
 from cumulo.services.image.store import tables
+from cumulo.services.image.store.locations import Location, locations_of
 
 Status: TypeAlias = Literal[
     "queued", "saving", "uploading", "importing", "active", "deactivated", "deleted"
@@ -20,6 +21,9 @@ Visibility: TypeAlias = Literal["public", "community", "shared", "private"]
 i = tables.image.c
 p = tables.image_property.c
 t = tables.image_tag.c
+
+
+_LISTS = ("properties", "tags", "locations")
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,15 +49,16 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     properties: dict[str, str] = {}
     tags: list[str] = []
+    locations: list[Location] = []
 
 
-_COLUMNS = [i[name] for name in Image.__struct_fields__ if name not in ("properties", "tags")]
+_COLUMNS = [i[name] for name in Image.__struct_fields__ if name not in _LISTS]
 
 
 def image_insert(tx: Tx, image: Image) -> None:
     """Store a new image with its properties and tags."""
     values = msgspec.structs.asdict(image)
-    properties, tags = values.pop("properties"), values.pop("tags")
+    properties, tags, _ = (values.pop(name) for name in _LISTS)
     tx.execute(tables.image.insert().values(**values))
     for name, value in properties.items():
         property_set(tx, image.id, name, value)
@@ -81,8 +86,14 @@ def images_of(tx: Tx, rows: Iterable[sa.Row[Any]]) -> list[Image]:
     tags: dict[str, list[str]] = {}
     for image_id, value in tx.execute(_TAGS, {"ids": ids}) if ids else ():
         tags.setdefault(image_id, []).append(value)
+    locations = locations_of(tx, ids)
     return [
-        Image(**row, properties=properties.get(row["id"], {}), tags=tags.get(row["id"], []))
+        Image(
+            **row,
+            properties=properties.get(row["id"], {}),
+            tags=tags.get(row["id"], []),
+            locations=locations.get(row["id"], []),
+        )
         for row in found
     ]
 
@@ -180,7 +191,7 @@ def tag_remove(tx: Tx, image_id: str, value: str) -> bool:
 
 _BELONGING = (
     tables.image_property, tables.image_tag, tables.image_member, tables.image_staged,
-    tables.image_task,
+    tables.image_task, tables.image_location,
 )  # fmt: skip
 _WITH_BYTES = ("saving", "uploading", "importing", "active", "deactivated")
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)

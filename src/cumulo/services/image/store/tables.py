@@ -35,6 +35,16 @@ image = sa.Table(
     sa.Column("upload_seen_at", sa.Double),
 )
 
+# In which stores the bytes lie, are to lie (pending), or did not get (failed).
+image_location = sa.Table(
+    "image_location",
+    metadata,
+    sa.Column("image_id", text_key(36), primary_key=True),
+    sa.Column("store", text_key(64), primary_key=True),
+    sa.Column("status", text_key(16), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+)
+
 # What staged bytes are: those of the upload that the image names, which an import will take.
 image_staged = sa.Table(
     "image_staged",

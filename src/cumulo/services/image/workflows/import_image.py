@@ -8,11 +8,14 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
+from cumulo.kit.errors import CloudError
 from cumulo.services.image import imports
+from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.errors import NoLongerThere
 from cumulo.services.image.images import ImageSpec
 from cumulo.services.image.imports import Import, Wish
 from cumulo.services.image.limits import ImageLimits
+from cumulo.services.image.stores import copy
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.transformations import stages, transform
 from cumulo.work import Run as _Run
@@ -26,6 +29,8 @@ class ImportImage(msgspec.Struct, frozen=True):
     upload_id: str
     task_id: str
     uri: str | None = None
+    stores: list[str] = []
+    all_must_succeed: bool = True
 
 
 Run: TypeAlias = _Run[ImportImage, ImageTools]
@@ -52,9 +57,33 @@ def adopt_bytes(run: Run) -> None:
     run.tools.images.adopt(run.params.image_id, run.result_of(transform_bytes))
 
 
+def copy_bytes(run: Run) -> list[str]:
+    """Bring the bytes to the other stores that were asked for; return where they are."""
+    params, first = run.params, run.tools.images
+    size = run.db.read(imports.size_of, params.image_id)
+    arrived: list[str] = []
+    for store in _targets(run)[1:]:
+        pieces = first.read(params.image_id, 0, size)
+        try:
+            copy((params.image_id, params.upload_id), pieces, store, run.cancelled)
+            arrived.append(store.name)
+        except (CloudError, OSError):
+            if params.all_must_succeed or run.cancelled():
+                raise
+    wanted = params.stores or [first.name]
+    return [name for name in wanted if name in (first.name, *arrived)]
+
+
+def drop_stage(run: Run) -> None:
+    """Leave nothing in the first store that was only to pass there."""
+    if run.params.stores and run.tools.images.name not in run.params.stores:
+        run.tools.images.delete(run.params.image_id)
+
+
 def remove_bytes(run: Run) -> None:
     """Take them away again, wherever they lie."""
-    run.tools.images.delete(run.params.image_id)
+    for store in _targets(run):
+        store.delete(run.params.image_id)
     for upload_id in stages(run.params.upload_id):
         run.tools.images.delete_upload(run.params.image_id, upload_id)
 
@@ -65,7 +94,8 @@ def activate(run: Run) -> None:
     def write(tx: Tx) -> bool:
         task = imports.task_get(tx, run.params.task_id)
         limits = run.tools.image_limits
-        return imports.complete_import(tx, run, task, run.result_of(transform_bytes), limits)
+        where = (run.result_of(transform_bytes), run.result_of(copy_bytes))
+        return imports.complete_import(tx, run, task, where, limits)
 
     if not run.db.write(write):
         raise NoLongerThere(f"Image {run.params.image_id} waits for no import any more.")
@@ -86,7 +116,9 @@ IMPORT_IMAGE = Workflow(
         Step(fetch_bytes, undo=remove_bytes),
         Step(transform_bytes, undo=remove_bytes),
         Step(adopt_bytes, undo=remove_bytes),
+        Step(copy_bytes, undo=remove_bytes),
         Step(activate),
+        Step(drop_stage),
     ],
     failed=tell_failure,
 )
@@ -107,8 +139,21 @@ def import_new_image(
 
 
 def _start(tx: Tx, ctx: Context, begun: Import) -> None:
-    params = ImportImage(begun.image_id, begun.upload_id, begun.task.id, begun.uri)
+    params = ImportImage(
+        begun.image_id,
+        begun.upload_id,
+        begun.task.id,
+        begun.uri,
+        begun.stores,
+        begun.all_must_succeed,
+    )
     start(tx, IMPORT_IMAGE, params, ctx=ctx, subject=f"image/{begun.image_id}")
+
+
+def _targets(run: Run) -> list[ImageStore]:
+    """Return the first store, which all bytes pass, and the others that were asked for."""
+    first = run.tools.images
+    return [first, *(run.tools.stores.get(n) for n in run.params.stores if n != first.name)]
 
 
 def _wanted(run: Run, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:

@@ -131,7 +131,7 @@ def _source_of(tx: Tx, volume: Volume) -> Source | None:
 def _content(run: Run, image_id: str) -> Content:
     run.db.write(_downloading, run.params.volume_id)
     image = run.db.read(images.get_image, images.as_the_cloud(), image_id)
-    pieces = run.tools.image.images.read(image_id, 0, image.size)
+    pieces = images.read(run.tools.image, image_id)
     return Content(FORMATS[image.disk_format], pieces)
 
 
