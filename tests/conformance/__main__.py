@@ -12,6 +12,7 @@ from pyroute2 import netns
 
 from cumulo.guest.build import build_guest
 from tests.conformance import tempest
+from tests.conformance.images_site import images_site
 from tests.conformance.preparation import EMULATED, REAL, prepare
 from tests.walks.clouds import CommandCloud, namespace, write_ports
 
@@ -24,6 +25,9 @@ lockout_duration = 5
 unique_last_password_count = 2
 [objectstore]
 policies = ["Policy-0", "silver"]
+[image.import_filtering_opts]
+allowed_ports = [80, 443, {site_port}]
+allowed_networks = ["127.0.0.1/32"]
 [objectstore.sync_realms.realm1]
 key = "a realm's key"
 clusters = {{ name1 = "http://127.0.0.1:{port}/v1" }}
@@ -31,15 +35,15 @@ clusters = {{ name1 = "http://127.0.0.1:{port}/v1" }}
 
 
 @contextmanager
-def emulated_cloud(state: Path) -> Iterator[CommandCloud]:
-    """Run an emulated cloud of some hosts."""
+def emulated_cloud(state: Path, site_port: int) -> Iterator[CommandCloud]:
+    """Run an emulated cloud of some hosts, which may fetch from a port of this machine."""
     state.mkdir(parents=True)
     write_ports(state / "cumulo.toml")
     with (state / "cumulo.toml").open("a") as settings:
         settings.write(f"[emulated]\nhosts = {_HOSTS}\n")
     cloud = CommandCloud(state)
     with (state / "cumulo.toml").open("a") as settings:
-        settings.write(_SETTINGS.format(port=cloud.ports["objectstore"]))
+        settings.write(_SETTINGS.format(port=cloud.ports["objectstore"], site_port=site_port))
     cloud.up("--emulate")
     try:
         yield cloud
@@ -65,8 +69,9 @@ def real_cloud(state: Path) -> Iterator[CommandCloud]:
 def run(program: Path, workspace: Path, regex: str, workers: int = 2) -> tempest.Outcome:
     """Run Tempest's tests against a new emulated cloud."""
     workspace.mkdir(parents=True, exist_ok=True)
-    with emulated_cloud(workspace / "state") as cloud:
-        tempest.write_settings(workspace, EMULATED | prepare(cloud))
+    with images_site() as site_port, emulated_cloud(workspace / "state", site_port) as cloud:
+        values = EMULATED | prepare(cloud) | {"nothing": f"http://127.0.0.1:{site_port}"}
+        tempest.write_settings(workspace, values)
         return tempest.run(program, workspace, regex, workers)
 
 
