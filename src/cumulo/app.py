@@ -178,6 +178,7 @@ class Cloud:
             project_exists=identity.project_exists,
             network=self.network,
             consoles=_consoles(self.settings),
+            image_port=self.settings.http.image_port,
             images=self.images,
             image=self.image,
             volume=self.volume,
@@ -387,7 +388,8 @@ def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:
     first_route = {"head_follows_get": True, "route_first": True, "vary": "X-Auth-Token"}
     ids = ("X-Openstack-Request-Id", "X-Compute-Request-Id")
     prefixes = {"project_prefix": "/v2.1", "old_prefix": "/v2"}
-    versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes}
+    slashes = {"slash_counts": True, "names_all": True}
+    versions = {"history": COMPUTE_HISTORY, "request_id_headers": ids, **prefixes, **slashes}
     types = ("block-storage", "volume", "volumev3")
     volumes = {"history": VOLUME_HISTORY, "project_prefix": "/v3", "service_types": types}
     volumes["slash_counts"] = True

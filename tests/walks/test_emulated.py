@@ -64,6 +64,8 @@ def test_walk(emulated: CommandCloud, openstack: Client, image: Path, tmp_path: 
     refused = emulated.cumulo("explain", "path", "nobody", floating)
     assert (refused.returncode, "no server nobody" in refused.stderr) == (1, True)
     assert private.SERVER in emulated.cumulo("explain", "topology").stdout
+    placed = emulated.cumulo("explain", "server", private.SERVER).stdout
+    assert "fits, weight" in placed, placed
     clear.clear(walk)
     for kind in ("server", "network", "router", "image", "keypair"):
         assert openstack.rows(kind, "list") == []

@@ -33,7 +33,7 @@ class _Commands(click.Group):
         "security-group": "Work with security groups.",
         "volume": "Work with volumes.",
         "completion": "Have a shell complete commands and names.",
-        "explain": "Say what becomes of packets, and why.",
+        "explain": "Say what becomes of packets and servers, and why.",
         "policy": "Show who may do what, and why not.",
         "bootstrap": "Make the first users and what they need, or mend them.",
         "db": "Bring the database to this version.",

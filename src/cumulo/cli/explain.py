@@ -1,4 +1,4 @@
-"""`cumulo explain`: what becomes of a packet, and who is connected to what."""
+"""`cumulo explain`: what becomes of packets, who is connected to what, why servers are where."""
 
 import ipaddress
 import json
@@ -21,7 +21,7 @@ _PROTOCOLS = click.Choice(["tcp", "udp", "sctp", "icmp"])
 @config_option
 @click.pass_context
 def command(ctx: click.Context, state: State, config: Path | None) -> None:
-    """Say what becomes of packets, and why."""
+    """Say what becomes of packets and servers, and why."""
     ctx.obj = (state, config)
 
 
@@ -69,6 +69,40 @@ def topology(cloud: tuple[State, Path | None]) -> None:
     admin = _administrator(cloud)
     found = admin.get("network", "/v2.0/explain/topology")["topology"]
     click.echo(json.dumps(found, indent=2))
+
+
+@command.command("server")
+@click.argument("server")
+@click.option("--json", "as_json", is_flag=True, help="Show all there is, as JSON.")
+@click.pass_obj
+def server_(cloud: tuple[State, Path | None], server: str, as_json: bool) -> None:
+    """Say why SERVER, by name or id, is on its host or on none, and what would make it fit."""
+    admin = _administrator(cloud)
+    found = admin.get("compute", f"/explain/servers/{_server(admin, server)}")["explanation"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{found['name']} is {found['state']}, on {found['host'] or 'no host'}.")
+    if found["fault"]:
+        click.echo(f"Fault: {found['fault']}")
+    for decision in found["decisions"]:
+        _tell_decision(decision)
+    if not found["decisions"]:
+        click.echo("The scheduler has not placed it, or that was more than a month ago.")
+
+
+def _tell_decision(decision: dict[str, Any]) -> None:
+    wanted = ", ".join(f"{amount} {name}" for name, amount in decision["requested"].items())
+    where = decision["host"] or "no valid host"
+    click.echo(f"{decision['decided_at']}: {wanted} -> {where}")
+    for one in decision["hosts"]:
+        if one["fits"]:
+            free = ", ".join(f"{amount} {name}" for name, amount in sorted(one["free"].items()))
+            click.echo(f"  {one['host']:20} fits, weight {one['weight']:g}, free: {free}")
+        for each in one["reasons"]:
+            click.echo(f"  {one['host']:20} {each['filter']}: {each['reason']}")
+    for remedy in decision["would_fit"]:
+        click.echo(f"  To make it fit: {remedy}")
 
 
 def _administrator(cloud: tuple[State, Path | None]) -> Administrator:

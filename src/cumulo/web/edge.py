@@ -61,7 +61,8 @@ class Api:
     route_first: bool = False  # tell strangers 404 before 401
     claims: Callable[[Environ], bool] | None = None  # on a port it shares, which are its own
     host: str = ""  # where it listens; empty: where all do
-    slash_counts: bool = False  # /things/ is a thing without a name, not /things
+    slash_counts: bool = False  # /things/ is a thing without a name, not /things ...
+    names_all: bool = False  # ... and there is no such thing
 
     @property
     def takes_uploads(self) -> bool:
@@ -139,7 +140,8 @@ class Edge:
         if found is None and not self._api.route_first:
             self._caller(request)
         request.version = self._version(request)
-        if found is None or "\0" in path:
+        nameless = self._api.names_all and found is not None and "" in found[2].values()
+        if found is None or nameless or "\0" in path:
             raise NotFound("The resource could not be found.")
         resource, _, arguments, _ = found
         candidates = resource.at(self._method(request, resource), request.version)

@@ -13,6 +13,7 @@ import pytest
 from cumulo.services.compute.public import WORKFLOWS
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.reconcile_guests import tidy_hosts
+from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
@@ -167,6 +168,7 @@ def wrong(emulated: Emulated) -> list[str]:
 
 def test_every_workflow_is_tried() -> None:
     elsewhere = {CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, LEAVE_HOST}
+    elsewhere |= {ATTACH_VOLUME, DETACH_VOLUME}  # where volumes are
     assert set(WORKFLOWS) == elsewhere | set(DEEDS)
 
 

@@ -168,6 +168,20 @@ def floating_ip_pools(tx: Tx, ctx: Context) -> list[str]:
     return [each.name or each.id for each in network.external_networks_visible(tx, ctx)]
 
 
+def networks_visible(tx: Tx, ctx: Context) -> list[tuple[str, str]]:
+    """Return id and name of the networks the caller may know of."""
+    return [(each.id, each.name) for each in network.networks_visible(tx, ctx)]
+
+
+def network_visible(tx: Tx, ctx: Context, network_id: str) -> tuple[str, str]:
+    """Return id and name of a network the caller may know of."""
+    try:
+        found = network.network_visible(tx, ctx, network_id)
+    except NotFound as error:
+        raise NotFound("Network not found", network_id=network_id) from error
+    return found.id, found.name
+
+
 def security_groups_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the names of servers' security groups."""
     return network.security_groups_of_servers(tx, server_ids)

@@ -19,6 +19,7 @@ from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
 from cumulo.services.compute.workflows.delete_server import DELETE_SERVER
+from cumulo.services.compute.workflows.deletion import RECLAIM_SERVERS
 from cumulo.services.compute.workflows.evacuate_server import EVACUATE_SERVER
 from cumulo.services.compute.workflows.leave_host import LEAVE_HOST
 from cumulo.services.compute.workflows.move_server import MOVE_SERVER
@@ -32,7 +33,7 @@ from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 
-RECONCILERS = [*reconcile.RECONCILERS, *reconcile_guests.RECONCILERS]
+RECONCILERS = [*reconcile.RECONCILERS, *reconcile_guests.RECONCILERS, RECLAIM_SERVERS]
 WORKFLOWS = [
     CHANGE_POWER,
     CONFIRM_RESIZE,

@@ -6,6 +6,7 @@ from cumulo.kit import log
 from cumulo.kit.errors import CloudError
 from cumulo.node.api import HostFacts
 from cumulo.services.compute import consoles, hypervisors
+from cumulo.services.compute.scheduler import schedule
 from cumulo.services.compute.services import CONDUCTOR, SCHEDULER
 from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.tools import Tools
@@ -39,5 +40,14 @@ def forget_tokens(tools: Tools) -> None:
 
 
 FORGET_TOKENS = Reconciler(forget_tokens, every_s=600, name="compute.forget_tokens")
+
+
+def forget_decisions(tools: Tools) -> None:
+    """Forget what the scheduler decided long ago, a little in each transaction."""
+    while tools.db.write(schedule.forget_decisions):
+        pass
+
+
+FORGET_DECISIONS = Reconciler(forget_decisions, every_s=3600, name="compute.forget_decisions")
 UPDATE_HOSTS = Reconciler(update_hosts, every_s=10, name="compute.update_hosts")
-RECONCILERS = [UPDATE_HOSTS, FORGET_TOKENS]
+RECONCILERS = [UPDATE_HOSTS, FORGET_TOKENS, FORGET_DECISIONS]

@@ -56,6 +56,11 @@ def server_visible(tx: Tx, ctx: Context, server_id: str) -> Server:
     raise NotFound(f"Instance {server_id} could not be found.", server_id=server_id)
 
 
+def server_of_anyone(tx: Tx, server_id: str) -> Server:
+    """Return a server, whoever owns it; for callers who are told no more than that it is."""
+    return store.server_get(tx, server_id)
+
+
 def see(tx: Tx, ctx: Context, server_id: str, health: Health) -> Seen:
     """Return a visible server with everything around it."""
     server = server_visible(tx, ctx, server_id)
@@ -142,9 +147,13 @@ def begin_delete(tx: Tx, ctx: Context, server_id: str) -> tuple[Server, int]:
     """Mark that a server is being deleted, whatever state it is in, and record the action."""
     server = server_visible(tx, ctx, server_id)
     check_unlocked(ctx, server)
+    return server, mark_deleted(tx, ctx, server)
+
+
+def mark_deleted(tx: Tx, ctx: Context, server: Server) -> int:
+    """Mark that a server is being deleted, and record the action."""
     store.server_update(tx, server.id, task_state="deleting")
-    number = action_store.action_insert(tx, server.id, "delete", doer(ctx))
-    return server, number
+    return action_store.action_insert(tx, server.id, "delete", doer(ctx))
 
 
 def check_unlocked(ctx: Context, server: Server) -> None:
@@ -183,6 +192,14 @@ def update_server(tx: Tx, ctx: Context, server_id: str, changes: dict[str, objec
     server = server_visible(tx, ctx, server_id)
     store.server_update(tx, server.id, **changes)
     record(tx, ctx, server, "update", **changes)
+
+
+def inject_network_info(tx: Tx, ctx: Context, server_id: str) -> None:
+    """Record that a guest is to be told of its network, which it always learns by itself."""
+    server = server_visible(tx, ctx, server_id)
+    check_unlocked(ctx, server)
+    action_store.action_insert(tx, server.id, "injectNetworkInfo", doer(ctx))
+    record(tx, ctx, server, "inject_network_info")
 
 
 def lock_server(tx: Tx, ctx: Context, server_id: str, reason: str | None) -> None:

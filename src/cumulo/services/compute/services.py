@@ -69,6 +69,11 @@ def down_hosts(tx: Tx, health: Health) -> set[str]:
     return {service.host for service in found if not health.is_up(service)}
 
 
+def compute_hosts(tx: Tx) -> list[str]:
+    """Return the names of all hosts of guests."""
+    return sorted(service.host for service in store.service_list(tx, binary=COMPUTE))
+
+
 def service_get(tx: Tx, service_id: int | str) -> Service:
     """Return a service; only operations for administrators ask for one."""
     return store.service_get(tx, service_id)

@@ -23,5 +23,7 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest
     token_ttl: Annotated[int, msgspec.Meta(ge=1)] = 600  # seconds that a console's address is good
     allow_resize_to_same_host: bool = True  # there may be no other
+    # For so many seconds a deleted server is only switched off and can be restored; 0: not at all.
+    reclaim_instance_interval: Annotated[int, msgspec.Meta(ge=0)] = 0
     # Whether a shelved server leaves its host at once (0) or when an administrator says so (-1).
     shelved_offload_time: Literal[0, -1] = 0

@@ -88,6 +88,7 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "shelve": _SETTLED,
     "shelveOffload": frozenset({"shelved"}),
     "unshelve": frozenset({"shelved", "shelved_offloaded"}),
+    "softDelete": frozenset({"active", "stopped", "paused", "suspended"}),
     "restore": frozenset({"soft-delete"}),
     "attach_interface": frozenset({"active", "paused", "stopped"}),
     "detach_interface": frozenset({"active", "paused", "stopped"}),

@@ -24,6 +24,7 @@ class Tools:
     host: str  # of this process, which schedules and runs workflows
     project_exists: Callable[[Tx, str], bool]  # identity's answer
     network: networking.Tools
+    image_port: int = 9292  # of the image service, for links
     images: Path  # where the file store keeps images
     consoles: str = "127.0.0.1:6080"  # where the edge shows them, for clients
     image: ImageTools  # to hand over what servers' disks were copied to

@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,15 +15,24 @@ from cumulo.kit.ids import new_id
 from cumulo.services.image import image_data, images
 from cumulo.services.image.assembly import more_stores as more_stores
 from cumulo.services.image.drivers.base import ImageStore
+from cumulo.services.image.images import FIELDS as FIELDS
+from cumulo.services.image.images import Change as Change
 from cumulo.services.image.images import ImageSpec as ImageSpec
+from cumulo.services.image.images import image_visible as image_visible
+from cumulo.services.image.images import images_visible as images_visible
+from cumulo.services.image.images import update_image as update_image
 from cumulo.services.image.inspection import DISKS
 from cumulo.services.image.limits import ImageLimits as ImageLimits
 from cumulo.services.image.metadefs import add_first_resource_types as add_first_resource_types
 from cumulo.services.image.policy import RULES
-from cumulo.services.image.store.image_list import Page, Viewer, Wanted, image_list
+from cumulo.services.image.store.image_list import Page as Page
+from cumulo.services.image.store.image_list import Viewer, image_list
+from cumulo.services.image.store.image_list import Wanted as Wanted
 from cumulo.services.image.stores import copy
 from cumulo.services.image.tools import ImageTools as ImageTools
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
+
+StoredImage: TypeAlias = images.Image
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

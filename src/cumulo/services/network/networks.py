@@ -107,6 +107,11 @@ def network_visible(tx: Tx, ctx: Context, network_id: str) -> Network:
     return found
 
 
+def networks_visible(tx: Tx, ctx: Context) -> list[Network]:
+    """Return the networks the caller may know of, oldest first."""
+    return store.networks_where(tx, sharing.networks_seen(viewer(ctx)))
+
+
 def external_networks_visible(tx: Tx, ctx: Context) -> list[Network]:
     """Return the networks floating IPs come from that the caller may know of, oldest first."""
     external = tables.network.c.external.is_(True)

@@ -10,6 +10,7 @@ from cumulo.services.network import (
     security_group_rules,
     security_groups,
     server_addresses,
+    server_floatingips,
     server_groups,
     server_networks,
     server_ports,
@@ -27,6 +28,15 @@ check_nics = server_networks.check_nics
 
 # Where its floating IPs may come from.
 external_networks_visible = networks.external_networks_visible
+networks_visible = networks.networks_visible
+network_visible = networks.network_visible
+ServerFloatingIp = server_floatingips.ServerFloatingIp
+list_floatingips = server_floatingips.list_floatingips
+show_floatingip = server_floatingips.show_floatingip
+allocate_floatingip = server_floatingips.allocate
+release_floatingip = server_floatingips.release
+associate_floatingip = server_floatingips.associate
+dissociate_floatingip = server_floatingips.dissociate
 
 # Its ports, from the request to its end.
 Plug = server_ports.Plug

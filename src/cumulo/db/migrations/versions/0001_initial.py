@@ -147,6 +147,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "compute_scheduling_decision",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("server_id", types.text_key(36), nullable=False),
+        sa.Column("at", types.UtcDateTime(), nullable=False),
+        sa.Column("decision", types.long_text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_compute_scheduling_decision")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("compute_scheduling_decision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_compute_scheduling_decision_at"), ["at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_compute_scheduling_decision_server_id"), ["server_id"], unique=False
+        )
+
+    op.create_table(
         "compute_server",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("id", types.text_key(36), nullable=False),

@@ -39,8 +39,14 @@ _PLACES: tuple[tuple[str, str], ...] = (
     ("os-floating-ips-bulk/{id}", "GET PUT"),
     ("os-fping", "GET"),
     ("os-fping/{id}", "GET"),
+    ("os-networks", "POST"),
+    ("os-networks/add", "POST"),
+    ("os-networks/{network_id}", "DELETE"),
+    ("os-networks/{network_id}/action", "POST"),
     ("os-security-group-default-rules", "GET POST"),
     ("os-security-group-default-rules/{id}", "GET DELETE"),
+    ("os-tenant-networks", "POST"),
+    ("os-tenant-networks/{network_id}", "DELETE"),
     ("servers/{server_id}/consoles", "GET POST"),
     ("servers/{server_id}/consoles/{id}", "GET DELETE"),
     ("servers/{server_id}/os-virtual-interfaces", "GET"),
@@ -48,3 +54,14 @@ _PLACES: tuple[tuple[str, str], ...] = (
 for _place, _methods in _PLACES:
     for _method in _methods.split():
         routes.add(_method, f"/v2.1/{_place}", policy="", status=410)(refuse_what_is_gone)
+
+
+@routes.post(
+    "/v2.1/servers/{server_id}/action",
+    policy="",
+    status=410,
+    action="resetNetwork",
+)
+def reset_network(call: Call, server_id: str) -> NoReturn:
+    """Say that networks are not reset through servers any more."""
+    raise Gone("resetNetwork was removed from the API and will not come back.")

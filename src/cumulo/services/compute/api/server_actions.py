@@ -131,6 +131,17 @@ def reset_state(call: Call, server_id: str, body: State) -> None:
 
 
 @routes.post(
+    _PATH,
+    policy="os_compute_api:os-admin-actions:inject_network_info",
+    status=202,
+    action="injectNetworkInfo",
+)
+def inject_network_info(call: Call, server_id: str) -> None:
+    """Have a guest told of its network; guests ask for themselves, and nothing is left to do."""
+    call.db.write(servers.inject_network_info, call.ctx, server_id)
+
+
+@routes.post(
     _PATH, policy="os_compute_api:os-security-groups:add", status=202, action="addSecurityGroup"
 )
 def add_security_group(call: Call, server_id: str, body: Group) -> None:

@@ -16,8 +16,8 @@ from cumulo.services.compute.api.server_views import Bare, GroupName, ServerView
 from cumulo.services.compute.new_servers import Boot
 from cumulo.services.compute.services import Health
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows import deletion
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER, CreateServer
-from cumulo.services.compute.workflows.delete_server import DELETE_SERVER, DeleteServer
 from cumulo.web import Call as _Call
 from cumulo.web import Reply, Routes
 from cumulo.web.paging import Link, next_link
@@ -163,10 +163,4 @@ def _update(tx: Tx, call: Call, server_id: str, changes: Mapping[str, object]) -
 @routes.delete("/v2.1/servers/{server_id}", policy="os_compute_api:servers:delete", status=204)
 def delete_server(call: Call, server_id: str) -> None:
     """Delete a server, whatever state it is in."""
-    call.db.write(_delete, call.ctx, server_id)
-
-
-def _delete(tx: Tx, ctx: Context, server_id: str) -> None:
-    server, action = servers.begin_delete(tx, ctx, server_id)
-    params = DeleteServer(server_id=server.id, action=action)
-    start(tx, DELETE_SERVER, params, subject=server.id, cancel=True, ctx=ctx)
+    call.db.write(deletion.delete, call.ctx, call.tools, server_id)

@@ -76,6 +76,7 @@ def list_versions(call: Call) -> VersionsBody:
     )
 
 
+@routes.get("/v2.1/", policy=None)
 @routes.get("/v2.1", policy=None)
 def show_version(call: Call) -> VersionBody:
     """Show this version of the API."""

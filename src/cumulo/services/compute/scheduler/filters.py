@@ -68,7 +68,7 @@ def aggregate_instance_extra_specs_filter(host: HostState, demand: Demand) -> st
 
 def same_host_filter(host: HostState, demand: Demand) -> str | None:
     """Where the named servers are."""
-    wanted = {demand.hosts_of_servers.get(one) for one in _listed(demand, "same_host")}
+    wanted = {demand.hosts_of_servers.get(one) for one in hinted(demand, "same_host")}
     if not wanted or host.name in wanted:
         return None
     return "none of the servers in hint same_host is there"
@@ -76,7 +76,7 @@ def same_host_filter(host: HostState, demand: Demand) -> str | None:
 
 def different_host_filter(host: HostState, demand: Demand) -> str | None:
     """Where none of the named servers is."""
-    avoided = {demand.hosts_of_servers.get(one) for one in _listed(demand, "different_host")}
+    avoided = {demand.hosts_of_servers.get(one) for one in hinted(demand, "different_host")}
     return "a server in hint different_host is there" if host.name in avoided else None
 
 
@@ -145,6 +145,7 @@ def matches(offered: str, wanted: str) -> bool:
     return offered == wanted
 
 
-def _listed(demand: Demand, hint: str) -> list[str]:
+def hinted(demand: Demand, hint: str) -> list[str]:
+    """Return the servers that a hint names: one, or several."""
     value = demand.hints.get(hint, [])
     return [str(one) for one in (value if isinstance(value, list) else [value])]

@@ -1,23 +1,40 @@
 """The choice of a host and the allocation on it, in one transaction."""
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
 import msgspec
 
 from cumulo.db import Tx
+from cumulo.kit import clock
 from cumulo.kit.errors import CloudError, Conflict
 from cumulo.node.api import HostFacts
 from cumulo.services.compute import server_groups
-from cumulo.services.compute.scheduler.filters import FILTERS
+from cumulo.services.compute.scheduler.filters import hinted
 from cumulo.services.compute.scheduler.hosts import Demand, HostState
+from cumulo.services.compute.scheduler.verdicts import (
+    PLACEMENT,
+    reasons_against,
+    reasons_of_room,
+    would_fit,
+)
 from cumulo.services.compute.scheduler.weighers import in_order
+from cumulo.services.compute.server_groups import ServerGroup
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import aggregates as aggregate_rows
+from cumulo.services.compute.store import decisions as decision_rows
 from cumulo.services.compute.store import hypervisors as hypervisor_rows
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store import services as service_rows
+from cumulo.services.compute.store.decisions import Decision, Reason, Verdict
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.placement import public as placement
 
 _LEADING = "No valid host was found. "
+_KEPT_HOSTS = 1000  # of a decision
+_KEPT_FOR = timedelta(days=30)
 
 
 class NoValidHost(CloudError):
@@ -33,35 +50,97 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def schedule(tx: Tx, server: Server, wishes: Wishes, health: Health) -> HostState:
-    """Choose a host for the server and claim its resources there; raise `NoValidHost`."""
+    """Choose a host for the server and claim its resources there; raise `NoValidHost`.
+
+    The choice is kept with all that was found out about the hosts.
+    """
     demand = _demand(tx, server, wishes)
     # What an earlier try holds must not count against this one.
     placement.release(tx, server.id)
-    roomy = {found.name: found for found in placement.candidates(tx, demand.resources)}
-    refusals: dict[str, str] = {}
-    fit = []
-    for host in host_states(tx, health):
-        why = rejection(host, demand)
-        if why is None and host.name in roomy:
-            fit.append(_measured(host, roomy[host.name]))
-        elif why is not None:
-            refusals[host.name] = why
-    for host in in_order(fit):
+    fit, verdicts = _judged(tx, demand, health)
+    for host in fit:
         try:
             amounts = {host.provider_id: demand.resources}
             placement.claim(tx, server.id, server.project_id, server.user_id, amounts)
         except Conflict as error:
-            refusals[host.name] = f"Placement: {error.message}"
+            verdicts = _refused(verdicts, host.name, error.message)
         else:
+            _keep(tx, server.id, _decision(demand, host.name, verdicts))
             return host
-    refusals = {**_shortfalls(tx, demand), **refusals}
-    raise NoValidHost(_words(refusals), hosts=refusals)
+    raise NoValidHost(_words(verdicts), hosts=[verdict.host for verdict in verdicts])
 
 
-def _shortfalls(tx: Tx, demand: Demand) -> dict[str, str]:
-    """Say of each host without room what it lacks; only a refusal needs to know."""
-    found = placement.shortfalls(tx, demand.resources)
-    return {short.name: f"Placement: {'; '.join(short.reasons)}" for short in found}
+def preview(tx: Tx, demand: Demand, health: Health) -> Decision:
+    """Say where a server would go now, and why not elsewhere; nothing is taken."""
+    fit, verdicts = _judged(tx, demand, health)
+    return _decision(demand, fit[0].name if fit else None, verdicts)
+
+
+def keep_refusal(tx: Tx, server: Server, wishes: Wishes, health: Health) -> None:
+    """Keep what was found out about the hosts of which none would do."""
+    found = preview(tx, _demand(tx, server, wishes), health)
+    _keep(tx, server.id, msgspec.structs.replace(found, host=None))
+
+
+def decisions_of(tx: Tx, server_id: str) -> list[Decision]:
+    """Return what was decided about a server, the newest first."""
+    return decision_rows.decisions_of(tx, server_id)
+
+
+def forget_decisions(tx: Tx) -> bool:
+    """Forget some decisions that are old; say whether there may be more."""
+    return decision_rows.decisions_prune(tx, clock.now() - _KEPT_FOR)
+
+
+def _keep(tx: Tx, server_id: str, decision: Decision) -> None:
+    kept = msgspec.structs.replace(decision, hosts=decision.hosts[:_KEPT_HOSTS])
+    decision_rows.decision_insert(tx, server_id, kept)
+
+
+def _decision(demand: Demand, host: str | None, verdicts: list[Verdict]) -> Decision:
+    return Decision(
+        at=clock.now(),
+        host=host,
+        requested=demand.resources,
+        hosts=verdicts,
+        would_fit=[] if host is not None else would_fit(verdicts),
+    )
+
+
+def _judged(tx: Tx, demand: Demand, health: Health) -> tuple[list[HostState], list[Verdict]]:
+    """Return the hosts that will do, best first, and what was found out about each."""
+    roomy = {found.name: found for found in placement.candidates(tx, demand.resources)}
+    every = host_states(tx, health)
+    against = {host.name: reasons_against(host, demand) for host in every}
+    if any(host.name not in roomy for host in every):
+        for short in placement.shortfalls(tx, demand.resources):
+            if short.name in against:
+                lacks = reasons_of_room(demand, short.figures, short.reasons)
+                against[short.name] = [*against[short.name], *lacks]
+    fit = [
+        _measured(host, roomy[host.name])
+        for host in every
+        if host.name in roomy and not against[host.name]
+    ]
+    weighed = in_order(fit)
+    verdicts = [
+        Verdict(host=host.name, free=host.free, servers=host.servers, weight=weight)
+        for host, weight in weighed
+    ]
+    verdicts += [
+        Verdict(host=host.name, reasons=against[host.name], servers=host.servers)
+        for host in sorted(every, key=lambda host: host.name)
+        if against[host.name]
+    ]
+    return [host for host, _ in weighed], verdicts
+
+
+def _refused(verdicts: list[Verdict], name: str, why: str) -> list[Verdict]:
+    reason = Reason(filter=PLACEMENT, reason=why, remedy="try again: others took the room")
+    return [
+        msgspec.structs.replace(one, reasons=[reason], weight=None) if one.host == name else one
+        for one in verdicts
+    ]
 
 
 def host_states(tx: Tx, health: Health) -> list[HostState]:
@@ -101,23 +180,16 @@ def _capabilities(facts: HostFacts) -> dict[str, str]:
     }
 
 
-def rejection(host: HostState, demand: Demand) -> str | None:
-    """Return the first filter that rejects a host, with its reason, or None."""
-    if demand.forced and host.name == demand.host:
-        return None
-    for name, check in FILTERS.items():
-        why = check(host, demand)
-        if why is not None:
-            return f"{name}: {why}"
-    return None
-
-
 def resources_of(server: Server) -> dict[str, int]:
     """Return what a server takes, by placement's classes; swap counts in whole GiB."""
-    flavor = server.flavor
-    root = flavor["root_gib"] if server.image_id is not None else 0  # else it is a volume
+    return resources_for(server.flavor, boots_from_image=server.image_id is not None)
+
+
+def resources_for(flavor: Mapping[str, Any], *, boots_from_image: bool) -> dict[str, int]:
+    """Return what a server of a flavor takes."""
+    root = flavor["root_gib"] if boots_from_image else 0  # else it is a volume
     disk = root + flavor["ephemeral_gib"] + -(-flavor["swap_mib"] // 1024)
-    wanted = {"VCPU": server.vcpus, "MEMORY_MB": server.memory_mib, "DISK_GB": disk}
+    wanted = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["memory_mib"], "DISK_GB": disk}
     for key, value in flavor["extra_specs"].items():
         if key.startswith("resources:") and str(value).isdigit():
             wanted[key.removeprefix("resources:")] = int(value)
@@ -125,15 +197,7 @@ def resources_of(server: Server) -> dict[str, int]:
 
 
 def _demand(tx: Tx, server: Server, wishes: Wishes) -> Demand:
-    group = server_groups.group_of(tx, server.id)
-    named = [str(s) for hint in ("same_host", "different_host") for s in _ids(server, hint)]
-    others = [s for s in group.members if s != server.id] if group else []
-    where = store.hosts_of(tx, [*named, *others])
-    there: dict[str, int] = {}
-    for other in others:
-        if where.get(other):
-            there[where[other]] = there.get(where[other], 0) + 1
-    return Demand(
+    demand = Demand(
         server_id=server.id,
         project_id=server.project_id,
         resources=resources_of(server),
@@ -144,16 +208,22 @@ def _demand(tx: Tx, server: Server, wishes: Wishes) -> Demand:
         extra_specs=server.flavor["extra_specs"],
         image_properties=server.image_properties,
         hints=server.scheduler_hints,
+    )
+    return beside(tx, demand, server_groups.group_of(tx, server.id))
+
+
+def beside(tx: Tx, demand: Demand, group: ServerGroup | None) -> Demand:
+    """Return what is asked, with where those servers are that it is asked to be with or without."""
+    named = [one for hint in ("same_host", "different_host") for one in hinted(demand, hint)]
+    others = [s for s in group.members if s != demand.server_id] if group else []
+    where = store.hosts_of(tx, [*named, *others])
+    return msgspec.structs.replace(
+        demand,
         group_policy=group.policy if group else None,
         group_most=(group.max_server_per_host or 1) if group else 1,
-        group_hosts=there,
+        group_hosts=dict(Counter(where[other] for other in others if where.get(other))),
         hosts_of_servers=where,
     )
-
-
-def _ids(server: Server, hint: str) -> list[str]:
-    value = server.scheduler_hints.get(hint, [])
-    return value if isinstance(value, list) else [value]
 
 
 def _measured(host: HostState, candidate: placement.Candidate) -> HostState:
@@ -161,8 +231,11 @@ def _measured(host: HostState, candidate: placement.Candidate) -> HostState:
     return msgspec.structs.replace(host, free=free)
 
 
-def _words(refusals: dict[str, str]) -> str:
-    if not refusals:
+def _words(verdicts: list[Verdict]) -> str:
+    if not verdicts:
         return f"{_LEADING}There are no hosts: no node has reported yet."
-    told = [f"{name}: {why}" for name, why in sorted(refusals.items())]
-    return f"{_LEADING}{'. '.join(told)}."
+    told = [
+        f"{one.host}: {'; '.join(f'{each.filter}: {each.reason}' for each in one.reasons)}"
+        for one in sorted(verdicts, key=lambda one: one.host)
+    ]
+    return f"{_LEADING}{'. '.join(told)}. To make it fit: {' | '.join(would_fit(verdicts))}."

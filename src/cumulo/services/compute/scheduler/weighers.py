@@ -8,8 +8,11 @@ from cumulo.services.compute.scheduler.hosts import HostState
 _MULTIPLIERS = {"MEMORY_MB": 1.0, "VCPU": 1.0, "DISK_GB": 1.0}
 
 
-def in_order(hosts: Sequence[HostState]) -> list[HostState]:
-    """Return hosts, best first; each figure counts from 0 (least of all hosts) to 1 (most)."""
+def in_order(hosts: Sequence[HostState]) -> list[tuple[HostState, float]]:
+    """Return hosts with their weights, best first.
+
+    Each figure counts from 0 (least of all hosts) to 1 (most).
+    """
     scores = {host.name: 0.0 for host in hosts}
     for resource, multiplier in _MULTIPLIERS.items():
         free = {host.name: host.free.get(resource, 0) for host in hosts}
@@ -17,4 +20,5 @@ def in_order(hosts: Sequence[HostState]) -> list[HostState]:
         for name, value in free.items():
             scores[name] += multiplier * (value - low) / (high - low) if high > low else 0.0
     # The number of servers breaks ties, so that equal hosts fill evenly.
-    return sorted(hosts, key=lambda host: (-scores[host.name], host.servers, host.name))
+    order = sorted(hosts, key=lambda host: (-scores[host.name], host.servers, host.name))
+    return [(host, round(scores[host.name], 3)) for host in order]

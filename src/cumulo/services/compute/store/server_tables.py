@@ -65,6 +65,16 @@ console_token = sa.Table(
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
+scheduling_decision = sa.Table(
+    "compute_scheduling_decision",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("server_id", text_key(36), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.Column("decision", long_text(), nullable=False),  # scheduler.verdicts.Decision as JSON
+    sqlite_autoincrement=True,
+)
+
 server_metadata = sa.Table(
     "compute_server_metadata",
     metadata,

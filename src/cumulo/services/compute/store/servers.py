@@ -166,6 +166,14 @@ def servers_on(tx: Tx, host: str) -> list[Server]:
     return [Server(*row) for row in tx.execute(query.order_by(_S.number)).all()]
 
 
+def servers_soft_deleted(tx: Tx, *, before: datetime) -> list[Server]:
+    """Return the servers that were deleted softly before a time, and are not being restored."""
+    query = sa.select(*_FIELDS).where(
+        _S.vm_state == "soft-delete", _S.task_state.is_(None), _S.updated_at < before
+    )
+    return [Server(*row) for row in tx.execute(query).all()]
+
+
 def server_names_on(tx: Tx, hosts: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return host, id and instance name of the servers on some hosts."""
     query = sa.select(_S.host, _S.id, _S.number).where(
@@ -248,6 +256,8 @@ def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
         query = query.where(_like(_S[name], pattern))
     if wanted.states:
         query = query.where(sa.or_(*[_in_state(*state) for state in wanted.states]))
+    elif not wanted.deleted and "vm_state" not in wanted.equal:
+        query = query.where(_S.vm_state != "soft-delete")  # shown to those who ask for them
     return _tagged(query, wanted)
 
 

@@ -1,4 +1,7 @@
-"""Stop, start, pause, unpause, suspend, resume and reboot: one change of a guest's power."""
+"""Stop, start, pause, unpause, suspend, resume, reboot: one change of a guest's power.
+
+A server that is deleted softly is one that is stopped and called otherwise.
+"""
 
 from typing import Literal, TypeAlias
 
@@ -16,7 +19,16 @@ from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, Write
 
 Verb: TypeAlias = Literal[
-    "stop", "start", "pause", "unpause", "suspend", "resume", "reboot", "reboot hard"
+    "stop",
+    "start",
+    "pause",
+    "unpause",
+    "suspend",
+    "resume",
+    "reboot",
+    "reboot hard",
+    "softDelete",
+    "restore",
 ]
 
 
@@ -46,6 +58,8 @@ ENDS: dict[str, End] = {
     "resume": End("running", "active", states.RUNNING, "compute_resume_instance"),
     "reboot": End("running", "active", states.RUNNING, "compute_reboot_instance"),
     "reboot hard": End("running", "active", states.RUNNING, "compute_reboot_instance"),
+    "softDelete": End("stopped", "soft-delete", states.SHUTDOWN, "compute_soft_delete_instance"),
+    "restore": End("running", "active", states.RUNNING, "compute_restore_instance"),
 }
 
 
@@ -59,8 +73,10 @@ TASKS: dict[Verb, str] = {
     "resume": "resuming",
     "reboot": "rebooting",
     "reboot hard": "rebooting_hard",
+    "softDelete": "soft-deleting",
+    "restore": "restoring",
 }
-_CHANGED = ["active", "stopped", "paused", "suspended", "error"]
+_CHANGED = ["active", "stopped", "paused", "suspended", "error", "soft-delete"]
 
 Run: TypeAlias = _Run[ChangePower, Tools]
 
@@ -74,7 +90,7 @@ def change(run: Run) -> None:
 
 def _change(node: Node, run: Run) -> None:
     params = run.params
-    if params.verb in ("start", "reboot hard"):
+    if params.verb in ("start", "reboot hard", "restore"):
         # A guest that its host lost is made again from its disks.
         node.ensure_guest(run.db.read(guests.spec_of, params.server_id, run.tools))
     if params.verb.startswith("reboot"):

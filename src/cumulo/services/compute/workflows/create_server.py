@@ -8,7 +8,12 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute import guests, networking, servers, states, volumes
-from cumulo.services.compute.scheduler.schedule import Wishes, schedule
+from cumulo.services.compute.scheduler.schedule import (
+    NoValidHost,
+    Wishes,
+    keep_refusal,
+    schedule,
+)
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -148,6 +153,9 @@ def _give_up(tx: Tx, run: Run) -> None:
         )
         start(tx, CREATE_SERVER, again, subject=server.id, ctx=run)
         return
+    if error and error.kind == NoValidHost.__name__:
+        wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
+        keep_refusal(tx, server, wishes, run.tools.health)
     networking.release_ports(tx, server.id)
     volumes.release_all(tx, cloud_of(run), server.id)
     servers.fail(tx, server, told, f"{error.kind} in step {error.step}: {told}" if error else told)

@@ -1,0 +1,52 @@
+"""A real browser shows a guest's screen through the edge and noVNC."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cumulo.web.relay import VIEWER, RelayServer, files_in
+from tests.browser import browser
+from tests.node.bench import Bench
+from tests.ports import free_port
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+# How many pixels of the screen are not of the colour of its first one.
+LIT = """(() => {
+    const canvas = document.querySelector("#screen canvas");
+    if (!canvas || !canvas.width) return 0;
+    const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const first = dots.slice(0, 3).toString();
+    let lit = 0;
+    for (let at = 0; at < dots.length; at += 4)
+        if (dots.slice(at, at + 3).toString() !== first) lit += 1;
+    return lit;
+})()"""
+
+
+@pytest.fixture(params=["fake_bench", "libvirt_bench"])
+def shown(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, str, RelayServer]]:
+    """A guest, and the edge with a token that opens its screen."""
+    bench: Bench = request.getfixturevalue(request.param)
+    guest_id = bench.booted()
+    relay = RelayServer(
+        files_in(VIEWER),
+        lambda token: bench.node.open_console(guest_id, "vnc"),
+        "127.0.0.1",
+        free_port(),
+    )
+    relay.start()
+    yield bench, guest_id, relay
+    relay.stop()
+
+
+def test_a_browser_shows_the_screen(shown: tuple[Bench, str, RelayServer], tmp_path: Path) -> None:
+    bench, guest_id, relay = shown
+    with browser(tmp_path) as page:
+        page.go(f"http://127.0.0.1:{relay.port}/vnc_lite.html?path=%3Ftoken%3Dgood")
+        eventually(lambda: page.evaluate(LIT) > 500, 60, lambda: page.evaluate("document.title"))
+        status = 'document.getElementById("status").textContent'
+        assert page.evaluate(status).startswith("Connected")
+        bench.node.ensure_power(guest_id, "stopped", timeout_s=0)
+        eventually(lambda: "ended" in page.evaluate(status), 30)
