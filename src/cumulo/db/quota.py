@@ -78,6 +78,15 @@ def usage(tx: Tx, service: str, project_id: str, resources: Iterable[str]) -> di
     return {resource: used.get(resource, 0) for resource in resources}
 
 
+def used_by_all(tx: Tx, service: str, resources: Iterable[str]) -> dict[tuple[str, str], int]:
+    """Return how much of some resources anyone has: (whose, resource) -> used."""
+    u = quota_usage.c
+    query = sa.select(u.project_id, u.resource, u.used).where(
+        u.service == service, u.resource.in_(list(resources)), u.used != 0
+    )
+    return {(row[0], row[1]): row[2] for row in tx.execute(query)}
+
+
 def set_limits(tx: Tx, service: str, project_id: str, wanted: Mapping[str, int]) -> None:
     """Give the project limits of its own; those not named stay as they are.
 

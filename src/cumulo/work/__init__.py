@@ -6,6 +6,7 @@ from cumulo.work.runner import Worker as Worker
 from cumulo.work.runner import start as start
 from cumulo.work.runner import wake as wake
 from cumulo.work.runs import CANCELLED as CANCELLED
+from cumulo.work.runs import runs_under_way as runs_under_way
 from cumulo.work.workflow import Caller as Caller
 from cumulo.work.workflow import Failure as Failure
 from cumulo.work.workflow import Run as Run

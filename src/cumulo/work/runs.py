@@ -201,6 +201,11 @@ def run_get(tx: Tx, run_id: str) -> RunRow:
     return _row(tx.execute(sa.select(tables.run).where(r.id == run_id)).one())
 
 
+def runs_under_way(tx: Tx) -> list[RunRow]:
+    """Return every run that has not finished, oldest first."""
+    return run_list(tx, unfinished=True)
+
+
 def run_list(
     tx: Tx,
     *,

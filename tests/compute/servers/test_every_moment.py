@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from cumulo.services.compute.public import WORKFLOWS
+from cumulo.services.compute.public import WORKFLOWS, symptoms
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.reconcile_guests import tidy_hosts
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
@@ -163,7 +163,8 @@ def wrong(emulated: Emulated) -> list[str]:
     tidy_hosts(emulated.cloud.compute)
     tell(emulated.cloud.network)
     emulated.work()
-    return disagreements(emulated.db, emulated.cloud.outside.nodes, emulated.driver)
+    found = [one.what for one in emulated.db.read(symptoms, mend=False)]
+    return found + disagreements(emulated.db, emulated.cloud.outside.nodes, emulated.driver)
 
 
 def test_every_workflow_is_tried() -> None:

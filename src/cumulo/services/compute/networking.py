@@ -72,6 +72,11 @@ def _make_port(tx: Tx, ctx: Context, tools: Tools, plug: network.Plug, nic: netw
         raise OverQuota(f"Maximum number of ports exceeded: {error.message}") from error
 
 
+def bindings(tx: Tx) -> list[network.ServerBinding]:
+    """Return every port of a server with the host that it is bound to."""
+    return network.server_bindings(tx)
+
+
 def bind_ports(tx: Tx, server_id: str, host: str) -> None:
     """Say on which host the server's ports are to be plugged in."""
     network.bind_ports(tx, server_id, host)

@@ -13,6 +13,8 @@ from cumulo.services.compute.server_volumes import ServerVolumes as ServerVolume
 from cumulo.services.compute.servers import server_counts as server_counts
 from cumulo.services.compute.services import remove_host as remove_host
 from cumulo.services.compute.settings import ComputeSettings as ComputeSettings
+from cumulo.services.compute.symptoms import Symptom as Symptom
+from cumulo.services.compute.symptoms import symptoms as symptoms
 from cumulo.services.compute.tools import Tools as Tools
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER

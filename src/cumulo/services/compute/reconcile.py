@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cumulo.kit import log
 from cumulo.kit.errors import CloudError
 from cumulo.node.api import HostFacts
-from cumulo.services.compute import consoles, hypervisors
+from cumulo.services.compute import consoles, hypervisors, symptoms
 from cumulo.services.compute.scheduler import schedule
 from cumulo.services.compute.services import CONDUCTOR, SCHEDULER
 from cumulo.services.compute.store import services as service_rows
@@ -48,6 +48,15 @@ def forget_decisions(tools: Tools) -> None:
         pass
 
 
+def mend(tools: Tools) -> None:
+    """Put right what operators would otherwise have to put right by hand."""
+    if not tools.db.read(symptoms.symptoms, mend=False):
+        return
+    for found in tools.db.write(symptoms.symptoms, mend=True):
+        LOG.warning("symptom", what=found.what, mended=found.is_mended, remedy=found.remedy)
+
+
+MEND = Reconciler(mend, every_s=600, name="compute.mend")
 FORGET_DECISIONS = Reconciler(forget_decisions, every_s=3600, name="compute.forget_decisions")
 UPDATE_HOSTS = Reconciler(update_hosts, every_s=10, name="compute.update_hosts")
-RECONCILERS = [UPDATE_HOSTS, FORGET_TOKENS, FORGET_DECISIONS]
+RECONCILERS = [UPDATE_HOSTS, FORGET_TOKENS, FORGET_DECISIONS, MEND]

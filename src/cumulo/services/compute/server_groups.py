@@ -91,6 +91,11 @@ def remove_member(tx: Tx, server_id: str) -> None:
         quotas.release_member(tx, group_id)
 
 
+def every_member(tx: Tx) -> set[str]:
+    """Return the servers that are in any group."""
+    return store.every_member(tx)
+
+
 def group_of(tx: Tx, server_id: str) -> ServerGroup | None:
     """Return the group that a server is in, whoever asks."""
     return store.group_of(tx, server_id)

@@ -1,8 +1,10 @@
 """A server's ports: made, taken, bound to a host, released."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
+import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
@@ -29,6 +31,22 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "nova"
     security_group_ids: Sequence[str] | None = None  # None: the project's default group
     hostname: str = ""
+
+
+class ServerBinding(NamedTuple):
+    """A server's port and the host that it is bound to, if any."""
+
+    port_id: str
+    server_id: str
+    host: str
+
+
+def server_bindings(tx: Tx) -> list[ServerBinding]:
+    """Return every port of a server with where it is bound."""
+    p = tables.port.c
+    select = sa.select(p.id, p.device_id, p.host)
+    mine = p.device_owner.startswith(COMPUTE, autoescape=True)
+    return [ServerBinding(*row) for row in tx.execute(select.where(mine).order_by(p.id))]
 
 
 def create_server_port(tx: Tx, ctx: Context, tools: Tools, plug: Plug, nic: Nic) -> str:

@@ -13,6 +13,8 @@ from cumulo.services.placement import allocations, inventories, providers, trait
 from cumulo.services.placement.aggregates import aggregates_of as _aggregates_of
 from cumulo.services.placement.aggregates import set_aggregates as _set_aggregates
 from cumulo.services.placement.allocations import Wanted
+from cumulo.services.placement.store import allocations as allocation_rows
+from cumulo.services.placement.store import inventories as inventory_rows
 from cumulo.services.placement.store import providers as provider_rows
 from cumulo.services.placement.store.allocations import usage_by_type
 from cumulo.services.placement.store.candidates import (
@@ -203,6 +205,29 @@ def consumers_of(tx: Tx, provider_id: str) -> dict[str, dict[str, int]]:
     for one in allocations.allocations_of_provider(tx, provider_id):
         found.setdefault(one.consumer_id, {})[one.resource_class] = one.used
     return found
+
+
+def holders(tx: Tx) -> dict[str, dict[str, dict[str, int]]]:
+    """Return what everyone holds: consumer -> provider -> class -> how much."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for one in allocation_rows.every_allocation(tx):
+        found.setdefault(one.consumer_id, {}).setdefault(one.provider_id, {})[
+            one.resource_class
+        ] = one.used
+    return found
+
+
+def miscounts(tx: Tx, *, mend: bool) -> list[str]:
+    """Say of which classes a provider counts otherwise than its allocations say; set it right."""
+    told = []
+    for wrong in inventory_rows.miscounts(tx):
+        if mend:
+            inventory_rows.inventory_recount(tx, wrong)
+        told.append(
+            f"Provider {wrong.provider_id} counts {wrong.counted} {wrong.resource_class} as used, "
+            f"its allocations are {wrong.allocated}."
+        )
+    return told
 
 
 def usage(tx: Tx, project_id: str, user_id: str | None = None) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Servers on their way from a host or a size to another."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
+from cumulo.db.statements import among
 from cumulo.kit import clock, ids
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute.store import server_tables as tables
@@ -83,6 +84,17 @@ def migration_open(tx: Tx, server_id: str) -> Migration | None:
     query = sa.select(tables.migration).where(_M.server_id == server_id, _M.is_open == sa.true())
     row = tx.execute(query.order_by(_M.id.desc()).limit(1)).one_or_none()
     return Migration(**row._mapping) if row else None
+
+
+def servers_moving(tx: Tx) -> set[str]:
+    """Return the servers on a move."""
+    return set(tx.scalars(sa.select(_M.server_id).where(_M.is_open == sa.true())))
+
+
+def closed_among(tx: Tx, uuids: Collection[str]) -> set[str]:
+    """Return those of some ids that were moves once."""
+    query = sa.select(_M.uuid).where(among(tx, _M.uuid, uuids), _M.is_open == sa.false())
+    return set(tx.scalars(query))
 
 
 def moving_on(tx: Tx, host: str) -> set[str]:

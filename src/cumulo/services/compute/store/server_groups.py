@@ -79,6 +79,11 @@ def member_add(tx: Tx, group_id: str, server_id: str) -> None:
     tx.execute(sa.insert(server_group_member).values(**row))
 
 
+def every_member(tx: Tx) -> set[str]:
+    """Return the servers that are in any group."""
+    return set(tx.scalars(sa.select(server_group_member.c.server_id)))
+
+
 def member_remove(tx: Tx, server_id: str) -> list[str]:
     """Take a server out of its groups; return which."""
     m = server_group_member.c

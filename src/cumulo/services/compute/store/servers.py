@@ -1,7 +1,7 @@
 """Servers, their metadata and tags."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +73,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     project_id: str | None = None
     deleted: bool = False
+    everything: bool = False  # also what is deleted softly, which lists leave out
     equal: dict[str, object] = {}  # column -> value
     locked: bool | None = None
     like: dict[str, str] = {}  # column -> regular expression as nova takes it
@@ -174,6 +175,12 @@ def servers_soft_deleted(tx: Tx, *, before: datetime) -> list[Server]:
     return [Server(*row) for row in tx.execute(query).all()]
 
 
+def deleted_among(tx: Tx, server_ids: Collection[str]) -> set[str]:
+    """Return those of some ids that were servers once."""
+    query = sa.select(_S.id).where(among(tx, _S.id, server_ids), _S.is_deleted == sa.true())
+    return set(tx.scalars(query))
+
+
 def server_names_on(tx: Tx, hosts: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return host, id and instance name of the servers on some hosts."""
     query = sa.select(_S.host, _S.id, _S.number).where(
@@ -256,7 +263,7 @@ def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
         query = query.where(_like(_S[name], pattern))
     if wanted.states:
         query = query.where(sa.or_(*[_in_state(*state) for state in wanted.states]))
-    elif not wanted.deleted and "vm_state" not in wanted.equal:
+    elif not (wanted.deleted or wanted.everything or "vm_state" in wanted.equal):
         query = query.where(_S.vm_state != "soft-delete")  # shown to those who ask for them
     return _tagged(query, wanted)
 

@@ -64,6 +64,12 @@ def consumer_some(tx: Tx, consumer_ids: Iterable[str]) -> dict[str, Consumer]:
     return {row.id: Consumer(**row._mapping) for row in rows}
 
 
+def every_allocation(tx: Tx) -> list[Allocation]:
+    """Return all allocations."""
+    rows = tx.execute(sa.select(*_ALLOCATION).order_by(*_ORDER))
+    return [Allocation(**row._mapping) for row in rows]
+
+
 def consumer_insert(tx: Tx, consumer: Consumer) -> None:
     """Store a new consumer; somebody else's at the same time is a conflict of keys."""
     moment = now()

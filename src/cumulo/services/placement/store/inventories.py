@@ -118,6 +118,36 @@ def _taking(amounts: int, *, needs_room: bool) -> sa.Update:
     return sa.update(tables.inventory).where(*one, *fits).values(used=i.used + more)
 
 
+class Miscount(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of which a provider counts otherwise than its allocations say."""
+
+    provider_id: str
+    resource_class: str
+    counted: int
+    allocated: int
+
+
+def miscounts(tx: Tx) -> list[Miscount]:
+    """Return the inventories whose use is counted wrongly."""
+    a = tables.allocation.c
+    held = sa.func.coalesce(
+        sa.select(sa.func.sum(a.used))
+        .where(a.provider_id == i.provider_id, a.resource_class == i.resource_class)
+        .scalar_subquery(),
+        0,
+    )
+    query = sa.select(
+        i.provider_id, i.resource_class, i.used.label("counted"), held.label("allocated")
+    ).where(i.used != held)
+    return [Miscount(**row._mapping) for row in tx.execute(query)]
+
+
+def inventory_recount(tx: Tx, wrong: Miscount) -> None:
+    """Count as used what is allocated."""
+    change = sa.update(tables.inventory).where(*_one(wrong.provider_id, wrong.resource_class))
+    tx.execute(change.values(used=int(wrong.allocated)))
+
+
 def class_in_use(tx: Tx, resource_class: str) -> bool:
     """Say whether any provider has the class."""
     select = sa.select(i.provider_id).where(i.resource_class == resource_class).limit(1)
