@@ -29,7 +29,7 @@ def test_addresses_that_only_this_machine_reaches_are_not_visited(address: str) 
     assert site.visited == []
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::5db8:d822"])
 def test_public_addresses_are_visited(address: str) -> None:
     site = Website({"/a?b=c": page(b"content")}, names={"site": [address]})
     assert b"".join(site.outbound().get("http://site/a?b=c")) == b"content"
