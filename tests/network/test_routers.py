@@ -281,6 +281,16 @@ def test_a_router_has_several_ways_out(net: Net, driver: FakeDriver) -> None:
     assert net.admin.list("port", f"?device_id={router['id']}") == []
 
 
+def test_an_update_gives_a_router_its_first_way_out(net: Net) -> None:
+    near, _ = net.outside()
+    router = net.make("router")
+    url = f"/v2.0/routers/{router['id']}/update_external_gateways"
+    body = {"router": {"external_gateways": [{"network_id": near["id"]}]}}
+    for _ in range(2):  # as clients do that set a gateway
+        assert ways(net.http.put(url, body).json()["router"]) == [near["id"]]
+    assert net.show("router", router["id"])["external_gateway_info"]["network_id"] == near["id"]
+
+
 def test_ways_out_that_cannot_be_are_refused(net: Net) -> None:
     near, _ = net.outside()
     inside, _ = net.network()

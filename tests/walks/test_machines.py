@@ -51,8 +51,7 @@ def key(openstack: QuickClient, tmp_path_factory: pytest.TempPathFactory) -> Pat
     pool = ["--allocation-pool", "start=203.0.113.50,end=203.0.113.90"]
     subnet = ["--subnet-range", "203.0.113.0/24", "--gateway", "203.0.113.1", *pool]
     run("subnet", "create", "--network", "out", "--no-dhcp", *subnet, "out4")
-    run("router", "create", "r1")
-    run("router", "set", "--external-gateway", "out", "r1")
+    run("router", "create", "--external-gateway", "out", "r1")
     run("router", "add", "subnet", "r1", "red4")
     for rule in (["icmp"], ["tcp", "--dst-port", "22"]):
         run("security", "group", "rule", "create", "--proto", *rule, "default")
@@ -65,6 +64,7 @@ def key(openstack: QuickClient, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="module")
 def guests(openstack: QuickClient, key: Path, joined: list[Machine]) -> dict[str, str]:
     """A guest on each of the machines that joined, by name, with its floating IP."""
+    reach.until("hosts to report", lambda: are_known(openstack, joined), 30)
     machine = ["--os-compute-api-version", "2.74", "--host"]
     options = ["--flavor", "tiny", "--image", "guest", "--network", "red", "--key-name", "key"]
     for number, each in enumerate(joined, 1):
@@ -86,6 +86,11 @@ def joined(machines: list[Machine]) -> list[Machine]:
         done = machine.join(machines[0].token())
         assert done.returncode == 0, done.stdout + done.stderr
     return machines[1:]
+
+
+def are_known(openstack: QuickClient, machines: list[Machine]) -> bool:
+    known = {row["Hypervisor Hostname"] for row in openstack.rows("hypervisor", "list")}
+    return {machine.name for machine in machines} <= known
 
 
 def status(openstack: QuickClient, name: str) -> str:

@@ -63,11 +63,18 @@ def add_gateways(
 
 
 def update_gateways(
-    tx: Tx, settings: NetworkSettings, router: Router, wanted: Sequence[GatewaySpec]
+    tx: Tx, ctx: Context, settings: NetworkSettings, router: Router, wanted: Sequence[GatewaySpec]
 ) -> None:
-    """Give those of the router's ways out that are meant other addresses."""
+    """Give those of the router's ways out that are meant other addresses.
+
+    A router without any gets its first, which is how clients set a gateway.
+    """
     for spec in wanted:
         _check_spec(router, spec)
+        if not gateways_of(tx, router.id):
+            _check(tx, ctx, router, spec.network_id or "", spec.external_fixed_ips or [])
+            _open(tx, ctx, settings, router, spec, first=True)
+            continue
         _readdress(tx, settings, _meant(tx, router, spec), spec)
 
 

@@ -145,7 +145,7 @@ def change_gateways(
         case "add_external_gateways":
             router_gateways.add_gateways(tx, ctx, settings, router, specs)
         case "update_external_gateways":
-            router_gateways.update_gateways(tx, settings, router, specs)
+            router_gateways.update_gateways(tx, ctx, settings, router, specs)
         case _:
             router_gateways.remove_gateways(tx, ctx, router, specs)
     changes.mark(tx, "router", [router.id])
