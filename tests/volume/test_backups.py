@@ -38,7 +38,7 @@ def read(driver: FakeDriver, volume_id: str, offset: int, length: int) -> bytes:
 def test_full_incremental_and_back(
     emulated: Emulated, made: Made, ann: Client, ben: Client, driver: FakeDriver
 ) -> None:
-    volume_id = made.volume()
+    volume_id = made.volume(metadata={"of": "ann"})
     refused = ann.post(B, {"backup": {"volume_id": volume_id, "incremental": True}})
     assert refused.status == 400
     driver.overwrite(volume_id, [(0, b"one"), (9 * MIB, b"two")])
@@ -67,6 +67,7 @@ def test_full_incremental_and_back(
     restored = ann.post(f"{B}/{full}/restore", {"restore": {"name": "again"}}).json()["restore"]
     assert restored["volume_name"] == "again"
     emulated.work()
+    assert ann.get(f"{V}/{restored['volume_id']}/metadata").json()["metadata"] == {"of": "ann"}
     assert read(driver, restored["volume_id"], 9 * MIB, 3) == b"two"
     for backup_id in (second, full):
         assert ann.delete(f"{B}/{backup_id}").status == 202

@@ -16,7 +16,14 @@ from cumulo.services.volume.snapshots import snapshot_visible
 from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store.backups import Backup as Backup
-from cumulo.services.volume.store.items import METADATA, items_forget, items_map, items_set
+from cumulo.services.volume.store.items import (
+    METADATA,
+    OF_VOLUME,
+    items_forget,
+    items_map,
+    items_of,
+    items_set,
+)
 from cumulo.services.volume.store.listing import Wanted
 from cumulo.work import Caller, events
 
@@ -129,9 +136,14 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
         created_at=clock.now(),
     )
     store.backup_insert(tx, backup)
-    items_set(tx, backup.id, METADATA, wanted.metadata)
+    _note(tx, backup, wanted.metadata)
     record(tx, ctx, backup, "create", volume=volume.id)
     return backup
+
+
+def _note(tx: Tx, backup: Backup, metadata: dict[str, str]) -> None:
+    items_set(tx, backup.id, METADATA, metadata)
+    items_set(tx, backup.id, OF_VOLUME, items_of(tx, backup.volume_id, METADATA))
 
 
 def _begin_of_snapshot(tx: Tx, ctx: Context, wanted: NewBackup) -> "snapshot_store.Snapshot":

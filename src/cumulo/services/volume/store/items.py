@@ -10,6 +10,7 @@ from cumulo.db.statements import among
 from cumulo.services.volume.store import tables
 
 METADATA, IMAGE, SPECS = "metadata", "image", "specs"
+OF_VOLUME = "volume"  # with a backup: what was noted with its volume
 
 i = tables.item.c
 _OF_ONE = (

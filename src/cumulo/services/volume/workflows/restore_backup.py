@@ -11,6 +11,7 @@ from cumulo.services.volume import backup_pieces, backups, messages, volumes
 from cumulo.services.volume.new_volumes import NewVolume
 from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import volumes as volume_store
+from cumulo.services.volume.store.items import OF_VOLUME, items_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.workflows.create_volume import create_volume
@@ -43,7 +44,11 @@ def restore_backup(
     if volume_id is None:
         size = max(backup.size_gib, (spec.size_gib or 0) if spec else 0)
         wanted = spec or NewVolume(name=f"restore_backup_{backup_id}")
-        volume = create_volume(tx, ctx, tools, msgspec.structs.replace(wanted, size_gib=size))
+        noted = items_of(tx, backup_id, OF_VOLUME)
+        wanted = msgspec.structs.replace(
+            wanted, size_gib=size, metadata={**noted, **wanted.metadata}
+        )
+        volume = create_volume(tx, ctx, tools, wanted)
     else:
         volume = volumes.volume_visible(tx, ctx, volume_id)
         if volume.size_gib < backup.size_gib:
