@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,14 @@ class Machine(CommandCloud):
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def kill(self) -> None:
+        """Let every process of it die at once, as by a loss of power."""
+        inside = os.stat(f"/proc/{self.pid}/ns/net").st_ino
+        for path in Path("/proc").glob("[0-9]*/ns/net"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_ino == inside and int(path.parts[2]) != self.pid:
+                    os.kill(int(path.parts[2]), signal.SIGKILL)
 
     def end(self) -> None:
         self.cumulo("down")

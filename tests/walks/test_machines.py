@@ -208,3 +208,47 @@ def test_a_stopped_guest_takes_its_disk_along(
         return reach.ssh(address, key, "sudo cat /root/mark", prefix=prefix) == "here\n"
 
     reach.until("its mark", is_marked, 60)
+
+
+def test_a_machine_that_died_is_clean_when_it_comes_back(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str]
+) -> None:
+    dead, prefix = machines[2], machines[0].prefix
+    dead.kill()
+    openstack.run(
+        "compute",
+        "service",
+        "set",
+        "--os-compute-api-version",
+        "2.11",
+        "--down",
+        dead.name,
+        "nova-compute",
+    )
+    openstack.run(
+        "server", "evacuate", "--os-compute-api-version", "2.29", "--host", machines[1].name, "vm2"
+    )
+    elsewhere = ("SHUTOFF", machines[1].name)  # who evacuates starts it, from 2.95 on
+    reach.until(
+        "vm2 to be elsewhere",
+        lambda: (status(openstack, "vm2"), host(openstack, "vm2")) == elsewhere,
+        60,
+    )
+    openstack.run("server", "start", "vm2")
+    reach.until("vm2 to answer", lambda: reach.ping(guests["vm2"], prefix), 90)
+    assert guests_of(dead)
+    dead.start()
+    assert guests_of(machines[1])
+    openstack.run(
+        "compute",
+        "service",
+        "set",
+        "--os-compute-api-version",
+        "2.11",
+        "--up",
+        dead.name,
+        "nova-compute",
+    )
+    reach.until("it to be clean", lambda: not guests_of(dead), 60)
+    assert status(openstack, "vm2") == "ACTIVE"
+    assert reach.ping(guests["vm2"], prefix)
