@@ -66,6 +66,7 @@ class Switch:
         self._file = directory / "conf.db"
         self._supervisor = supervisor
         self._keeper: links.AddressKeeper | None = None
+        self.asked_for: dict[str, Plug] = {}  # what was plugged in by us, by device
 
     @property
     def remote(self) -> str:
@@ -126,9 +127,11 @@ class Switch:
             *("--", "set", "Interface", plug.device),
             *(f"external_ids:{key}={_quoted(value)}" for key, value in ids.items()),
         )
+        self.asked_for[plug.device] = plug
 
     def unplug(self, device: str) -> None:
         """Take a link out of the integration bridge, or find it gone."""
+        self.asked_for.pop(device, None)
         self.vsctl("--if-exists", "del-port", INTEGRATION_BRIDGE, device)
 
     def plugged(self) -> dict[str, str]:

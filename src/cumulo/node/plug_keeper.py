@@ -72,7 +72,9 @@ class PlugKeeper:
 
     def _missing(self) -> list[Plug]:
         present = {one.device for one in self._switch.plugs()}
-        lost = [plug for name, plug in self._known.items() if name not in present]
+        # What was plugged in a moment ago has not been seen yet.
+        known = {**self._known, **self._switch.asked_for}
+        lost = [plug for name, plug in known.items() if name not in present]
         return [plug for plug in lost if links.exists(plug.device)]
 
 
