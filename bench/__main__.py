@@ -117,7 +117,7 @@ def users(cloud: Cloud) -> None:
         for n in range(MANY)
     ]
     together(work, CLIENTS)
-    p50(f"list {MANY} users", timed(partial(cloud.json, "GET", "identity", "/users"), 10))
+    p50(f"list {MANY} users", timed(partial(cloud.fetch, "GET", "identity", "/users"), 10))
 
 
 def networks(cloud: Cloud) -> None:
@@ -134,7 +134,7 @@ def networks(cloud: Cloud) -> None:
     port = {"port": {"network_id": network}}
     plug = partial(cloud.json, "POST", "network", "/v2.0/ports", port)
     rate(cloud, "create port", plug, MANY)
-    listing = partial(cloud.json, "GET", "network", f"/v2.0/ports?network_id={network}")
+    listing = partial(cloud.fetch, "GET", "network", f"/v2.0/ports?network_id={network}")
     p50(f"list {MANY} ports", timed(listing, 10))
     os.environ["BENCH_NETWORK"] = network
 
@@ -197,7 +197,7 @@ def servers(cloud: Cloud) -> None:
     while cloud.json("GET", "compute", "/servers?status=BUILD&limit=1")["servers"]:
         time.sleep(0.05)
     tell("boots to ACTIVE", "1/s", MANY / (time.perf_counter() - began), clients=CLIENTS)
-    listing = partial(cloud.json, "GET", "compute", "/servers/detail")
+    listing = partial(cloud.fetch, "GET", "compute", "/servers/detail")
     p50(f"list {MANY} servers with details", timed(listing, 10))
 
 
@@ -214,7 +214,7 @@ def volumes(cloud: Cloud) -> None:
     while cloud.json("GET", "block-storage", "/volumes?status=creating&limit=1")["volumes"]:
         time.sleep(0.05)
     tell("volumes made", "1/s", MANY / (time.perf_counter() - began), clients=CLIENTS)
-    listing = partial(cloud.json, "GET", "block-storage", "/volumes/detail")
+    listing = partial(cloud.fetch, "GET", "block-storage", "/volumes/detail")
     p50(f"list {MANY} volumes with details", timed(listing, 10))
 
 
