@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -61,6 +63,7 @@ def browser(directory: Path) -> Iterator[Browser]:
             "about:blank",
         ],
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         port_file = directory / "DevToolsActivePort"
@@ -69,7 +72,7 @@ def browser(directory: Path) -> Iterator[Browser]:
         with connect(_page(int(port)), max_size=None) as socket:
             yield Browser(socket)
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # the program may be a script around the browser
         process.wait()
 
 
