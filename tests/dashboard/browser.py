@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode, urljoin, urlsplit
@@ -96,7 +97,7 @@ class Shown:
     def text(self) -> str:
         return self.body.decode()
 
-    @property
+    @cached_property
     def document(self) -> Document:
         return Document(self.text)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cumulo.services.identity import public as identity
 from cumulo.settings import Settings
 from tests.cloud import Emulated
+from tests.dashboard import things
 from tests.dashboard.browser import Browser
 from tests.dashboard.things import People
 
@@ -53,12 +55,23 @@ def _catalog(settings: Settings) -> list[tuple[str, str, str, str]]:
     return catalog(settings)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
-    """A cloud to look at, for all tests of a file."""
+    """A cloud to look at, for all tests: what one makes, others find there."""
     made = Sight(tmp_path_factory.mktemp("dashboard"))
     yield made
     made.emulated.close()
+
+
+@pytest.fixture(scope="session")
+def parts(sight: Sight) -> dict[str, Any]:
+    """What a server is made of, all of the first administrator's project."""
+    admin = sight.people.as_("admin")
+    return {
+        "image": things.image(admin),
+        "flavor": things.flavor(admin),
+        "network": things.network(admin),
+    }
 
 
 @pytest.fixture

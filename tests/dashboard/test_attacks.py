@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -168,11 +169,9 @@ def test_nobody_else_writes_notices(sight: Sight) -> None:
     assert "call this number" not in browser.get("/servers").text
 
 
-def test_another_projects_things_are_not_there(sight: Sight) -> None:
+def test_another_projects_things_are_not_there(sight: Sight, parts: dict[str, Any]) -> None:
     admin = sight.people.as_("admin")
-    made = things.server(
-        admin, "private", things.image(admin), things.flavor(admin, "f"), things.network(admin)
-    )
+    made = things.server(admin, "private", **parts)
     sight.emulated.work()
     demo = sight.demo()
     for page in ("", "/log", "/history", "/edit", "/resize"):
@@ -216,8 +215,10 @@ def crawl(browser: Browser, start: str = "/") -> Iterator[Shown]:
                 rest.append(link)
 
 
-def test_hostile_names_stay_names(sight: Sight) -> None:
+@pytest.mark.walk
+def test_hostile_names_stay_names(new_sight: Callable[[], Sight]) -> None:
     """Whatever can be named is named so, then every page is opened."""
+    sight = new_sight()
     things.hostile(sight.people.as_("admin"), HOSTILE)
     sight.emulated.work()
     browser, count = sight.admin("fr"), 0

@@ -13,10 +13,8 @@ from tests.dashboard.conftest import Sight
 
 
 @pytest.fixture(scope="module")
-def server(sight: Sight) -> str:
-    admin = sight.people.as_("admin")
-    image, flavor = things.image(admin), things.flavor(admin)
-    made = things.server(admin, "web", image, flavor, things.network(admin))
+def server(sight: Sight, parts: dict[str, Any]) -> str:
+    made = things.server(sight.people.as_("admin"), "web", **parts)
     sight.emulated.work()
     return made
 

@@ -2,26 +2,12 @@
 
 from typing import Any
 
-import pytest
-
-from tests.dashboard import things
 from tests.dashboard.conftest import Sight
-
-
-@pytest.fixture(scope="module")
-def parts(sight: Sight) -> dict[str, Any]:
-    admin = sight.people.as_("admin")
-    return {
-        "image": things.image(admin),
-        "flavor": things.flavor(admin),
-        "network": things.network(admin),
-    }
 
 
 def test_a_life(sight: Sight, parts: dict[str, Any]) -> None:
     browser = sight.admin()
-    assert "There is no server yet" in browser.get("/servers").text
-    shown = browser.send("/servers/new", "/servers", name="web", **parts, count="1")
+    shown = browser.send("/servers/new", "/servers", name="alive", **parts, count="1")
     assert "The server is being made." in shown.notices, shown.text
     at = shown.url
     sight.emulated.work()

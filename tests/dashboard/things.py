@@ -61,14 +61,12 @@ def flavor(view: View, name: str = "small", disk: int = 1) -> str:
     return str(view.post("compute", "/flavors", body)["flavor"]["id"])
 
 
-def server(
-    view: View, name: str, image_id: str, flavor_id: str, network_id: str, **more: Any
-) -> str:
+def server(view: View, name: str, image: str, flavor: str, network: str, **more: Any) -> str:
     spec = {
         "name": name,
-        "imageRef": image_id,
-        "flavorRef": flavor_id,
-        "networks": [{"uuid": network_id}],
+        "imageRef": image,
+        "flavorRef": flavor,
+        "networks": [{"uuid": network}],
         **more,
     }
     return str(view.post("compute", "/servers", {"server": spec})["server"]["id"])

@@ -15,6 +15,7 @@ from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import BackendError
 
 PIECE = 4 * MIB
+_ZEROS = bytes(PIECE)
 _INDEX = "index"
 
 
@@ -62,7 +63,7 @@ def keep(
     found: list[Piece] = []
     new = 0
     for number, piece in enumerate(_cut(content)):
-        if piece.count(0) == len(piece):
+        if _ZEROS.startswith(piece):
             continue
         digest = hashlib.sha256(piece).hexdigest()
         before = known.get(number)
@@ -80,9 +81,8 @@ def pieces_of(store: BackupStore, backup_id: str) -> Iterator[tuple[int, bytes]]
     """Yield the whole disk, zeros too, each piece with its offset."""
     index = index_of(store, backup_id)
     known = {piece.number: piece for piece in index.pieces}
-    zeros = bytes(PIECE)
     for number in range(index.size_gib * 1024 * MIB // PIECE):
-        yield number * PIECE, _read(store, known[number]) if number in known else zeros
+        yield number * PIECE, _read(store, known[number]) if number in known else _ZEROS
 
 
 def _read(store: BackupStore, piece: Piece) -> bytes:

@@ -86,7 +86,7 @@ class FakeDriver:
         for piece in content.pieces:
             if offset + len(piece) > size_gib * GIB:
                 raise BackendError(f"The image has more than {size_gib} GiB.")
-            if piece.count(0) != len(piece):
+            if piece != bytes(len(piece)):
                 _put(pieces, offset, piece)
             offset += len(piece)
         with self._lock:
@@ -205,7 +205,7 @@ class FakeDriver:
 
 def _put(pieces: dict[int, bytes], offset: int, piece: bytes) -> None:
     """Put bytes at their place; where there are only zeros nothing is kept."""
-    if piece.count(0) == len(piece):
+    if piece == bytes(len(piece)):
         there = range(offset // _PIECE, (offset + len(piece) - 1) // _PIECE + 1)
         if pieces.keys().isdisjoint(there):
             return
