@@ -168,7 +168,10 @@ STEPS: dict[str, tuple[object, str]] = {
 }
 
 
-@pytest.mark.parametrize("after", range(3))
+LATER = pytest.mark.walk  # the first of its kind breaks what the others break
+
+
+@pytest.mark.parametrize("after", [0, pytest.param(1, marks=LATER), pytest.param(2, marks=LATER)])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_each_step_of_a_write(
     step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from cumulo.db import Database
 from tests.objectstore.endurance import Endurance
 
 
+@pytest.mark.walk
 def test_nothing_acknowledged_is_lost(directory: Path, empty_db: Database) -> None:
     run = Endurance(directory, empty_db, seed=3, servers=3)
     try:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.objectstore.service import User
+from cumulo.services.objectstore import reconcile
+from tests.objectstore.service import Service, User
 
 PARTS = [b"first part ", b"second part ", b"third"]
 
@@ -90,6 +91,52 @@ def test_deleting_with_all_parts(ann: User) -> None:
     answer = ann.delete("box/big?multipart-manifest=delete", accept="application/json")
     assert answer.json()["Number Deleted"] == 4
     assert ann.names("parts") + ann.names("box") == []
+
+
+def test_one_part_of_a_large_object(ann: User) -> None:
+    ann.put("box/big?multipart-manifest=put", whole())
+    size = sum(len(part) for part in PARTS)
+    answer = ann.get("box/big?part-number=2")
+    assert (answer.status, answer.body) == (206, PARTS[1])
+    assert answer.headers["content-range"] == f"bytes 11-22/{size}"
+    assert answer.headers["x-parts-count"] == "3"
+    head = ann.head("box/big?part-number=1")
+    assert (head.status, head.headers["content-length"]) == (206, str(len(PARTS[0])))
+    beyond = ann.get("box/big?part-number=4")
+    assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+    assert beyond.headers["x-parts-count"] == "3"
+    for number in ("0", "-1", "x", ""):
+        assert ann.get(f"box/big?part-number={number}").status == 400, number
+    assert ann.get("box/big?part-number=1", range="bytes=0-1").status == 400
+    assert "x-parts-count" not in ann.get("box/big").headers
+    assert ann.get("parts/big/0?part-number=7").body == PARTS[0]
+
+
+def test_parts_may_be_deleted_later(ann: User, service: Service) -> None:
+    ann.put("box/big?multipart-manifest=put", whole())
+    assert ann.delete("box/big?multipart-manifest=delete&async=on").status == 204
+    assert ann.names("box") == []
+    ann.put("parts/big/1", b"written again")
+    reconcile.delete_later(service.tools)
+    assert ann.names("parts") == ["big/1"]
+    reconcile.delete_later(service.tools)
+    assert ann.names("parts") == ["big/1"]
+
+
+def test_which_parts_may_not_be_deleted_later(ann: User) -> None:
+    ann.put("box/own", b"part")
+    lines: list[dict[str, Any]] = [{"path": "/parts/big/0"}, {"path": "/box/own"}]
+    ann.put("box/both?multipart-manifest=put", manifest(*lines))
+    refused = ann.delete("box/both?multipart-manifest=delete&async=1")
+    assert (refused.status, refused.text) == (
+        400,
+        'All segments must be in one container. Found segments in "box", "parts"',
+    )
+    ann.put("box/inner?multipart-manifest=put", whole())
+    ann.put("box/outer?multipart-manifest=put", manifest({"path": "/box/inner"}))
+    assert ann.delete("box/outer?multipart-manifest=delete&async=1").status == 400
+    assert ann.delete("box/own?multipart-manifest=delete&async=1").status == 404
+    assert ann.names("box") == ["both", "inner", "outer", "own"]
 
 
 def test_a_list_of_itself_ends(ann: User) -> None:

@@ -202,6 +202,10 @@ def test_uploads_in_parts(s3: Any, service: Service) -> None:
     assert (found["ETag"], found["Metadata"]) == (done["ETag"], {"a": "1"})
     listed = s3.list_objects_v2(Bucket="box")["Contents"][0]
     assert (listed["ETag"], listed["Size"]) == (done["ETag"], 10 * MIB + 1)
+    second = s3.get_object(Bucket="box", Key="big", PartNumber=2)
+    assert (second["PartsCount"], second["ContentLength"]) == (3, len(bodies[1]))
+    assert s3.head_object(Bucket="box", Key="big", PartNumber=1)["ContentLength"] == len(bodies[0])
+    assert code(s3.get_object, Bucket="box", Key="big", PartNumber=9) == "InvalidPartNumber"
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="box")
     assert code(s3.list_parts, **where) == "NoSuchUpload"
     s3.delete_object(Bucket="box", Key="big")

@@ -20,6 +20,7 @@ from cumulo.services.objectstore.stamps import Stamps
 T = TypeVar("T")
 LOG = log.get("objectstore")
 KINDS = ("account", "container")
+INTERNAL = "."  # begins the names of accounts that are this service's own
 
 
 @dataclass(frozen=True, slots=True)

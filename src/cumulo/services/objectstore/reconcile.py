@@ -4,7 +4,7 @@ import contextlib
 
 from cumulo.auth.context import system
 from cumulo.kit import clock
-from cumulo.services.objectstore import aging, mending, objects, pushing, updates
+from cumulo.services.objectstore import aging, deletions, mending, objects, pushing, updates
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
@@ -82,6 +82,12 @@ def expire(tools: Tools) -> None:
                 objects.remove(visit, account, container, row.name)
 
 
+def delete_later(tools: Tools) -> None:
+    """Delete what requests left to be deleted later."""
+    for account in deletions.waiting(tools):
+        deletions.carry_out(tools, account)
+
+
 def apply_age_rules(tools: Tools) -> None:
     """Delete what rules of buckets say is too old."""
     for account, container in mending.containers_of(tools.cluster):
@@ -107,6 +113,7 @@ RECONCILERS = [
     Reconciler(repair, every_s=5.0, name="objectstore.repair"),
     Reconciler(update, every_s=5.0, name="objectstore.update"),
     Reconciler(expire, every_s=30.0, name="objectstore.expire"),
+    Reconciler(delete_later, every_s=15.0, name="objectstore.delete_later"),
     Reconciler(synchronise, every_s=15.0, name="objectstore.synchronise"),
     Reconciler(apply_age_rules, every_s=3600.0, name="objectstore.apply_age_rules"),
     Reconciler(recount, every_s=600.0, name="objectstore.recount"),

@@ -13,7 +13,7 @@ from cumulo.services.objectstore import containers, links, objects
 from cumulo.services.objectstore.containers import container_visible
 from cumulo.services.objectstore.drivers.base import Asked, Row
 from cumulo.services.objectstore.objects import Found
-from cumulo.services.objectstore.refusals import missing
+from cumulo.services.objectstore.refusals import bad, missing
 from cumulo.services.objectstore.visits import Visit
 
 SLO = "slo"  # in an object's system facts: its etag as a whole
@@ -60,6 +60,15 @@ class Joined:
                 yield from self._of(part, first + skip, left)
             at += size
 
+    def spans(self) -> list[tuple[int, int]]:
+        """Return where each part begins and ends in the whole."""
+        found, at = list[tuple[int, int]](), 0
+        for part in self._parts:
+            _, size = part.span()
+            found.append((at, at + size))
+            at += size
+        return found
+
     def close(self) -> None:
         """Nothing is held between parts."""
 
@@ -104,6 +113,13 @@ def static(visit: Visit, found: Found, depth: int = 0) -> Found:
     size = sum(part.span()[1] for part in parts)
     etag = f'"{found.stored.system[SLO]}"'
     return dataclasses.replace(found, content=joined, size=size, etag=etag)
+
+
+def spans(found: Found) -> list[tuple[int, int]] | None:
+    """Return where each part of a static large object begins and ends; None for others."""
+    if SLO in found.stored.system and isinstance(found.content, Joined):
+        return found.content.spans()
+    return None
 
 
 def manifest_of(found: Found) -> list[Segment]:
@@ -169,6 +185,18 @@ def with_parts(visit: Visit, found: Found, depth: int = 0) -> list[tuple[str, st
         else:
             addresses.append((found.account, container, name))
     return [*addresses, (found.account, found.container, found.name)]
+
+
+def named_parts(found: Found) -> list[tuple[str, str]]:
+    """Return container and name of each part of a static large object that has no parts itself."""
+    if SLO not in found.stored.system:
+        found.content.close()
+        raise missing()
+    parts = [part for part in manifest_of(found) if not part.data]
+    if any(part.sub_slo for part in parts):
+        raise bad("No segments may be large objects.")
+    split = [part.name.lstrip("/").partition("/") for part in parts]
+    return [(container, name) for container, _, name in split]
 
 
 def _inner(visit: Visit, account: str, part: Segment, depth: int) -> list[tuple[str, str, str]]:

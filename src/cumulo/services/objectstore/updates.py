@@ -3,7 +3,7 @@
 import msgspec
 
 from cumulo.kit.errors import Unavailable
-from cumulo.services.objectstore.cluster import Cluster
+from cumulo.services.objectstore.cluster import INTERNAL, Cluster
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.policies import HEADER
 from cumulo.services.objectstore.stamps import iso
@@ -50,7 +50,9 @@ def report(cluster: Cluster, account: str) -> None:
 
 
 def report_container(cluster: Cluster, account: str, container: str) -> None:
-    """Tell an account what one container sums up to."""
+    """Tell an account what one container sums up to; of our own accounts nobody asks."""
+    if account.startswith(INTERNAL):
+        return
     head = cluster.container(account, container).head()
     if head is None:
         return

@@ -43,11 +43,6 @@ def put_part(
     """Store a part."""
     upload_id, number = upload
     begun(visit, bucket, key, upload_id)
-    if not 1 <= number <= MOST_PARTS:
-        raise Invalid(
-            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
-            code="InvalidArgument",
-        )
     objects.check_quotas(visit, bucket, key, one.length or 0)
     name = f"{key}/{upload_id}/{number}"
     return objects.store(visit, bucket.account, bucket.name + _SUFFIX, name, one)

@@ -39,17 +39,22 @@ def described(visit: Visit, found: Found) -> dict[str, str]:
     return headers | links.headers_of(found.account, stored) | _named(visit, found)
 
 
-def sent(visit: Visit, found: Found, headers: dict[str, str]) -> Reply | Stream:
-    """Return an object's bytes, or as many as were asked for."""
+def sent(
+    visit: Visit, found: Found, headers: dict[str, str], part: tuple[int, int] | None = None
+) -> Reply | Stream:
+    """Return an object's bytes, or as many as were asked for, or those of one part."""
     early = _condition(visit, found, headers)
     if early is not None:
         found.content.close()
         return early
     content_type = headers.pop("Content-Type")
-    wanted = ranges(visit.headers.get("range", ""), found.size) if _may_range(visit, found) else []
+    if part is not None:
+        wanted: list[tuple[int, int]] | None = [part]
+    else:
+        wanted = _wanted(visit, found)
     if visit.method == "HEAD":
         found.content.close()
-        return Stream((), length=found.size, headers=headers, content_type=content_type)
+        return _headed(found, headers, content_type, part)
     if wanted is None:
         found.content.close()
         headers = {"Content-Range": f"bytes */{found.size}", "Accept-Ranges": "bytes"}
@@ -71,6 +76,21 @@ def sent(visit: Visit, found: Found, headers: dict[str, str]) -> Reply | Stream:
         headers=headers,
         content_type=content_type,
     )
+
+
+def _wanted(visit: Visit, found: Found) -> list[tuple[int, int]] | None:
+    return ranges(visit.headers.get("range", ""), found.size) if _may_range(visit, found) else []
+
+
+def _headed(
+    found: Found, headers: dict[str, str], content_type: str, part: tuple[int, int] | None
+) -> Stream:
+    """Tell of an object; a part is told of as of a range, which HEAD knows nowhere else."""
+    if part is None:
+        return Stream((), length=found.size, headers=headers, content_type=content_type)
+    start, end = part
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
+    return Stream((), length=end - start, status=206, headers=headers, content_type=content_type)
 
 
 class Closing:

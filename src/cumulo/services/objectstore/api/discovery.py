@@ -84,7 +84,7 @@ def _facts(settings: ObjectStoreSettings) -> dict[str, object]:
             "max_manifest_size": MAX_MANIFEST_SIZE,
             "min_segment_size": MIN_SEGMENT_SIZE,
             "yield_frequency": 0,
-            "allow_async_delete": False,
+            "allow_async_delete": True,
         },
         "staticweb": {},
         "symlink": {"symloop_max": SYMLOOP_MAX, "static_links": True},

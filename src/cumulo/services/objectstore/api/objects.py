@@ -9,6 +9,7 @@ from cumulo.services.objectstore import (
     accounts,
     containers,
     copies,
+    deletions,
     links,
     manifests,
     objects,
@@ -26,7 +27,7 @@ from cumulo.services.objectstore.objects import Found, Given
 from cumulo.services.objectstore.records import Stored
 from cumulo.services.objectstore.stamps import http_date
 from cumulo.services.objectstore.tools import Tools
-from cumulo.services.objectstore.visits import Visit
+from cumulo.services.objectstore.visits import Visit, truth
 from cumulo.web import Call, Reply, Routes, Stream, Upload
 
 routes = Routes()
@@ -107,7 +108,9 @@ def delete_object(
     found = container_visible(visit, account, container, writes=True)
     objects.check_newer(visit, (account, container, name))
     if visit.param("multipart-manifest") == "delete":
-        return _deleted_with_parts(visit, account, container, name)
+        if not truth(visit.param("async")):
+            return _deleted_with_parts(visit, account, container, name)
+        _put_off_parts(visit, found, name)
     if "version-id" in visit.query:
         gone = visit.param("version-id")
         counts = versions.remove_version(visit, found, name, gone)
@@ -170,7 +173,31 @@ def _sent(visit: Visit, account: str, container: str, name: str) -> Reply | Stre
         return Reply(body, headers=headers, content_type=content_type)
     whole = segments.resolved(visit, found)
     headers["Etag"] = whole.etag
-    return bodies.sent(visit, whole, headers)
+    return _sent_part(visit, whole, headers)
+
+
+def _sent_part(visit: Visit, whole: Found, headers: dict[str, str]) -> Reply | Stream:
+    """Return an object, or the one part of a static large object that was asked for."""
+    parts = segments.spans(whole) if "part-number" in visit.query else None
+    if parts is None:
+        return bodies.sent(visit, whole, headers)
+    number = _part_number(visit)
+    headers["X-Parts-Count"] = str(len(parts))
+    if number <= len(parts):
+        return bodies.sent(visit, whole, headers, parts[number - 1])
+    headers["Content-Range"] = f"bytes */{whole.size}"
+    content_type = headers.pop("Content-Type")
+    words = "The requested part number is not satisfiable"
+    return Reply(words, status=416, headers=headers, content_type=content_type)
+
+
+def _part_number(visit: Visit) -> int:
+    text = visit.param("part-number")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+        raise refusals.bad("Part number must be an integer greater than 0")
+    if visit.headers.get("range"):
+        raise refusals.bad("Range requests are not supported with part number queries")
+    return int(text)
 
 
 def _taken(visit: Visit, found: Container, name: str, body: Upload) -> Reply:
@@ -245,3 +272,19 @@ def _deleted_with_parts(visit: Visit, account: str, container: str, name: str) -
     addresses = segments.with_parts(visit, found)
     lines = [quote(f"/{to}/{part}").encode() + b"\n" for _, to, part in addresses]
     return bulk.told_deleted(visit, account, lines)
+
+
+def _put_off_parts(visit: Visit, container: Container, name: str) -> None:
+    """Have the parts of a static large object deleted later; all must be of one container."""
+    account = container.account
+    found = links.open_found(visit.sub("GET"), account, container.name, name)
+    parts = segments.named_parts(found)
+    if not parts:
+        return
+    homes = sorted({home for home, _ in parts})
+    if len(homes) > 1:
+        named = ", ".join(f'"{quote(home)}"' for home in homes)
+        words = f"All segments must be in one container. Found segments in {named}"
+        raise refusals.bad(words)
+    container_visible(visit, account, homes[0], writes=True)
+    deletions.put_off(visit, account, homes[0], [part for _, part in parts])

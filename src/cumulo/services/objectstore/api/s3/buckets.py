@@ -65,6 +65,11 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
     found, query = signed.bucket(bucket), signed.visit.query
     if setting := bucket_settings.wanted(signed):
         return bucket_settings.shown(found, setting)
+    if "logging" in query:
+        return document("BucketLoggingStatus")  # never set: setting it is not built
+    if "object-lock" in query:
+        words = "Object Lock configuration does not exist for this bucket"
+        raise NotFound(words, code="ObjectLockConfigurationNotFoundError")
     for name in _ABSENT:
         if name in query:
             raise not_built(name)

@@ -213,10 +213,40 @@ def _sent(signed: Signed, bucket: Container, found: Found) -> Reply | Stream:
         said = signed.visit.param(f"response-{name}")
         if said:
             headers["-".join(part.capitalize() for part in name.split("-"))] = said
-    answer = bodies.sent(signed.visit, dataclasses.replace(found, etag=etag), headers)
+    part = _part(signed, found, headers)
+    answer = bodies.sent(signed.visit, dataclasses.replace(found, etag=etag), headers, part)
     if answer.status == 416:
         raise refusals.RangeNotSatisfiable("")
     return answer
+
+
+def _part(signed: Signed, found: Found, headers: dict[str, str]) -> tuple[int, int] | None:
+    """Return which bytes the part is that was asked for; what has no parts is its first."""
+    if "partNumber" not in signed.visit.query:
+        return None
+    if signed.header("range"):
+        raise Invalid("Cannot specify both Range header and partNumber query parameter")
+    number, parts = _part_number(signed), segments.spans(found)
+    if parts is not None:
+        headers["x-amz-mp-parts-count"] = str(len(parts))
+    elif number == 1 and not found.size:
+        return None
+    parts = parts or [(0, found.size)]
+    if number > len(parts):
+        found.content.close()
+        words = "The requested partnumber is not satisfiable"
+        raise refusals.RangeNotSatisfiable(words, code="InvalidPartNumber")
+    return parts[number - 1]
+
+
+def _part_number(signed: Signed) -> int:
+    text = signed.visit.param("partNumber")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Invalid("Part number must be an integer.", code="InvalidArgument")
+    if not 1 <= int(text) <= uploads.MOST_PARTS:
+        words = f"Part number must be an integer between 1 and {uploads.MOST_PARTS}, inclusive"
+        raise Invalid(words, code="InvalidArgument")
+    return int(text)
 
 
 def _ages(bucket: Container, found: Found) -> dict[str, str]:
@@ -304,10 +334,7 @@ def _copy_told(root: str, stored: Stored, headers: dict[str, str]) -> Reply:
 
 
 def _put_part(signed: Signed, bucket: Container, key: str, body: Upload) -> Reply:
-    upload_id, text = signed.visit.param("uploadId"), signed.visit.param("partNumber")
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Invalid("Part number must be an integer.", code="InvalidArgument")
-    where = (upload_id, int(text))
+    where = (signed.visit.param("uploadId"), _part_number(signed))
     if not signed.header("x-amz-copy-source"):
         one = _given(signed, key, body)
         stored = uploads.put_part(signed.visit, bucket, key, where, one)
