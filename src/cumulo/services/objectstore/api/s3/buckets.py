@@ -67,12 +67,7 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
         return bucket_settings.shown(found, setting)
     if "logging" in query:
         return document("BucketLoggingStatus")  # never set: setting it is not built
-    if "object-lock" in query:
-        words = "Object Lock configuration does not exist for this bucket"
-        raise NotFound(words, code="ObjectLockConfigurationNotFoundError")
-    for name in _ABSENT:
-        if name in query:
-            raise not_built(name)
+    _check_built(signed)
     if "location" in query:
         return document("LocationConstraint")
     if "acl" in query:
@@ -85,6 +80,15 @@ def show_bucket(call: Call[Tools], bucket: str) -> Reply:
     if "uploads" in query:
         return _uploads(signed, found)
     return _listing(signed, found)
+
+
+def _check_built(signed: Signed) -> None:
+    if "object-lock" in signed.visit.query:
+        words = "Object Lock configuration does not exist for this bucket"
+        raise NotFound(words, code="ObjectLockConfigurationNotFoundError")
+    for name in _ABSENT:
+        if name in signed.visit.query:
+            raise not_built(name)
 
 
 @routes.put(_BUCKET, policy=None)
