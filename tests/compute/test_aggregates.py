@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cumulo.db import Database
 from cumulo.kit.clock import CLOCK
-from cumulo.services.compute import availability_zones
+from cumulo.services.compute import availability_zones, host_affairs
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
 from tests.client import Answer, Client
+from tests.cloud import Emulated
 from tests.compute import residents
 from tests.compute.conftest import Hosts
 
@@ -235,3 +237,29 @@ def test_unknown_parameters_are_refused_from_2_102_on(admin: Client) -> None:
     for path in (A, Z, f"{Z}/detail"):
         assert admin.at("compute 2.101").get(f"{path}?colour=red").status == 200
         assert admin.at("compute 2.102").get(f"{path}?colour=red").status == 400
+
+
+def test_images_are_fetched_before_guests_need_them(reused: Database, tmp_path: Path) -> None:
+    cloud = Emulated(tmp_path, db=reused, hosts=2)
+    root, images = (cloud.client(name, "root:p0:admin") for name in ("compute", "image"))
+    wanted = {"name": "tiny", "disk_format": "raw", "container_format": "bare"}
+    image_id = images.post("/v2/images", wanted).json()["id"]
+    place, newer = made(root), root.at("compute 2.81")
+    assert act(root, place, add_host={"host": "node2"}).status == 200
+    cache = {"cache": [{"id": image_id}]}
+    assert root.post(f"{place}/images", cache).status == 404
+    assert newer.post(f"{place}/images", cache).status == 400  # it has no bytes yet
+    kind = {"content-type": "application/octet-stream"}
+    assert (
+        images.request("PUT", f"/v2/images/{image_id}/file", body=b"x", headers=kind).status == 204
+    )
+    wrong: list[list[dict[str, str]]] = [[], [{"id": "none"}], cache["cache"] * 2]
+    for bad in wrong:
+        assert newer.post(f"{place}/images", {"cache": bad}).status == 400
+    assert newer.post(f"{A}/77/images", cache).status == 404
+    assert newer.post(f"{place}/images", cache).status == 202
+    assert cloud.db.read(host_affairs.uses_image, "node2", image_id)
+    assert not cloud.db.read(host_affairs.uses_image, "node1", image_id)
+    cloud.work()
+    assert [cloud.nodes[name].images for name in ("node1", "node2")] == [set(), {image_id}]
+    assert not cloud.db.read(host_affairs.uses_image, "node2", image_id)

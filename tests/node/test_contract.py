@@ -2,7 +2,7 @@
 
 import pytest
 
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
 from cumulo.node.api import HostError
 from tests.node.bench import READY, Bench, metadata_port
@@ -149,3 +149,26 @@ def test_networks_are_served_until_they_are_not(bench: Bench) -> None:
     bench.node.remove_metadata("a")
     bench.node.remove_metadata("a")
     assert bench.node.metadata_networks() == {"b"}
+
+
+def test_a_guest_is_interrupted_while_it_runs(bench: Bench) -> None:
+    guest_id = bench.booted()
+    bench.node.interrupt_guest(guest_id)
+    assert bench.power(guest_id) == "running"
+    bench.node.ensure_power(guest_id, "stopped", timeout_s=0)
+    with pytest.raises(Conflict):
+        bench.node.interrupt_guest(guest_id)
+    with pytest.raises(NotFound):
+        bench.node.interrupt_guest(new_id())
+
+
+def test_a_guest_without_an_agent_gets_no_password(bench: Bench) -> None:
+    guest_id = bench.guest()
+    with pytest.raises(Conflict) as refused:
+        bench.node.set_password(guest_id, "root", "a new secret")
+    assert "a new secret" not in refused.value.message
+
+
+def test_an_image_is_fetched_before_it_is_needed(bench: Bench) -> None:
+    bench.node.ensure_image(bench.image)
+    bench.node.ensure_image(bench.image)

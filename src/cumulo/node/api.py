@@ -241,6 +241,18 @@ class Node(Protocol):
     def diagnostics(self, guest_id: str) -> Diagnostics:
         """Tell how the guest does."""
 
+    def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Have the agent inside the running guest give a user a password.
+
+        Conflict when no agent answers, or when it refuses.
+        """
+
+    def interrupt_guest(self, guest_id: str) -> None:
+        """Send the running guest an interrupt that it cannot ignore; Conflict when it is off."""
+
+    def ensure_image(self, image: ImageSource) -> None:
+        """Have the image here before a guest needs it."""
+
     def guests(self) -> dict[str, GuestState]:
         """Return every guest this cloud made here, by id."""
 

@@ -9,6 +9,7 @@ from cumulo.node.api import (
     GuestSpec,
     GuestState,
     HostFacts,
+    ImageSource,
     MetadataPort,
     Nic,
     Power,
@@ -92,6 +93,18 @@ class LocalNode:
         """Tell how the guest does."""
         return self._hypervisor.diagnostics(guest_id)
 
+    def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Have the agent inside the guest give a user a password."""
+        self._hypervisor.set_password(guest_id, user, password)
+
+    def interrupt_guest(self, guest_id: str) -> None:
+        """Send the guest an interrupt that it cannot ignore."""
+        self._hypervisor.interrupt_guest(guest_id)
+
+    def ensure_image(self, image: ImageSource) -> None:
+        """Have the image here before a guest needs it."""
+        self._hypervisor.ensure_image(image)
+
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here."""
         return self._hypervisor.guests()
@@ -143,3 +156,11 @@ class LocalMovingNode(LocalNode):
     def settle_guest(self, guest_id: str) -> None:
         """Take the guest that arrived for one of this host."""
         self._mover.settle_guest(guest_id)
+
+    def call_back_guest(self, guest_id: str) -> None:
+        """Have the guest that is being sent stay."""
+        self._mover.call_back_guest(guest_id)
+
+    def hurry_guest(self, guest_id: str) -> None:
+        """Have the guest that is being sent arrive soon."""
+        self._mover.hurry_guest(guest_id)

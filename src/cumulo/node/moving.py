@@ -57,6 +57,12 @@ class Mover(Protocol):
     def settle_guest(self, guest_id: str) -> None:
         """Take the guest that arrived for one of this host; HostError when it is not here."""
 
+    def call_back_guest(self, guest_id: str) -> None:
+        """Have the guest that is being sent stay, so that sending it fails; else do nothing."""
+
+    def hurry_guest(self, guest_id: str) -> None:
+        """Stop the guest that is being sent until it is there; do nothing when none is sent."""
+
 
 class Peers(Protocol):
     """What a host answers to other hosts."""

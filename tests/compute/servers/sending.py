@@ -1,5 +1,6 @@
 """Hosts in memory that share nothing and send each other their guests."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
@@ -23,6 +24,8 @@ class SendingNode(FakeNode):
         self.expected: dict[str, str] = {}
         self.sent: set[str] = set()
         self.boots = 0
+        self.while_sending: Callable[[], None] | None = None
+        self.told: list[str] = []
 
     def facts(self) -> HostFacts:
         return msgspec.structs.replace(super().facts(), shares_guests=False, port=8790)
@@ -57,11 +60,22 @@ class SendingNode(FakeNode):
             raise HostError(f"No guest {guest_id} runs here.")
         there = self.others[dest.name]
         assert there.expected.get(guest_id) == self.name
+        if self.while_sending is not None:
+            during, self.while_sending = self.while_sending, None
+            during()
+        if "abort" in self.told:
+            raise HostError("operation aborted: canceled by client")
         power = self.guests()[guest_id].power
         FakeNode.ensure_guest(there, self.spec(guest_id))
         there.ensure_power(guest_id, power)
         super().remove_guest(guest_id)
         self.sent.add(guest_id)
+
+    def call_back_guest(self, guest_id: str) -> None:
+        self.told.append("abort")
+
+    def hurry_guest(self, guest_id: str) -> None:
+        self.told.append("force_complete")
 
     def settle_guest(self, guest_id: str) -> None:
         if guest_id not in self.guests():

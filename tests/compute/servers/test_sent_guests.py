@@ -96,3 +96,57 @@ def test_a_cold_move_that_failed_leaves_the_guest_as_it_was(one: Mover, step: st
 def one(emulated: Emulated, image: str, network: str) -> Mover:
     """A server of p1."""
     return mover_in(emulated, image, network)
+
+
+def steer(one: Mover, verb: str, version: str = "compute 2.65") -> int:
+    [move] = one.root.at(version).get(f"/v2.1/servers/{one.id}/migrations").json()["migrations"]
+    place, root = f"/v2.1/servers/{one.id}/migrations/{move['id']}", one.root.at(version)
+    if verb == "abort":
+        return root.delete(place).status
+    return root.post(f"{place}/action", {verb: None}).status
+
+
+def last_move(one: Mover) -> str:
+    moves = one.root.get("/v2.1/os-migrations").json()["migrations"]
+    return str(moves[0]["status"])
+
+
+def test_a_live_move_is_called_back_before_it_began(one: Mover) -> None:
+    source = one.host
+    begin(one, "os-migrateLive", LIVE)
+    assert steer(one, "abort", "compute 2.64") == 400  # it is queued
+    assert steer(one, "force_complete") == 400
+    assert steer(one, "abort") == 202
+    assert steer(one, "abort") == 400
+    one.cloud.work()
+    assert (one.status, one.host, one.guests()) == ("ACTIVE", source, {source: "running"})
+    assert (last_move(one), boots(one)) == ("cancelled", 1)
+    assert wrong(one) == []
+
+
+@pytest.mark.parametrize("verb", ["abort", "force_complete"])
+def test_a_live_move_is_steered_while_the_guest_is_sent(one: Mover, verb: str) -> None:
+    source, node = one.host, SendingNode.others[one.host]
+    begin(one, "os-migrateLive", LIVE)
+
+    def during() -> None:
+        assert steer(one, verb, "compute 2.24") == 202
+        one.cloud.work()  # what another worker would do
+
+    node.while_sending = during
+    one.cloud.work()
+    assert node.told == [verb]
+    ends = {"abort": ("cancelled", True), "force_complete": ("completed", False)}
+    assert (last_move(one), one.host == source) == ends[verb]
+    assert (one.status, one.guests(), boots(one)) == ("ACTIVE", {one.host: "running"}, 1)
+    assert wrong(one) == []
+
+
+def test_there_is_nothing_to_steer_at_rest(one: Mover) -> None:
+    place, root = f"/v2.1/servers/{one.id}/migrations/7", one.root.at("compute 2.65")
+    assert root.delete(place).status == 409
+    assert root.post(f"{place}/action", {"force_complete": None}).status == 409
+    assert one.ann.at("compute 2.65").delete(place).status == 403
+    begin(one, "os-migrateLive", LIVE)
+    assert root.delete(place).status == 404
+    assert root.post(f"{place}/action", {"force_complete": None}).status == 400

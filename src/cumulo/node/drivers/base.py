@@ -15,6 +15,7 @@ from cumulo.node.api import (
     GuestSpec,
     GuestState,
     HostFacts,
+    ImageSource,
     MetadataPort,
     Nic,
     Power,
@@ -93,6 +94,15 @@ class Hypervisor(Protocol):
 
     def diagnostics(self, guest_id: str) -> Diagnostics:
         """Tell how the guest does."""
+
+    def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Have the agent inside the running guest give a user a password, else Conflict."""
+
+    def interrupt_guest(self, guest_id: str) -> None:
+        """Send the running guest an interrupt that it cannot ignore; Conflict when it is off."""
+
+    def ensure_image(self, image: ImageSource) -> None:
+        """Have the image here before a guest needs it."""
 
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here, half-made ones too; called often, so it must be cheap."""

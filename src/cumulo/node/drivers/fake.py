@@ -23,6 +23,7 @@ from cumulo.node.api import (
     GuestState,
     HostError,
     HostFacts,
+    ImageSource,
     MetadataPort,
     Nic,
     NicFigures,
@@ -32,6 +33,7 @@ from cumulo.node.api import (
 )
 from cumulo.node.drivers import fake_screen
 from cumulo.node.drivers.script import Script
+from cumulo.node.properties import has_agent
 from cumulo.node.shapes import shape_of
 
 _LOG_LIMIT = 256 * 1024
@@ -51,6 +53,7 @@ class _Guest(msgspec.Struct, kw_only=True):
     console: str = ""
     kept: GuestSpec | None = None
     snapshots: list[str] = []
+    passwords: dict[str, str] = {}
 
 
 class _Terminal:
@@ -89,6 +92,7 @@ class FakeNode:
         self._lock = threading.RLock()
         self._guests: dict[str, _Guest] = {}
         self._listeners = _Listeners()
+        self.images: set[str] = set()  # those that were wanted before a guest needed them
         if directory is not None:
             self._load(directory)
 
@@ -229,6 +233,27 @@ class FakeNode:
                 nics=[NicFigures(mac=nic.mac) for nic in spec.nics],
             )
 
+    def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Remember the password of a guest that was made with an agent."""
+        with self.script.around("set_password", guest_id), self._lock:
+            guest = self._running(guest_id)
+            if not has_agent(guest.spec):
+                raise Conflict(f"No agent answers in guest {guest_id}.", guest_id=guest_id)
+            guest.passwords[user] = password
+            self._save(guest)
+
+    def interrupt_guest(self, guest_id: str) -> None:
+        """Have the guest write that it was interrupted."""
+        with self.script.around("interrupt_guest", guest_id), self._lock:
+            guest = self._running(guest_id)
+            guest.console += "[   42.000000] Uhhuh. NMI received for unknown reason 30 on CPU 0.\n"
+            self._save(guest)
+
+    def ensure_image(self, image: ImageSource) -> None:
+        """Remember that the image was wanted here."""
+        with self.script.around("ensure_image"), self._lock:
+            self.images.add(image.image_id)
+
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here."""
         with self.script.around("guests"), self._lock:
@@ -245,9 +270,7 @@ class FakeNode:
     def open_console(self, guest_id: str, kind: ConsoleKind) -> socket.socket:
         """Return a connection to a screen or terminal that shows what the guest writes."""
         with self.script.around("open_console", guest_id), self._lock:
-            guest = self._find(guest_id)
-            if guest.power not in ("running", "paused"):
-                raise Conflict(f"Guest {guest_id} does not run: start it.", guest_id=guest_id)
+            guest = self._running(guest_id)
             terminal = _Terminal(self, guest_id)
             return fake_screen.open_console(terminal, guest.spec.name, kind)
 
@@ -301,6 +324,11 @@ class FakeNode:
         with self._lock:
             return list(self._find(guest_id).snapshots)
 
+    def passwords_of(self, guest_id: str) -> dict[str, str]:
+        """Return the passwords that the guest's agent set, for tests to look at."""
+        with self._lock:
+            return dict(self._find(guest_id).passwords)
+
     def is_kept(self, guest_id: str) -> bool:
         """Say whether the guest's disks are kept, for tests to look at."""
         with self._lock:
@@ -321,6 +349,12 @@ class FakeNode:
         guest = self._guests.get(guest_id)
         if guest is None:
             raise NotFound(f"Host {self._facts.name} has no guest {guest_id}.", guest_id=guest_id)
+        return guest
+
+    def _running(self, guest_id: str) -> _Guest:
+        guest = self._find(guest_id)
+        if guest.power not in ("running", "paused"):
+            raise Conflict(f"Guest {guest_id} does not run: start it.", guest_id=guest_id)
         return guest
 
     def _save(self, guest: _Guest) -> None:

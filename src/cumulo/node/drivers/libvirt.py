@@ -8,9 +8,8 @@ before and finds what is left of it.
 import contextlib
 import socket
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from cumulo.node.api import (
     GuestState,
     HostError,
     HostFacts,
+    ImageSource,
     Nic,
     Power,
     Snapshot,
@@ -42,6 +42,7 @@ from cumulo.node.drivers import (
 )
 from cumulo.node.drivers.libvirt_connection import Connection
 from cumulo.node.guest_files import GuestFiles, Record, known_guests
+from cumulo.node.guest_locks import GuestLocks
 from cumulo.node.libvirtd import Libvirtd, guest_user
 from cumulo.node.shapes import shape_of
 
@@ -82,7 +83,7 @@ class LibvirtHypervisor:
         self.root = settings.directory / "guests"
         self.owner = guest_user()
         self.images = disks.ImageCache(settings.directory / "cache", self.owner, pieces)
-        self._locks = _Locks()
+        self._locks = GuestLocks()
         self._tokens: dict[str, str] = {}
         self._serials = libvirt_consoles.Serials()
         self.root.mkdir(parents=True, exist_ok=True)
@@ -308,6 +309,22 @@ class LibvirtHypervisor:
             record = self.remembered(guest_id)[1]
             return libvirt_figures.of(domain, record, self._libvirtd.virt_type)
 
+    def set_password(self, guest_id: str, user: str, password: str) -> None:
+        """Have the agent inside the guest give a user a password."""
+        with self._connection.use() as connection:
+            libvirt_power.set_password(self._domain(connection, guest_id), user, password)
+
+    def interrupt_guest(self, guest_id: str) -> None:
+        """Send the guest an interrupt that it cannot ignore."""
+        with self._connection.use() as connection:
+            libvirt_power.interrupt(self._domain(connection, guest_id))
+
+    def ensure_image(self, image: ImageSource) -> None:
+        """Have the image here before a guest needs it."""
+        if not self.images.has(image):
+            self._make_room()
+        self.images.ensure(image)
+
     def guests(self) -> dict[str, GuestState]:
         """Return every guest made here; keep their console logs short while at it."""
         with self._connection.use() as connection:
@@ -405,30 +422,6 @@ class LibvirtHypervisor:
             record = GuestFiles(self.root, guest_id).record()
             self._tokens[guest_id] = record.boot_token if record is not None else ""
         return self._tokens[guest_id]
-
-
-class _Locks:
-    """A lock for each guest that is being worked on."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self._users: Counter[str] = Counter()
-
-    @contextmanager
-    def held(self, guest_id: str) -> Iterator[None]:
-        """Keep everyone else from the guest during the block."""
-        with self._guard:
-            self._users[guest_id] += 1
-            lock = self._locks.setdefault(guest_id, threading.Lock())
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                self._users[guest_id] -= 1
-                if not self._users[guest_id]:
-                    del self._users[guest_id], self._locks[guest_id]
 
 
 def _record_of(spec: GuestSpec) -> Record:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from cumulo.node.api import GuestSpec, HostError, Nic, Volume
+from cumulo.node.properties import has_agent
 
 NAMESPACE = "https://cumulo.invalid/guest/1"
 _SPARE_SLOTS = 6  # disks and NICs that can be attached while it runs
@@ -295,6 +296,9 @@ def _consoles(devices: Element, spec: GuestSpec, layout: Layout) -> None:
     _add(serial, "source", mode="bind", path=str(layout.console_socket))
     _add(serial, "log", file=str(layout.console_log), append="on")
     _add(serial, "target", type="isa-serial", port="0")
+    if has_agent(spec):
+        channel = _add(devices, "channel", type="unix")
+        _add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
     video = _chosen(spec, "hw_video_model", _VIDEO_MODELS)
     if video != "none":
         graphics = _add(devices, "graphics", type="vnc")

@@ -41,6 +41,8 @@ _LIVE = (
     | libvirt.VIR_MIGRATE_AUTO_CONVERGE
 )
 
+_OVER = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
+
 Reach = Callable[[Place], Peers]
 
 
@@ -116,6 +118,18 @@ class LibvirtMoves:
             if not self._runs(connection, guest_id):
                 raise HostError(f"Guest {guest_id} did not arrive.")
             self._made(GuestFiles(self._root, guest_id))
+
+    def call_back_guest(self, guest_id: str) -> None:
+        """Have the guest that is being sent stay."""
+        with self._hypervisor.connected() as connection, _unless_it_is_over():
+            connection.lookupByUUIDString(guest_id).abortJob()
+
+    def hurry_guest(self, guest_id: str) -> None:
+        """Stop the guest that is being sent until it is there."""
+        with self._hypervisor.connected() as connection, _unless_it_is_over():
+            domain = connection.lookupByUUIDString(guest_id)
+            if domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
+                domain.suspend()  # libvirt lets it go on where it arrives
 
     def _migrate(self, domain: "libvirt.virDomain", files: GuestFiles, arrival: Arrival) -> None:
         guest_id = domain.UUIDString()
@@ -253,6 +267,16 @@ class PeerView:
         with self._hypervisor.connected() as connection:
             domain = connection.lookupByUUIDString(guest_id)
             return libvirt_power.power_of(domain) in ("running", "paused")
+
+
+@contextlib.contextmanager
+def _unless_it_is_over() -> Iterator[None]:
+    """Let the block find nothing that is under way."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in _OVER:
+            raise
 
 
 def _as_offered(spec: GuestSpec, offered: Offered) -> GuestSpec:

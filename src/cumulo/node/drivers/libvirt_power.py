@@ -7,9 +7,17 @@ from typing import TypeAlias
 
 import libvirt
 
+from cumulo.kit.errors import Conflict
 from cumulo.node.api import HostError, Power
 
 NO_RUN = -1  # the run of a domain that is off
+_NO_AGENT = (
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+    libvirt.VIR_ERR_AGENT_UNSYNCED,
+    libvirt.VIR_ERR_INTERNAL_ERROR,  # it answers that it cannot
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,  # there is no channel to an agent
+    libvirt.VIR_ERR_OPERATION_INVALID,
+)
 _TRIES = 5
 _POLL_S = 0.1
 _PRESS_AGAIN_S = 10.0  # a guest that still boots does not see its power button
@@ -54,6 +62,27 @@ def start(domain: Domain) -> None:
         with contextlib.suppress(libvirt.libvirtError):
             domain.managedSaveRemove()
         domain.create()
+
+
+def set_password(domain: Domain, user: str, password: str) -> None:
+    """Have the agent inside the guest give a user a password; Conflict when it does not."""
+    try:
+        domain.setUserPassword(user, password)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in _NO_AGENT:
+            message = f"The agent in guest {domain.UUIDString()} does not set it: {error}"
+            raise Conflict(message) from error
+        raise
+
+
+def interrupt(domain: Domain) -> None:
+    """Send a running domain an interrupt that it cannot ignore."""
+    try:
+        domain.injectNMI()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:
+            raise Conflict(f"Guest {domain.UUIDString()} does not run: start it.") from error
+        raise
 
 
 def pull_the_plug(domain: Domain) -> None:

@@ -1,7 +1,7 @@
 """What a host has to do with: the images and networks of guests that it has or gets."""
 
 from cumulo.db import Tx
-from cumulo.services.compute import networking
+from cumulo.services.compute import image_caching, networking
 from cumulo.services.compute.store import migrations, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
@@ -9,7 +9,8 @@ from cumulo.services.compute.store.servers import Server
 
 def uses_image(tx: Tx, host: str, image_id: str) -> bool:
     """Say whether a guest of the host stands on an image, will, or is rescued from some image."""
-    return any(_may_need(tx, server, image_id) for server in _servers(tx, host))
+    needed = any(_may_need(tx, server, image_id) for server in _servers(tx, host))
+    return needed or image_caching.is_wanted(tx, host, image_id)
 
 
 def has_network(tx: Tx, host: str, network_id: str) -> bool:

@@ -36,6 +36,8 @@ _NOUNS = {
     "os-aggregates:show": _ADMIN,
     "os-aggregates:update": _ADMIN,
     "os-availability-zone:detail": _ADMIN,
+    "os-baremetal-nodes:list": _ADMIN,
+    "os-baremetal-nodes:show": _ADMIN,
     "os-availability-zone:list": _ANYONE,
     "os-console-auth-tokens": _ADMIN,
     "os-flavor-access": _ADMIN,
@@ -99,5 +101,6 @@ _NOUNS = {
 RULES = {
     **_BASE,
     **{f"os_compute_api:{name}": check for name, check in _NOUNS.items()},
+    "compute:aggregates:images": _ADMIN,
     **SERVER_RULES,
 }

@@ -17,6 +17,7 @@ from cumulo.services.compute.symptoms import Symptom as Symptom
 from cumulo.services.compute.symptoms import symptoms as symptoms
 from cumulo.services.compute.tools import Tools as Tools
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
+from cumulo.services.compute.workflows.cache_images import CACHE_IMAGES
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
@@ -33,10 +34,12 @@ from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
 from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.steer_move import STEER_MOVE
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 
 RECONCILERS = [*reconcile.RECONCILERS, *reconcile_guests.RECONCILERS, RECLAIM_SERVERS]
 WORKFLOWS = [
+    CACHE_IMAGES,
     CHANGE_POWER,
     CONFIRM_RESIZE,
     CREATE_SERVER,
@@ -56,5 +59,6 @@ WORKFLOWS = [
     REVERT_RESIZE,
     SHELVE_SERVER,
     SNAPSHOT_SERVER,
+    STEER_MOVE,
     UNSHELVE_SERVER,
 ]

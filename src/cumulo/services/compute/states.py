@@ -82,6 +82,10 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "revertResize": frozenset({"resized"}),
     "os-migrateLive": frozenset({"active", "paused"}),
     "evacuate": frozenset({"active", "stopped", "error"}),
+    "changePassword": frozenset({"active"}),
+    "create share": frozenset({"stopped"}),
+    "delete share": frozenset({"stopped", "error"}),
+    "trigger_crash_dump": frozenset({"active", "paused", "rescued", "resized", "error"}),
     "rebuild": frozenset({"active", "stopped", "error"}),
     "createImage": _SETTLED,
     "createBackup": _SETTLED,
@@ -125,18 +129,21 @@ def check(action: str, server_id: str, vm_state: str, task_state: str | None) ->
     """Raise `Conflict` unless `action` may be done with a server in this state."""
     if vm_state not in _ALLOWED[action]:
         raise Conflict(
-            f"Cannot '{action.split(maxsplit=1)[0]}' instance {server_id} "
-            f"while it is in vm_state {vm_state}",
+            f"Cannot '{_word(action)}' instance {server_id} while it is in vm_state {vm_state}",
             server_id=server_id,
         )
     over = _HARD_REBOOT_OVER if action == "reboot hard" else {None}
     free = task_state in over or action.endswith("_metadata")
     if not free:
         raise Conflict(
-            f"Cannot '{action.split(maxsplit=1)[0]}' instance {server_id} "
-            f"while it is in task_state {task_state}",
+            f"Cannot '{_word(action)}' instance {server_id} while it is in task_state {task_state}",
             server_id=server_id,
         )
+
+
+def _word(action: str) -> str:
+    """Return what a client calls an action."""
+    return "reboot" if action == "reboot hard" else action
 
 
 def allowed_states(action: str) -> frozenset[str]:

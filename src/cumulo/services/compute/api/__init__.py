@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cumulo.services.compute.api import (
     aggregates,
     availability_zones,
+    baremetal_nodes,
     consoles,
     deferred_delete,
     explanations,
@@ -16,6 +17,7 @@ from cumulo.services.compute.api import (
     floating_ip_pools,
     floating_ips,
     gone,
+    guest_affairs,
     hosts,
     hypervisors,
     images,
@@ -38,14 +40,17 @@ from cumulo.services.compute.api import (
     server_password,
     server_rebuilds,
     server_rescue,
+    server_shares,
     server_shelving,
     server_tags,
+    server_topology,
     servers,
     services,
     usage_audit_log,
     usages,
     versions,
     volume_attachments,
+    volumes_boot,
 )
 from cumulo.web import Operation
 
@@ -74,6 +79,7 @@ OPERATIONS: Sequence[Operation] = [
         external_events,
         servers,
         server_actions,
+        guest_affairs,
         server_moves,
         server_rebuilds,
         server_images,
@@ -93,7 +99,11 @@ OPERATIONS: Sequence[Operation] = [
         server_addresses,
         server_metadata,
         server_tags,
+        server_topology,
+        server_shares,
         instance_actions,
+        volumes_boot,
+        baremetal_nodes,
         gone,
     )
     for operation in module.routes.operations

@@ -1,14 +1,15 @@
 """Host aggregates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Invalid
-from cumulo.services.compute import aggregates
+from cumulo.services.compute import aggregates, image_caching
 from cumulo.services.compute.aggregates import Aggregate
 from cumulo.services.compute.api.fields import (
     HostName,
@@ -19,9 +20,13 @@ from cumulo.services.compute.api.fields import (
     row_number,
 )
 from cumulo.services.compute.api.queries import check_known
+from cumulo.services.compute.api.uuids import UUID_PATTERN
+from cumulo.services.compute.image_caching import CacheImages
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.cache_images import CACHE_IMAGES
 from cumulo.web import Call as _Call
 from cumulo.web import Routes, since
+from cumulo.work import start
 
 Call: TypeAlias = _Call[Tools]
 routes = Routes()
@@ -92,6 +97,18 @@ class MetadataBody(msgspec.Struct, forbid_unknown_fields=True):
     """Metadata to add or change; what is null goes."""
 
     metadata: dict[MetadataKey, MetadataValue | None]
+
+
+class CachedImage(msgspec.Struct, forbid_unknown_fields=True):
+    """An image that is meant."""
+
+    id: Annotated[str, Meta(pattern=UUID_PATTERN)]
+
+
+class CacheBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The images to fetch."""
+
+    cache: Annotated[list[CachedImage], Meta(min_length=1, max_length=1000)]
 
 
 @routes.get("/v2.1/os-aggregates", policy=f"{_RULE}:index")
@@ -171,6 +188,24 @@ def set_metadata(call: Call, aggregate_id: str, body: MetadataBody) -> Aggregate
     number = row_number(aggregate_id)
     changed = call.db.write(aggregates.set_metadata, call.ctx, number, body.metadata)
     return AggregateBody(_view(changed))
+
+
+@routes.post(
+    "/v2.1/os-aggregates/{aggregate_id}/images",
+    policy="compute:aggregates:images",
+    status=202,
+    since="2.81",
+)
+def cache_images(call: Call, aggregate_id: str, body: CacheBody) -> None:
+    """Have the hosts of an aggregate fetch images before guests need them."""
+    wanted = [one.id for one in body.cache]
+    call.db.write(_cache, call, row_number(aggregate_id), wanted)
+
+
+def _cache(tx: Tx, call: Call, aggregate_id: int, image_ids: Sequence[str]) -> None:
+    aggregate, images = image_caching.check_cacheable(tx, call.ctx, aggregate_id, image_ids)
+    for host in aggregate.hosts:
+        start(tx, CACHE_IMAGES, CacheImages(host=host, images=images), ctx=call.ctx)
 
 
 def _view(aggregate: Aggregate) -> AggregateView:

@@ -9,14 +9,17 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Forbidden, NotFound
-from cumulo.services.compute import moves, servers
+from cumulo.services.compute import live_moves, moves, servers
 from cumulo.services.compute.api.queries import check_known
 from cumulo.services.compute.api.server_filters import moment, page_url
+from cumulo.services.compute.live_moves import Verb
 from cumulo.services.compute.moves import Migration, MigrationPage
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.steer_move import STEER_MOVE, SteerMove
 from cumulo.web import Call as _Call
 from cumulo.web import Routes, since
 from cumulo.web.paging import Link, following
+from cumulo.work import start
 
 Call: TypeAlias = _Call[Tools]
 routes = Routes()
@@ -175,6 +178,39 @@ def show_server_migration(call: Call, server_id: str, migration_id: str) -> Serv
     raise NotFound(
         f"In-progress live migration {migration_id} is not found for server {server_id}."
     )
+
+
+@routes.delete(
+    "/v2.1/servers/{server_id}/migrations/{migration_id}",
+    policy="os_compute_api:servers:migrations:delete",
+    status=202,
+    since="2.24",
+)
+def abort_server_migration(call: Call, server_id: str, migration_id: str) -> None:
+    """Call a live move back; the server stays where it is."""
+    queued_too = call.version >= (2, 65)
+    call.db.write(_steer, call.ctx, (server_id, migration_id), "abort", queued_too=queued_too)
+
+
+@routes.post(
+    "/v2.1/servers/{server_id}/migrations/{migration_id}/action",
+    policy="os_compute_api:servers:migrations:force_complete",
+    status=202,
+    action="force_complete",
+    since="2.22",
+)
+def force_complete(call: Call, server_id: str, migration_id: str) -> None:
+    """Stop a server's guest until it has arrived where it is sent to."""
+    call.db.write(_steer, call.ctx, (server_id, migration_id), "force_complete")
+
+
+def _steer(
+    tx: Tx, ctx: Context, ids: tuple[str, str], verb: Verb, *, queued_too: bool = False
+) -> None:
+    steered = live_moves.steer(tx, ctx, *ids, verb, queued_too=queued_too)
+    uuid = steered.migration.uuid
+    params = SteerMove(migration=uuid, action=steered.action, verb=verb)
+    start(tx, STEER_MOVE, params, subject=uuid, ctx=ctx)
 
 
 def _moves(tx: Tx, ctx: Context, server_id: str) -> list[Migration]:

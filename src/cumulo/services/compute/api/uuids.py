@@ -4,9 +4,9 @@ import re
 
 from cumulo.kit.errors import Invalid
 
-_UUID = re.compile(
-    r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
-)
+_FORM = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+UUID_PATTERN = rf"^{_FORM}$(?!\n)"  # of a field
+_UUID = re.compile(_FORM)
 
 
 def is_uuid(text: str) -> bool:

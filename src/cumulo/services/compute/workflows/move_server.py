@@ -8,7 +8,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import HostError
 from cumulo.node.moving import Arrival
-from cumulo.services.compute import guests, moves, networking, servers
+from cumulo.services.compute import guests, live_moves, moves, networking, servers
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -53,6 +53,7 @@ def place(run: Run) -> Placed:
 
 
 def _place(tx: Tx, params: MoveServer, tools: Tools) -> Placed:
+    live_moves.check_wanted(tx, params.migration)
     migration = migrations.migration_get(tx, params.migration)
     host = moves.place(tx, migration, params.host, tools.settings, tools.health)
     actions.event_start(tx, params.action, _EVENT, migration.source_host)
@@ -77,6 +78,7 @@ def expect(run: Run) -> Arrival | None:
     ways = run.db.read(moves.ways, placed.source, placed.dest)
     if ways is None:
         return None
+    run.db.read(live_moves.check_wanted, params.migration)
     spec = run.db.read(guests.spec_of, params.server_id, run.tools)
     with reached_to_move(run, placed.source) as node:
         node.offer_guest(params.server_id, placed.dest)
@@ -89,6 +91,8 @@ def arrive(run: Run) -> None:
     params, placed = run.params, run.result_of(place)
     ways = run.db.read(moves.ways, placed.source, placed.dest)
     arrival = run.result_of(expect)
+    if not _has_left(run):
+        run.db.read(live_moves.check_wanted, params.migration)
     if ways is not None and arrival is not None:
         with reached_to_move(run, placed.source) as node:
             node.send_guest(params.server_id, ways[1], arrival)
@@ -175,7 +179,8 @@ def _give_up(tx: Tx, run: Run) -> None:
     told = run.error.message if run.error else "interrupted"
     migration = migrations.migration_get(tx, run.params.migration)
     try:
-        moves.finish(tx, migration, "error", kept=migration.old_flavor)
+        status = migration.status if migration.status == live_moves.CANCELLED else "error"
+        moves.finish(tx, migration, status, kept=migration.old_flavor)
         server = store.server_get(tx, migration.server_id)
     except NotFound:
         return
