@@ -79,6 +79,22 @@ def test_flavors(browser: Browser) -> None:
     shown = browser.send(f"{at}/specs", specs="hw:mem_page_size=small")
     assert "hw:mem_page_size" in shown.text
     assert "hw:cpu_policy" not in shown.text
+    assert browser.send(f"{at}/access/new", f"{at}/access", project="x").status == 409
+    assert "It is deleted." in browser.press(at, "delete").notices
+
+
+def test_a_flavor_for_some_projects(browser: Browser) -> None:
+    wish = {"name": "theirs", "ram": "64", "public": []}
+    at = browser.send("/admin/flavors/new", "/admin/flavors", **wish).url
+    project = choice(browser, f"{at}/access/new", "demo")
+    assert (
+        "It is changed."
+        in browser.send(f"{at}/access/new", f"{at}/access", project=project).notices
+    )
+    assert f"/admin/projects/{project}" in browser.get(at).links()
+    told = browser.press(at, "remove", f"{at}/access/actions", id=project).notices
+    assert "Removed: 1." in told
+    assert f"/admin/projects/{project}" not in browser.get(at).links()
     assert "It is deleted." in browser.press(at, "delete").notices
 
 

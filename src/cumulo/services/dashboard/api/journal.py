@@ -1,5 +1,6 @@
 """/stream, /events, /why, /path: what happens, what happened, and why."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,15 +51,21 @@ def list_events(visit: Visit) -> Page:
     """List what happened last, to one thing where it is named."""
     wanted = visit.asked("resource") or None
     found = visit.call.db.read(journal.recent, visit.scope, wanted)
-    values = {"rows": [_event(each) for each in found], "wanted": wanted, "section": "/events"}
+    values = {"rows": _rows(found), "wanted": wanted, "section": "/events"}
     return Page("events.html", values)
 
 
-def _event(event: Event) -> list[Cell]:
+def _rows(found: Sequence[Event]) -> list[list[Cell]]:
+    """Return events as rows; what is gone has no page to lead to."""
+    gone = {each.resource_id for each in found if each.action == "delete"}
+    return [_event(each, is_gone=each.resource_id in gone) for each in found]
+
+
+def _event(event: Event, *, is_gone: bool) -> list[Cell]:
     return [
         When(event.at.isoformat()),
         Text(event.resource),
-        _thing(event.resource, event.resource_id),
+        _thing("" if is_gone else event.resource, event.resource_id),
         Text(event.action),
         Text(_difference(event)),
         Link(event.request_id, f"/why/{part(event.request_id)}") if event.request_id else Text(""),
@@ -97,7 +104,7 @@ def show_why(visit: Visit, request_id: str) -> Page:
     values = {
         "request_id": request_id,
         "runs": [_run(each) for each in found.runs],
-        "rows": [_event(each)[:-1] for each in found.events],
+        "rows": [row[:-1] for row in _rows(found.events)],
         "section": "/events",
     }
     return Page("why.html", values)

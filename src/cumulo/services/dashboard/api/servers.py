@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from cumulo.services.dashboard import journal, servers
+from cumulo.services.dashboard import servers
 from cumulo.services.dashboard.api.pages import POLICY, Go, Page, Pages, Visit
+from cumulo.services.dashboard.api.placements import failure
 from cumulo.services.dashboard.api.showing import detail_page, each, list_page
 from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, text
 from cumulo.services.dashboard.cloud import Refusal, part
@@ -52,7 +53,7 @@ def show_server(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Servers", "/servers"),
         state=servers.status_of(server),
-        problem=_failure(visit, server),
+        problem=failure(visit, server),
         buttons=servers.buttons_of(server, is_admin=visit.scope.is_admin),
         links=_links(server, at),
         groups=[
@@ -68,20 +69,13 @@ def show_server(visit: Visit, server_id: str) -> Page:
     return detail_page(detail, "/servers")
 
 
-def _failure(visit: Visit, server: Item) -> str:
-    """Return why a server failed: in full where its workflow is known, else as the API says it."""
-    message = str((server.get("fault") or {}).get("message", ""))
-    if not message:
-        return ""
-    told = visit.call.db.read(journal.failure, visit.scope, server["id"])
-    return told if told.startswith(message[:50]) else message
-
-
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
-    links = [("Log", f"{at}/log"), ("History", f"{at}/history"), ("Edit", f"{at}/edit")]
+    links = [("Why", f"{at}/why"), ("History", f"{at}/history")]
+    links += [("Events", f"/events?resource={server['id']}"), ("Edit", f"{at}/edit")]
+    if server["OS-EXT-STS:power_state"]:  # none is known of what never ran, or runs nowhere now
+        links.insert(0, ("Log", f"{at}/log"))
     if server["status"] in ("ACTIVE", "RESCUE"):
         links.insert(0, ("Console", f"{at}/console"))
-    links.insert(2, ("Events", f"/events?resource={server['id']}"))
     if server["status"] in ("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"):
         links.append(("Make an image", f"{at}/image"))
     if server["status"] in ("ACTIVE", "SHUTOFF"):
@@ -264,7 +258,7 @@ def show_history(visit: Visit, server_id: str) -> Page:
         id=server["id"],
         back=("Server", at),
         state=servers.status_of(server),
-        problem=_failure(visit, server),
+        problem=failure(visit, server),
         groups=(),
         live=("server",),
     )

@@ -53,21 +53,20 @@ def form_page(form: Form) -> Page:
     return Page("form.html", {"form": form, "section": form.section})
 
 
-def submitted(visit: Visit, form: Form, act: Callable[[], Go]) -> Page | Go:
+def submitted(
+    visit: Visit, form: Form, act: Callable[[], Go], template: str = "form.html", **more: Any
+) -> Page | Go:
     """Do what a form asks for; what is refused shows the form again, with the reason."""
     try:
         return act()
     except Refusal as refusal:
         if refusal.status == 401:
             raise
-        return _again(visit, form, refusal.message, refusal.status)
+        problem, status = refusal.message, refusal.status
     except CloudError as error:
-        return _again(visit, form, error.message, 400)
-
-
-def _again(visit: Visit, form: Form, problem: str, status: int) -> Page:
-    values = {"form": form.again(visit.given, problem), "section": form.section}
-    return Page("form.html", values, status)
+        problem, status = error.message, 400
+    values = {"form": form.again(visit.given, problem), "section": form.section, **more}
+    return Page(template, values, status)
 
 
 def each(visit: Visit, deeds: Mapping[str, Callable[[str], object]], back: str, done: str) -> Go:

@@ -6,18 +6,21 @@ from cumulo.services.dashboard.api.showing import (
     delete_each,
     delete_one,
     detail_page,
+    each,
     form_page,
     list_page,
+    named,
     submitted,
 )
 from cumulo.services.dashboard.cells import Cell, Code, Link, Text, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
-from cumulo.services.dashboard.forms import Field, Form
-from cumulo.services.dashboard.lists import DELETE, Column, Item, Listing
+from cumulo.services.dashboard.forms import Field, Form, options_of
+from cumulo.services.dashboard.lists import DELETE, Button, Column, Item, Listing
 
 pages = Pages()
 _AT = "/admin/flavors"
+_REMOVE = Button("remove", "Remove", "Let these projects use it no longer?", danger=True)
 _DISK, _PUBLIC = "OS-FLV-EXT-DATA:ephemeral", "os-flavor-access:is_public"
 LISTING = Listing(
     title="Flavors",
@@ -106,15 +109,8 @@ def create_flavor(visit: Visit) -> Page | Go:
 @pages.get("/admin/flavors/{flavor_id}")
 def show_flavor(visit: Visit, flavor_id: str) -> Page:
     """Show a flavor."""
-    path = f"/flavors/{part(flavor_id)}"
-    one = visit.cloud.get("compute", path)["flavor"]
+    one = visit.cloud.get("compute", f"/flavors/{part(flavor_id)}")["flavor"]
     at = f"{_AT}/{part(one['id'])}"
-    access: list[list[Cell]] = []
-    if not one[_PUBLIC]:
-        found = visit.cloud.get("compute", f"{path}/os-flavor-access")["flavor_access"]
-        access = [
-            [Link(each["tenant_id"], f"/admin/projects/{each['tenant_id']}")] for each in found
-        ]
     detail = Detail(
         title=one["name"],
         id=one["id"],
@@ -124,9 +120,7 @@ def show_flavor(visit: Visit, flavor_id: str) -> Page:
         groups=[
             Group(title="Flavor", facts=_facts(one)),
             Group(title="Extra specs", facts=[(k, text(v)) for k, v in one["extra_specs"].items()]),
-            Group(title="Projects that may use it", columns=("Project",), rows=access)
-            if not one[_PUBLIC]
-            else Group(title="Projects that may use it", facts=[("Public", text(True))]),
+            _access(visit, one, at),
         ],
         live=("flavor",),
     )
@@ -142,6 +136,67 @@ def _facts(one: Item) -> list[tuple[str, Cell]]:
         ("Ephemeral", Text(f"{one[_DISK]} GiB")),
         ("Swap", Text(f"{one['swap'] or 0} MiB")),
     ]
+
+
+def _access(visit: Visit, one: Item, at: str) -> Group:
+    if one[_PUBLIC]:
+        return Group(title="Projects that may use it", facts=[("Public", text(True))])
+    path = f"/flavors/{part(one['id'])}/os-flavor-access"
+    found = visit.cloud.get("compute", path)["flavor_access"]
+    names = named(visit.cloud.get("identity", "/projects")["projects"])
+    ids = [each["tenant_id"] for each in found]
+    return Group(
+        title="Projects that may use it",
+        columns=("Project",),
+        rows=[[each, Link(names.get(each, each), f"/admin/projects/{each}")] for each in ids],
+        buttons=(_REMOVE,),
+        action=f"{at}/access/actions",
+        links=(("Let a project use it", f"{at}/access/new"),),
+    )
+
+
+def _access_form(visit: Visit, flavor_id: str) -> Form:
+    at = f"{_AT}/{part(flavor_id)}"
+    projects = options_of(visit.cloud.get("identity", "/projects")["projects"])
+    fields = [
+        Field(name="project", label="Project", kind="choice", options=projects, required=True)
+    ]
+    return Form(
+        title="Let a project use it", action=f"{at}/access", fields=fields, submit="Add", back=at,
+        section=_AT,
+    )  # fmt: skip
+
+
+@pages.get("/admin/flavors/{flavor_id}/access/new")
+def new_access(visit: Visit, flavor_id: str) -> Page:
+    """Ask which project may use a flavor that is not for all."""
+    return form_page(_access_form(visit, flavor_id))
+
+
+def _admit(visit: Visit, flavor_id: str, verb: str, project: str) -> None:
+    path = f"/flavors/{part(flavor_id)}/action"
+    visit.cloud.post("compute", path, {verb: {"tenant": project}})
+
+
+@pages.post("/admin/flavors/{flavor_id}/access")
+def add_access(visit: Visit, flavor_id: str) -> Page | Go:
+    """Let a project use a flavor."""
+
+    def act() -> Go:
+        _admit(visit, flavor_id, "addTenantAccess", visit.given.text("project"))
+        return Go(f"{_AT}/{part(flavor_id)}", visit.say("It is changed."))
+
+    return submitted(visit, _access_form(visit, flavor_id), act)
+
+
+@pages.post("/admin/flavors/{flavor_id}/access/actions")
+def remove_access(visit: Visit, flavor_id: str) -> Go:
+    """Let projects use a flavor no longer."""
+
+    def remove(project: str) -> None:
+        _admit(visit, flavor_id, "removeTenantAccess", project)
+
+    return each(visit, {"remove": remove}, f"{_AT}/{part(flavor_id)}", "Removed: {count}.")
 
 
 def _specs_form(visit: Visit, flavor_id: str) -> Form:
