@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from cumulo.db import Database, metadata
+from tests.ceph import Ceph, running_ceph
 from tests.stores import KINDS, Servers, filled, replace
 from tests.stores import servers as servers
 
@@ -69,6 +70,14 @@ def db(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Database]:
     """A database with every table of the modules that the tests import."""
     with filled(request.config.getoption("--database"), request, servers) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[Ceph]:
+    """A real cluster of one node, with a pool for volumes."""
+    with running_ceph() as cluster:
+        cluster.pool("volumes")
+        yield cluster
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ cd "$(dirname "$0")/.."
 
 # For guests and networks, for compiling libvirt's binding, for the walks.
 host_packages="openvswitch-switch ovn-central ovn-host libvirt-daemon libvirt-daemon-system \
-libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils genisoimage iproute2 iputils-ping lz4 zstd \
+libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils qemu-block-extra genisoimage iproute2 iputils-ping lz4 zstd \
 openssh-client"
 build_packages="libvirt-dev pkg-config gcc libc6-dev"
 test_packages=
 [ "${1:-}" != test ] || test_packages="mariadb-server-core mariadb-client-core postgresql rclone s3cmd haproxy \
-chromium chromium-driver fonts-dejavu-core"
+chromium chromium-driver fonts-dejavu-core ceph-mon ceph-osd ceph-mgr ceph-common"
 # Whatever these start by themselves would be in nobody's service here.
 units="openvswitch-switch ovs-vswitchd ovsdb-server ovn-central ovn-host ovn-controller \
 libvirtd libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests virtlogd.socket \

@@ -9,17 +9,26 @@ import pytest
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB
 from cumulo.node.api import HostError, Volume
+from cumulo.services.volume.drivers.base import (
+    Content,
+    LiveCopies,
+    Locked,
+    Source,
+    VolumeDriver,
+)
 from cumulo.services.volume.drivers.file import FileDriver
+from cumulo.services.volume.drivers.rbd import RbdDriver, RbdSettings
+from tests.ceph import USER, Ceph
 from tests.hypervisor import Host
 from tests.node.bench import Bench
 from tests.waiting import eventually
 
 
-class Files:
-    """A back end of files on the host."""
+class Store:
+    """A back end that guests on the host reach."""
 
-    def __init__(self, directory: Path) -> None:
-        self.driver = FileDriver("file", directory)
+    def __init__(self, driver: VolumeDriver) -> None:
+        self.driver = driver
 
     def new(self, **more: object) -> Volume:
         """Make a volume and say how it is reached."""
@@ -29,13 +38,37 @@ class Files:
 
     def of(self, volume_id: str, **more: object) -> Volume:
         told = self.driver.connect(volume_id).target
-        fields: Any = {**told, **more}
+        opens = {"ceph": self.driver.key()} if isinstance(self.driver, Locked) else {}
+        fields: Any = {"secrets": opens, **told, **more}
         return Volume(volume_id=volume_id, size_gib=1, **fields)
+
+    def kept(self, bench: Bench, guest_id: str, volume: Volume) -> Source:
+        """Keep what a volume of a running guest holds."""
+        kept = Source(volume_id=volume.volume_id, snapshot_id=new_id())
+        if isinstance(self.driver, LiveCopies):
+            path = self.driver.snapshot_path(kept)
+            for _ in range(2):
+                assert bench.node.copy_volume(guest_id, volume.volume_id, path)
+        else:
+            self.driver.create_snapshot(kept)
+        return kept
 
 
 @pytest.fixture
-def files(host: Host) -> Files:
-    return Files(host.directory / "volumes")
+def files(host: Host) -> Store:
+    return Store(FileDriver("file", host.directory / "volumes"))
+
+
+@pytest.fixture
+def rbd(ceph: Ceph, tmp_path: Path) -> Store:
+    settings = RbdSettings(pool="volumes", user=USER, conf=str(ceph.conf), owner=new_id())
+    return Store(RbdDriver("rbd", settings, tmp_path))
+
+
+@pytest.fixture(params=["files", "rbd"])
+def store(request: pytest.FixtureRequest) -> Store:
+    found: Store = request.getfixturevalue(request.param)
+    return found
 
 
 def script(volume: Volume, *lines: str) -> dict[str, object]:
@@ -57,7 +90,7 @@ def says(bench: Bench, guest_id: str, words: bytes) -> None:
 
 def test_volumes_are_what_was_said_last(bench: Bench, tmp_path: Path) -> None:
     place = Path("/tmp") / f"cumulo-volumes-{new_id()[:8]}"
-    files = Files(place)
+    files = Store(FileDriver("file", place))
     try:
         first, second = files.new(), files.new(device="vdz")
         guest_id = bench.guest(volumes=[first])
@@ -77,8 +110,8 @@ def test_volumes_are_what_was_said_last(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.real
 @pytest.mark.timeout(300)
-def test_what_one_guest_wrote_another_reads(libvirt_bench: Bench, host: Host, files: Files) -> None:
-    volume = files.new()
+def test_what_one_guest_wrote_another_reads(libvirt_bench: Bench, host: Host, store: Store) -> None:
+    volume = store.new()
     first = libvirt_bench.guest(
         **script(
             volume,
@@ -93,34 +126,39 @@ def test_what_one_guest_wrote_another_reads(libvirt_bench: Bench, host: Host, fi
     node = libvirt_bench.node
     node.ensure_volumes(first, [volume])
     says(libvirt_bench, first, b"WROTE")
-    files.driver.extend(volume.volume_id, 2)
+    store.driver.extend(volume.volume_id, 2)
     grown = msgspec.structs.replace(volume, size_gib=2)
     node.ensure_volumes(first, [grown])
     says(libvirt_bench, first, b"GROWN")
-    copy = Path(volume.path).with_name(f"{volume.volume_id}.{new_id()}")
-    assert node.copy_volume(first, volume.volume_id, str(copy))
-    assert node.copy_volume(first, volume.volume_id, str(copy))
-    with copy.open("rb") as kept:
-        assert kept.read(14) == b"from the first"
-    assert copy.stat().st_size == 2 * GIB
+    kept = store.kept(libvirt_bench, first, volume)
+    assert b"".join(store.driver.read(kept, 0, 14)) == b"from the first"
+    assert store.driver.present()[-1].size_gib == 2
     node.ensure_volumes(first, [])
     says(libvirt_bench, first, b"GONE")
     read = script(volume, "dd if=/dev/$d bs=14 count=1 2>/dev/null")
     second = libvirt_bench.guest(volumes=[grown], **read)
     says(libvirt_bench, second, b"from the first")
+    assert not leaks(host, volume)
     node.remove_guest(second)
-    assert Path(volume.path).exists()
+    assert b"".join(store.driver.read(Source(volume_id=volume.volume_id), 0, 4)) == b"from"
+    assert not list(host.directory.glob("libvirt/etc/secrets/*"))
+
+
+def leaks(host: Host, volume: Volume) -> list[Path]:
+    """Return where what opens a volume is written that others than root read, or we keep."""
+    words = [value.encode() for value in volume.secrets.values()]
+    found = [path for path in host.directory.rglob("*") if path.is_file()]
+    places = [path for path in found if "/etc/secrets/" not in str(path)]
+    return [path for path in places if any(word in path.read_bytes() for word in words)]
 
 
 @pytest.mark.real
 @pytest.mark.timeout(300)
-def test_a_guest_boots_from_a_volume(libvirt_bench: Bench, files: Files) -> None:
-    from cumulo.services.volume.drivers.base import Content
-
+def test_a_guest_boots_from_a_volume(libvirt_bench: Bench, store: Store) -> None:
     image, volume_id = libvirt_bench.image, new_id()
     pieces = [Path(image.path).read_bytes()]
-    files.driver.write(volume_id, 1, Content(image.disk_format, pieces))
-    volume = files.of(volume_id, is_boot_disk=True)
+    store.driver.write(volume_id, 1, Content(image.disk_format, pieces))
+    volume = store.of(volume_id, is_boot_disk=True)
     guest_id = libvirt_bench.booted(image=None, volumes=[volume])
     libvirt_bench.node.reboot_guest(guest_id, "again", hard=True)
     libvirt_bench.await_boot(guest_id, times=2)
@@ -129,7 +167,7 @@ def test_a_guest_boots_from_a_volume(libvirt_bench: Bench, files: Files) -> None
 @pytest.mark.real
 @pytest.mark.timeout(300)
 def test_only_a_file_of_its_own_is_opened_as_a_volume(
-    libvirt_bench: Bench, files: Files, host: Host
+    libvirt_bench: Bench, files: Store, host: Host
 ) -> None:
     """Who may write to the directory must not get root's help with other files."""
     guest_id = libvirt_bench.guest()

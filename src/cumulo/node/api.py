@@ -74,8 +74,10 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Literal["fake", "file", "rbd"] = "file"
     path: str = ""  # of a file, readable on the host; of rbd pool/image
     monitors: list[str] = []  # of rbd: host:port
-    user: str = ""  # of rbd
-    keyring: str = ""  # of rbd: where the host has the user's key
+    user: str = ""  # of rbd; empty: the cluster lets everyone in
+    header: int = 0  # bytes before the disk's own, if it is encrypted as LUKS says; 0: it is not
+    # Not kept by the host in the open: ceph, the user's key, and luks, the passphrase.
+    secrets: dict[str, str] = {}
     size_gib: int = 0  # 0: as large as it is
     is_readonly: bool = False
     is_shared: bool = False  # other guests may have it too

@@ -13,12 +13,14 @@ import msgspec
 
 from cumulo.kit.errors import Invalid
 from cumulo.node.api import GuestSpec
+from cumulo.node.shapes import without_secrets
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a guest that libvirt does not remember for us."""
 
-    spec: GuestSpec  # without the config drive, which may hold secrets and is on its disk
+    # Without the config drive, which is on its disk, and without what opens volumes.
+    spec: GuestSpec
     is_made: bool = False  # it was started once; until then it is half-made
     boot_token: str = ""  # of the last reboot carried out
     rebooting: str = ""  # the token of a reboot under way ...
@@ -69,7 +71,8 @@ class GuestFiles:
             return None
 
     def remember(self, record: Record) -> None:
-        """Replace what is remembered, in one piece and for good."""
+        """Replace what is remembered, in one piece and for good; never what opens volumes."""
+        record = msgspec.structs.replace(record, spec=without_secrets(record.spec))
         draft = self._record.with_suffix(".new")
         draft.touch(mode=0o600)
         with draft.open("wb") as file:

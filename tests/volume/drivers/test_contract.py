@@ -8,27 +8,38 @@ from typing import TypeAlias
 
 import pytest
 
+from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB, MIB
 from cumulo.services.volume.drivers.base import BackendError, Content, Source, VolumeDriver
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.drivers.file import FileDriver
+from cumulo.services.volume.drivers.rbd import RbdDriver, RbdSettings
+from tests.ceph import USER, Ceph
 
-Make: TypeAlias = Callable[[Path], VolumeDriver]
+Make: TypeAlias = Callable[[pytest.FixtureRequest, Path], VolumeDriver]
+REAL = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
-def fake(directory: Path) -> VolumeDriver:
+def fake(_: pytest.FixtureRequest, directory: Path) -> VolumeDriver:
     return FakeDriver("fake", directory=directory)
 
 
-def file(directory: Path) -> VolumeDriver:
+def file(_: pytest.FixtureRequest, directory: Path) -> VolumeDriver:
     return FileDriver("file", directory)
 
 
-@pytest.fixture(params=[fake, file], ids=lambda make: make.__name__)
+def rbd(request: pytest.FixtureRequest, directory: Path) -> VolumeDriver:
+    """Return a driver that sees nothing of what other tests left in the pool."""
+    conf = str(request.getfixturevalue("ceph").conf)
+    settings = RbdSettings(pool="volumes", user=USER, conf=conf, owner=new_id())
+    return RbdDriver("rbd", settings, directory)
+
+
+@pytest.fixture(params=[fake, file, pytest.param(rbd, marks=REAL)], ids=lambda make: make.__name__)
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> VolumeDriver:
     make: Make = request.param
-    return make(tmp_path / "volumes")
+    return make(request, tmp_path / "volumes")
 
 
 def made(driver: VolumeDriver, size_gib: int = 1) -> str:
@@ -170,14 +181,14 @@ class TestFormats:
         packed = tmp_path / "disk.qcow2"
         convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(packed)]
         subprocess.run(convert, check=True)
-        driver, volume_id = file(tmp_path / "volumes"), new_id()
+        driver, volume_id = FileDriver("file", tmp_path / "volumes"), new_id()
         driver.write(volume_id, 1, Content("qcow2", [packed.read_bytes()]))
         assert read(driver, volume_id, 0, raw.stat().st_size) == raw.read_bytes()
         used = (tmp_path / "volumes" / volume_id).stat().st_blocks * 512
         assert used < 4 * MIB
 
     def test_a_disk_that_claims_to_be_huge_is_refused(self, tmp_path: Path) -> None:
-        driver = file(tmp_path / "volumes")
+        driver = FileDriver("file", tmp_path / "volumes")
         bomb = self.image(tmp_path, "qcow2", size="3G")
         with pytest.raises(BackendError):
             driver.write(new_id(), 1, Content("qcow2", [bomb]))
@@ -189,13 +200,74 @@ class TestFormats:
         secret.write_bytes(b"the operator's secret".ljust(MIB, b"!"))
         options = ["-b", str(secret), "-F", "raw"]
         evil = self.image(tmp_path, "qcow2", *options, size="1M")
-        driver, volume_id = file(tmp_path / "volumes"), new_id()
+        driver, volume_id = FileDriver("file", tmp_path / "volumes"), new_id()
         with pytest.raises(BackendError):
             driver.write(volume_id, 1, Content("qcow2", [evil]))
         assert there(driver) == set()
 
     def test_raw_is_never_taken_for_something_else(self, tmp_path: Path) -> None:
         packed = self.image(tmp_path, "qcow2")
-        driver, volume_id = file(tmp_path / "volumes"), new_id()
+        driver, volume_id = FileDriver("file", tmp_path / "volumes"), new_id()
         driver.write(volume_id, 1, Content("raw", [packed]))
         assert read(driver, volume_id, 0, 4) == b"QFI\xfb"  # as it is, not as it claims to be
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+class TestRbd:
+    """What is particular to a pool of Ceph."""
+
+    def driver(self, ceph: Ceph, directory: Path, owner: str) -> RbdDriver:
+        settings = RbdSettings(pool="volumes", user=USER, conf=str(ceph.conf), owner=owner)
+        return RbdDriver("rbd", settings, directory)
+
+    def test_what_copies_need_goes_with_the_last(self, ceph: Ceph, tmp_path: Path) -> None:
+        before = ceph.run("rbd", "ls", "volumes"), ceph.run("rbd", "trash", "ls", "volumes")
+        driver = self.driver(ceph, tmp_path, new_id())
+        chain = [made(driver)]
+        driver.overwrite(chain[0], [(MIB, b"handed on")])
+        kept = Source(volume_id=chain[0], snapshot_id=new_id())
+        driver.create_snapshot(kept)
+        for source in (kept, None, None):
+            chain.append(new_id())
+            driver.create_from(chain[-1], 1, source or Source(volume_id=chain[-2]))
+        driver.delete_snapshot(kept)
+        for volume_id in chain[:-1]:
+            driver.delete(volume_id)
+            assert read(driver, chain[-1], MIB, 9) == b"handed on"
+        assert there(driver) == {(chain[-1], None, 1)}
+        driver.tidy()
+        driver.delete(chain[-1])
+        assert before == (
+            ceph.run("rbd", "ls", "volumes"),
+            ceph.run("rbd", "trash", "ls", "volumes"),
+        )
+
+    def test_what_others_have_in_the_pool_is_theirs(self, ceph: Ceph, tmp_path: Path) -> None:
+        theirs = made(self.driver(ceph, tmp_path, "another"))
+        strange = f"volumes/volume-{new_id()}"
+        ceph.run("rbd", "create", "--size", "1G", strange)
+        driver = self.driver(ceph, tmp_path, new_id())
+        mine = made(driver)
+        assert there(driver) == {(mine, None, 1)}
+        ceph.run("rbd", "rm", strange)
+        for volume_id in (mine, theirs):
+            driver.delete(volume_id)
+
+    def test_images_of_every_format(self, ceph: Ceph, tmp_path: Path) -> None:
+        raw, packed = tmp_path / "disk.raw", tmp_path / "disk.qcow2"
+        raw.write_bytes(bytes(MIB) + b"payload" * 1000 + bytes(MIB))
+        convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(packed)]
+        subprocess.run(convert, check=True)
+        driver, volume_id = self.driver(ceph, tmp_path / "scratch", new_id()), new_id()
+        driver.write(volume_id, 1, Content("qcow2", [packed.read_bytes()]))
+        assert read(driver, volume_id, 0, raw.stat().st_size) == raw.read_bytes()
+        assert not list((tmp_path / "scratch").iterdir())
+        driver.delete(volume_id)
+
+    def test_a_cluster_that_is_away_may_come_back(self, tmp_path: Path) -> None:
+        conf = tmp_path / "ceph.conf"
+        conf.write_text("[global]\nmon host = v2:127.0.0.1:1/0\n")
+        settings = RbdSettings(pool="volumes", user=USER, conf=str(conf), owner="o")
+        with pytest.raises(Unavailable):
+            RbdDriver("rbd", settings, tmp_path).capacity()

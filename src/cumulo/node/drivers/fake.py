@@ -34,7 +34,7 @@ from cumulo.node.api import (
 from cumulo.node.drivers import fake_screen
 from cumulo.node.drivers.script import Script
 from cumulo.node.properties import has_agent
-from cumulo.node.shapes import shape_of
+from cumulo.node.shapes import shape_of, without_secrets
 
 _LOG_LIMIT = 256 * 1024
 _TEXT_OF = {
@@ -360,7 +360,8 @@ class FakeNode:
     def _save(self, guest: _Guest) -> None:
         self._guests[guest.spec.id] = guest
         if self._directory is not None:
-            _write(_file(self._directory, guest.spec.id), guest)
+            kept = msgspec.structs.replace(guest, spec=without_secrets(guest.spec))
+            _write(_file(self._directory, guest.spec.id), kept)
 
     def _save_listeners(self) -> None:
         if self._directory is not None:

@@ -37,6 +37,7 @@ from cumulo.node.drivers import (
     libvirt_figures,
     libvirt_nics,
     libvirt_power,
+    libvirt_secrets,
     libvirt_snapshots,
     libvirt_volumes,
 )
@@ -150,6 +151,7 @@ class LibvirtHypervisor:
             spec = msgspec.structs.replace(spec, image=image)
             record = _record_of(spec)
             files.remember(record)
+            libvirt_secrets.ensure(connection, spec.id, spec.volumes)
             if domain is None or not domain.isActive():
                 domain = self._define(connection, files, spec)
             libvirt_power.start(domain)
@@ -194,7 +196,9 @@ class LibvirtHypervisor:
                 if domain is not None:
                     libvirt_power.pull_the_plug(domain)
                     domain.undefineFlags(_GONE)
-            record = files.record()
+                record = files.record()
+                volumes = record.spec.volumes if record is not None else ()
+                libvirt_secrets.forget(connection, guest_id, volumes)
             for nic in record.spec.nics if record is not None else ():
                 self._unplug(libvirt_domain.tap_name(nic.port_id))
             files.remove()
@@ -223,8 +227,14 @@ class LibvirtHypervisor:
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._domain(connection, guest_id)
             files, record = self.remembered(guest_id)
+            every = {one.volume_id: one for one in [*record.spec.volumes, *volumes]}
+            # Until it is done, what opens any of them is to be forgotten with the guest.
+            files.remember(_with(record, volumes=list(every.values())))
             libvirt_volumes.open_up(volumes, self.owner)
+            libvirt_secrets.ensure(connection, guest_id, volumes)
             libvirt_volumes.ensure(domain, record.spec, volumes, timeout_s)
+            left = every.keys() - {one.volume_id for one in volumes}
+            libvirt_secrets.forget(connection, guest_id, [every[one] for one in left])
             files.remember(_with(record, volumes=list(volumes)))
 
     def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Literal
+from uuid import UUID, uuid5
 from xml.etree import ElementTree
 
 import msgspec
@@ -223,7 +224,7 @@ def _volume(
         bus = "virtio"  # nothing can be plugged into that bus while the guest runs
     element = _add(devices, "disk", type=_SOURCES[volume.protocol], device="disk")
     _add(element, "driver", name="qemu", type="raw", discard="unmap")
-    _volume_source(element, volume)
+    _volume_source(element, spec, volume)
     _add(element, "backingStore")
     prefix = _DISK_BUSES[bus]
     free = (prefix + letter for letter in ascii_lowercase if prefix + letter not in used)
@@ -248,16 +249,28 @@ def _volume(
     return name
 
 
-def _volume_source(element: Element, volume: Volume) -> None:
+def _volume_source(element: Element, spec: GuestSpec, volume: Volume) -> None:
     if volume.protocol == "file":
-        _add(element, "source", file=volume.path)
-        return
-    if volume.protocol != "rbd":
+        source = _add(element, "source", file=volume.path)
+    elif volume.protocol == "rbd":
+        source = _add(element, "source", protocol="rbd", name=volume.path)
+        for monitor in volume.monitors:
+            host, _, port = monitor.rpartition(":")
+            _add(source, "host", name=host.strip("[]"), port=port)
+        if volume.user:
+            auth = _add(source, "auth", username=volume.user)
+            _add(auth, "secret", type="ceph", uuid=secret_id(spec.id, volume.volume_id, "ceph"))
+    else:
         raise HostError(f"Volume {volume.volume_id} is {volume.protocol}: no guest can have it.")
-    source = _add(element, "source", protocol="rbd", name=volume.path)
-    for monitor in volume.monitors:
-        host, _, port = monitor.rpartition(":")
-        _add(source, "host", name=host, port=port)
+    if volume.header:
+        encryption = _add(source, "encryption", format="luks")
+        opens = secret_id(spec.id, volume.volume_id, "luks")
+        _add(encryption, "secret", type="passphrase", uuid=opens)
+
+
+def secret_id(guest_id: str, volume_id: str, kind: str) -> str:
+    """Return by what libvirt knows a secret that opens a guest's volume."""
+    return str(uuid5(UUID(volume_id), f"{guest_id} {kind}"))
 
 
 def _fixed(element: Element, slots: Iterator[int]) -> None:

@@ -57,8 +57,8 @@ def open_up(volumes: Iterable[Volume], owner: tuple[int, int]) -> None:
 
 def _resize(domain: Domain, volume: Volume) -> None:
     for name in _targets(_present(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE)[volume.volume_id]):
-        size = volume.size_gib * GIB
-        if size and domain.blockInfo(name)[0] != size:
+        size = volume.size_gib * GIB - volume.header
+        if volume.size_gib and domain.blockInfo(name)[0] != size:
             domain.blockResize(name, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cumulo.db import Tx
 from cumulo.node.api import GuestSpec, ImageSource, Power
 from cumulo.services.compute import guest_metadata, networking, servers, states, volumes
@@ -79,10 +81,16 @@ def source_of(image_id: str, facts: Mapping[str, Any], directory: Path) -> Image
 
 def with_image(tools: Tools, spec: GuestSpec) -> GuestSpec:
     """Return what a host is told of a guest once its image lies where hosts take it from."""
+    spec = with_secrets(tools, spec)
     for image in (spec.image, spec.rescue):
         if image is not None:
             images.bring(tools.image, image.image_id)
     return spec
+
+
+def with_secrets(tools: Tools, spec: GuestSpec) -> GuestSpec:
+    """Return what a host is told of a guest whose disks it gets from elsewhere."""
+    return msgspec.structs.replace(spec, volumes=volumes.with_secrets(tools, spec.volumes))
 
 
 def is_news(server: Server, power: Power | None) -> bool:

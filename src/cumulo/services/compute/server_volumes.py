@@ -27,7 +27,8 @@ class ServerVolumes:
         host = tools.db.write(_grown, server_id, volume_id, size_gib)
         if host is not None:
             wanted = tools.db.read(volumes.host_volumes, server_id)
-            tools.nodes.on(host).ensure_volumes(server_id, wanted)
+            told = volumes.with_secrets(tools, wanted)
+            tools.nodes.on(host).ensure_volumes(server_id, told)
             tools.db.write(_told, caller, server_id, host)
 
     def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:

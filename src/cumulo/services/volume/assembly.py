@@ -8,6 +8,7 @@ from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.drivers.file import FileDriver
+from cumulo.services.volume.drivers.rbd import RbdDriver, RbdSettings
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.services.volume.tools import Place
 
@@ -25,7 +26,8 @@ def places(
 ) -> Mapping[str, Place]:
     """Return the back ends of this process, or `first` where an operator named none."""
     wanted = settings.backends or (first,)
-    return {f"{host}@{one.name}": Place(_driver(one, state), one) for one in wanted}
+    named = {f"{host}@{one.name}": one for one in wanted}
+    return {name: Place(_driver(name, one, state), one) for name, one in named.items()}
 
 
 def backups(settings: VolumeSettings, state: Path) -> BackupStore:
@@ -33,8 +35,11 @@ def backups(settings: VolumeSettings, state: Path) -> BackupStore:
     return BackupDirectory(Path(settings.backup_directory or state / "backups"))
 
 
-def _driver(one: BackendSettings, state: Path) -> VolumeDriver:
+def _driver(host: str, one: BackendSettings, state: Path) -> VolumeDriver:
     directory = Path(one.directory) if one.directory else state / "volumes" / one.name
     if one.driver == "fake":
         return FakeDriver(one.name, capacity_gib=one.capacity_gib, directory=directory)
+    if one.driver == "rbd":
+        pool = RbdSettings(pool=one.rbd_pool, user=one.rbd_user, conf=one.rbd_ceph_conf, owner=host)
+        return RbdDriver(one.name, pool, directory)
     return FileDriver(one.name, directory)

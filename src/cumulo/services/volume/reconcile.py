@@ -3,7 +3,7 @@
 from cumulo.kit import clock, log
 from cumulo.kit.errors import CloudError
 from cumulo.services.volume import backends, backup_pieces
-from cumulo.services.volume.drivers.base import Source
+from cumulo.services.volume.drivers.base import Shares, Source
 from cumulo.services.volume.store import backups as backup_store
 from cumulo.services.volume.store import messages, snapshots, volumes
 from cumulo.services.volume.tools import Place, VolumeTools
@@ -29,6 +29,8 @@ def remove_orphans(tools: VolumeTools) -> None:
 
 
 def _remove_orphans(tools: VolumeTools, pool: str, place: Place) -> None:
+    if isinstance(place.driver, Shares):
+        place.driver.tidy()
     old = clock.timestamp() - _GRACE_S
     found = [one for one in place.driver.present() if one.touched_at < old]
     if not found:

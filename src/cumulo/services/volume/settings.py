@@ -10,9 +10,13 @@ class BackendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """One place that volumes may be put into."""
 
     name: str
-    driver: Literal["file", "fake"] = "file"
+    driver: Literal["file", "rbd", "fake"] = "file"
     volume_backend_name: str = ""  # what types ask for; empty: `name`
     directory: str = ""  # of the files; empty: volumes/`name` in the state directory
+    is_shared: bool = False  # the directory of files is the same on all hosts, as on NFS
+    rbd_pool: str = "volumes"
+    rbd_user: str = "cumulo"
+    rbd_ceph_conf: str = "/etc/ceph/ceph.conf"
     capacity_gib: Annotated[int, Meta(ge=1)] = 10_000  # of a back end that has no bound of its own
     max_over_subscription_ratio: Annotated[float, Meta(ge=1.0)] = 20.0
     reserved_percentage: Annotated[int, Meta(ge=0, le=100)] = 0

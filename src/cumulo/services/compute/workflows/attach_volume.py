@@ -50,7 +50,7 @@ def plug(run: Run) -> None:
     """Let the guest have it."""
     wanted = run.db.read(volumes.host_volumes, run.params.server_id)
     with reached(run, run.params.host) as node:
-        node.ensure_volumes(run.params.server_id, wanted)
+        node.ensure_volumes(run.params.server_id, volumes.with_secrets(run.tools, wanted))
 
 
 def pull(run: Run) -> None:
@@ -58,7 +58,7 @@ def pull(run: Run) -> None:
     params = run.params
     left = run.db.read(volumes.host_volumes, params.server_id, without=params.device_id)
     with tried(run, params.host) as node:
-        node.ensure_volumes(params.server_id, left)
+        node.ensure_volumes(params.server_id, volumes.with_secrets(run.tools, left))
 
 
 def attached(tx: Tx, run: Run) -> None:
@@ -88,7 +88,7 @@ def unplug(run: Run) -> None:
     run.db.write(_begin, params, _DETACH)
     left = run.db.read(volumes.host_volumes, params.server_id, without=params.device_id)
     with reached(run, params.host) as node:
-        node.ensure_volumes(params.server_id, left)
+        node.ensure_volumes(params.server_id, volumes.with_secrets(run.tools, left))
 
 
 def released(tx: Tx, run: Run) -> None:
@@ -109,7 +109,7 @@ def put_back(run: Run) -> None:
     """Let the guest have it again."""
     wanted = run.db.read(volumes.host_volumes, run.params.server_id)
     with tried(run, run.params.host) as node:
-        node.ensure_volumes(run.params.server_id, wanted)
+        node.ensure_volumes(run.params.server_id, volumes.with_secrets(run.tools, wanted))
 
 
 def keep(run: Run) -> None:

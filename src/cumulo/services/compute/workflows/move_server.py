@@ -83,7 +83,7 @@ def expect(run: Run) -> Arrival | None:
     with reached_to_move(run, placed.source) as node:
         node.offer_guest(params.server_id, placed.dest)
     with reached_to_move(run, placed.dest) as node:
-        return node.expect_guest(spec, ways[0])
+        return node.expect_guest(guests.with_secrets(run.tools, spec), ways[0])
 
 
 def arrive(run: Run) -> None:

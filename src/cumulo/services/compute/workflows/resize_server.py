@@ -134,7 +134,8 @@ def finish(run: Run) -> None:
         elif ways is None:
             node.ensure_guest(guests.with_image(run.tools, spec))
         else:
-            cast(MovingNode, node).fetch_guest(spec, ways[0])
+            whole = guests.with_secrets(run.tools, spec)
+            cast(MovingNode, node).fetch_guest(whole, ways[0])
             node.ensure_shape(spec)
         node.ensure_power(spec.id, power, 0)
 

@@ -67,6 +67,22 @@ class LiveCopies(Protocol):
         """Return where the host is to put what a snapshot keeps."""
 
 
+@runtime_checkable
+class Locked(Protocol):
+    """A back end that opens volumes only to who has a key."""
+
+    def key(self) -> str:
+        """Return the key of the user that `connect` names; empty: everyone may."""
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """A back end whose copies need what they were copied from, also when it was deleted."""
+
+    def tidy(self) -> None:
+        """Remove what was deleted and is needed no more."""
+
+
 class VolumeDriver(Protocol):
     """A place for the bytes of volumes."""
 

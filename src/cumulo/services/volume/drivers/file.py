@@ -9,8 +9,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,13 +24,11 @@ from cumulo.services.volume.drivers.base import (
     Present,
     Source,
 )
-from cumulo.services.volume.drivers.inspection import check_image
+from cumulo.services.volume.drivers.conversion import convert
 
 _PIECE = 4 * MIB
 _BLOCK = 64 * 1024
 _FICLONE = 0x40049409  # share all blocks of another file, as linux/fs.h numbers it
-_LIMITS = ["prlimit", f"--as={2 * GIB}", "--cpu=600", "--"]
-_CONVERT_TIMEOUT_S = 3600
 
 
 class FileDriver:
@@ -70,7 +66,7 @@ class FileDriver:
             if content.disk_format == "raw":
                 _write_sparse(descriptor, content.pieces, size_gib)
             else:
-                self._convert(descriptor, content, size_gib)
+                convert(content, descriptor, size_gib, self._directory)
 
     def read(self, source: Source, offset: int, length: int) -> Iterator[bytes]:
         """Yield bytes of the disk."""
@@ -163,28 +159,6 @@ class FileDriver:
                 os.ftruncate(descriptor, size)
                 _copy_data(file.fileno(), descriptor, size)
             os.ftruncate(descriptor, max(size, size_gib * GIB))
-
-    def _convert(self, descriptor: int, content: Content, size_gib: int) -> None:
-        """Have qemu-img write an image of a format of its own, told and not guessed."""
-        with tempfile.NamedTemporaryFile(dir=self._directory, prefix=".image-") as image:
-            for piece in content.pieces:
-                image.write(piece)
-            image.flush()
-            check_image(Path(image.name), content.disk_format, size_gib * GIB)
-            command = [
-                "qemu-img",
-                "convert",
-                "-n",
-                "--target-is-zero",
-                "-f",
-                content.disk_format,
-                "-O",
-                "raw",
-                "--",
-            ]
-            _run([*_LIMITS, *command, image.name, f"/dev/fd/{descriptor}"], descriptor)
-        if os.fstat(descriptor).st_size > size_gib * GIB:
-            raise BackendError(f"The image is a disk of more than {size_gib} GiB.")
 
     def _remove(self, path: Path) -> None:
         with self._told():
@@ -289,28 +263,6 @@ def _pieces(descriptor: int, offset: int, length: int) -> Iterator[bytes]:
             offset, length = offset + len(piece), length - len(piece)
     finally:
         os.close(descriptor)
-
-
-def _run(command: list[str], descriptor: int) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_CONVERT_TIMEOUT_S,
-            check=False,
-            cwd="/",
-            env={"PATH": os.environ.get("PATH", "/usr/bin"), "LC_ALL": "C"},
-            pass_fds=[descriptor],
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BackendError(f"qemu-img took more than {_CONVERT_TIMEOUT_S} s.") from error
-    except FileNotFoundError as error:
-        raise BackendError("qemu-img is missing on this host: install it.") from error
-    if done.returncode != 0:
-        raise BackendError(f"qemu-img failed: {done.stderr.strip()[-500:]}")
 
 
 def _is_id(text: str) -> bool:

@@ -1,0 +1,72 @@
+"""Disk images turned into what the disk in them holds, by a qemu-img that is told the format."""
+
+import errno
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cumulo.kit.units import GIB
+from cumulo.services.volume.drivers.base import BackendError, Content
+from cumulo.services.volume.drivers.inspection import check_image
+
+_LIMITS = ["prlimit", f"--as={2 * GIB}", "--cpu=600", "--"]
+_TIMEOUT_S = 3600
+_CONVERT = ("convert", "-n", "--target-is-zero")
+
+
+def convert(content: Content, descriptor: int, size_gib: int, directory: Path) -> None:
+    """Write the disk in an image into an empty file; `directory` has room for the image."""
+    with tempfile.NamedTemporaryFile(dir=directory, prefix=".image-") as image:
+        for piece in content.pieces:
+            image.write(piece)
+        image.flush()
+        check_image(Path(image.name), content.disk_format, size_gib * GIB)
+        formats = ["-f", content.disk_format, "-O", "raw", "--"]
+        qemu_img(*_CONVERT, *formats, image.name, f"/dev/fd/{descriptor}", files=[descriptor])
+    if os.fstat(descriptor).st_size > size_gib * GIB:
+        raise BackendError(f"The image is a disk of more than {size_gib} GiB.")
+
+
+def qemu_img(*words: str, files: Iterable[int] = ()) -> str:
+    """Run qemu-img within limits, with files that are open; return what it says."""
+    try:
+        done = subprocess.run(
+            [*_LIMITS, "qemu-img", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", "/usr/bin"), "LC_ALL": "C"},
+            pass_fds=list(files),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BackendError(f"qemu-img took more than {_TIMEOUT_S} s.") from error
+    except FileNotFoundError as error:
+        raise BackendError("qemu-img is missing on this host: install it.") from error
+    if done.returncode != 0:
+        raise BackendError(f"qemu-img failed: {done.stderr.strip()[-500:]}")
+    return done.stdout
+
+
+def data_in(descriptor: int, piece_size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield what a file holds, with the offsets, and leave its holes out."""
+    offset, end = 0, os.fstat(descriptor).st_size
+    while offset < end:
+        try:
+            start = os.lseek(descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # nothing but a hole to the end
+            raise
+        offset = os.lseek(descriptor, start, os.SEEK_HOLE)
+        while start < offset:
+            piece = os.pread(descriptor, min(piece_size, offset - start), start)
+            if not piece:
+                return
+            yield start, piece
+            start += len(piece)
