@@ -242,10 +242,10 @@ def echo_request(source: str, target: str) -> bytes:
     return ipv4(source, target, 1, b"\x08\x00" + checksum(b"\x08\x00\0\0" + body) + body)
 
 
-def router_advertisement(mac: str) -> bytes:
-    """Return an IPv6 packet by which a host says that it is a router."""
+def router_advertisement(mac: str, options: bytes = b"") -> bytes:
+    """Return an IPv6 packet by which a host says that it is a router, `options` before that."""
     body = struct.pack("!BBHII", 64, 0, 1800, 0, 0) + b"\x01\x01" + mac_bytes(mac)
-    return _icmpv6(mac, 134, body)
+    return _icmpv6(mac, 134, body, options)
 
 
 def neighbour_advertisement(mac: str, address: str) -> bytes:
@@ -254,13 +254,15 @@ def neighbour_advertisement(mac: str, address: str) -> bytes:
     return _icmpv6(mac, 136, b"\x20\0\0\0" + claimed + b"\x02\x01" + mac_bytes(mac))
 
 
-def _icmpv6(mac: str, kind: int, body: bytes) -> bytes:
+def _icmpv6(mac: str, kind: int, body: bytes, options: bytes = b"") -> bytes:
     """Return a message to everyone on the link."""
     source, target = link_local(mac), socket.inet_pton(socket.AF_INET6, "ff02::1")
     pseudo = source + target + struct.pack("!II", 4 + len(body), 58)
     head = bytes([kind, 0])
     message = head + checksum(pseudo + head + b"\0\0" + body) + body
-    return struct.pack("!IHBB", 0x60000000, len(message), 58, 255) + source + target + message
+    kind, length = 60 if options else 58, len(options) + len(message)
+    head = struct.pack("!IHBB", 0x60000000, length, kind, 255)
+    return head + source + target + options + message
 
 
 def link_local(mac: str) -> bytes:

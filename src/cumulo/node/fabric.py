@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from cumulo.node.advertisement_guard import AdvertisementGuard
 from cumulo.node.certificates import Identity
 from cumulo.node.ovn import Central, Controller, Southbound
 from cumulo.node.ovs import Datapath, PhysicalNetwork, Switch
@@ -45,7 +46,7 @@ class Fabric:
             settings.physical_networks,
             settings.datapath,
         )
-        self._keeper: PlugKeeper | None = None
+        self._keepers: list[PlugKeeper | AdvertisementGuard] = []
         self._served = settings.served
         self.central = None if settings.south else _central(settings, supervisor)
         self.controller = Controller(
@@ -66,25 +67,27 @@ class Fabric:
         if self.central is not None and self._served is not None:
             self.central.open_to_hosts(self._served.address, self._served.port)
         self.controller.start()
-        self._keeper = self._keeper or PlugKeeper(self.switch)
+        if not self._keepers:
+            guard = AdvertisementGuard(self.switch.integration)
+            self._keepers = [PlugKeeper(self.switch), guard]
+            guard.await_in_place()
 
     def let_go(self) -> None:
         """Leave everything running, for a successor."""
-        self._end_keeper()
+        self._end_keepers()
         self.switch.let_go()
 
     def stop(self) -> None:
         """Stop all of it and take its bridges away."""
-        self._end_keeper()
+        self._end_keepers()
         self.controller.stop()
         self.switch.stop()
         if self.central is not None:
             self.central.stop()
 
-    def _end_keeper(self) -> None:
-        if self._keeper is not None:
-            self._keeper.close()
-            self._keeper = None
+    def _end_keepers(self) -> None:
+        while self._keepers:
+            self._keepers.pop().close()
 
 
 def _central(settings: FabricSettings, supervisor: Supervisor) -> Central:

@@ -73,6 +73,11 @@ class Switch:
         """Return where the switch's database listens, as OVN spells it."""
         return f"unix:{self.socket}"
 
+    @property
+    def integration(self) -> Path:
+        """Return the socket where the integration bridge takes flows."""
+        return self.directory / f"{INTEGRATION_BRIDGE}.mgmt"
+
     def start(self) -> None:
         """Start the daemons, make the bridges, give the host its addresses there."""
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,11 @@
-"""What a guest with root sends reaches nobody unless it may: tags, fragments, frames too long."""
+"""What a guest with root sends reaches nobody unless it may.
+
+Tags, fragments, frames too long, what only IPv6 routers and owners of addresses may say.
+"""
 
 import contextlib
+import os
+import signal
 import socket
 import struct
 
@@ -8,8 +13,16 @@ import pytest
 
 from cumulo.services.network.drivers.base import PortPlan
 from cumulo.services.network.drivers.ovn import OvnDriver
-from tests.fabric import HOST
-from tests.guests import Guest, checksum, ipv4, mac_bytes, udp
+from tests.fabric import HOST, Site
+from tests.guests import (
+    Guest,
+    checksum,
+    ipv4,
+    mac_bytes,
+    neighbour_advertisement,
+    router_advertisement,
+    udp,
+)
 from tests.network.drivers.backends import Boot
 from tests.network.drivers.plans import EGRESS, group, network, port, rule, subnet
 from tests.waiting import eventually
@@ -131,3 +144,81 @@ def test_frames_that_are_too_long_harm_nobody(red: OvnDriver, boot: Boot) -> Non
             rogue.send_frame(0x0800, packet, mac_bytes(victim.mac))
         assert not hears_from(raw, rogue, b"xxxx")
     assert victim.pings("10.0.0.11")
+
+
+GREEN = network(
+    "green", subnet("green6", "fd00:9::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+)
+EVERYONE = bytes.fromhex("333300000001")
+NO_OPTIONS = bytes.fromhex("3a00010400000000")  # a header all the same, between IPv6 and ICMPv6
+ADVERTISES = bytes.fromhex("400007080000")  # a part of each advertisement
+
+
+def green_port(name: str, address: str) -> PortPlan:
+    return port(name, GREEN, address, host=HOST, security_group_ids=[OPEN.id])
+
+
+def hears(raw: socket.socket, icmp_type: int) -> bool:
+    """Say whether such an ICMPv6 message arrives."""
+    try:
+        while raw.recv(2048)[54] != icmp_type:
+            pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_guest_cannot_play_router_where_there_is_no_ipv6(red: OvnDriver, boot: Boot) -> None:
+    rogue = boot(red_port("vm1", "10.0.0.11", OPEN.id))
+    victim = boot(red_port("vm2", "10.0.0.12", OPEN.id))
+    trusted = boot(port("vm3", RED, "10.0.0.13", host=HOST, port_security=False))
+    with victim.watching(0x86DD) as raw:
+        rogue.send_frame(0x86DD, router_advertisement(rogue.mac), EVERYONE)
+        assert not hears(raw, 134)
+        trusted.send_frame(0x86DD, router_advertisement(trusted.mac), EVERYONE)
+        assert hears(raw, 134)  # else the test would prove nothing
+
+
+def test_a_guest_cannot_play_router(red: OvnDriver, boot: Boot) -> None:
+    red.sync_network(GREEN)
+    rogue, victim = boot(green_port("vm1", "fd00:9::11")), boot(green_port("vm2", "fd00:9::12"))
+    trusted = boot(port("vm3", GREEN, "fd00:9::13", host=HOST, port_security=False))
+    with victim.watching(0x86DD) as raw:
+        for options in (b"", NO_OPTIONS):
+            advertisement = router_advertisement(rogue.mac, options)
+            rogue.send_frame(0x86DD, advertisement, EVERYONE)
+            rogue.send_frame(0x86DD, advertisement, mac_bytes(victim.mac))
+        assert not hears_from(raw, rogue, ADVERTISES)
+        trusted.send_frame(0x86DD, router_advertisement(trusted.mac), EVERYONE)
+        assert hears(raw, 134)  # else the test would prove nothing
+
+
+@pytest.mark.parametrize("daemon", ["ovn-controller", "ovs-vswitchd", "ovsdb-server"])
+def test_a_guest_cannot_play_router_after_a_daemon_died(
+    red: OvnDriver, boot: Boot, site: Site, daemon: str
+) -> None:
+    red.sync_network(GREEN)
+    rogue, victim = boot(green_port("vm1", "fd00:9::11")), boot(green_port("vm2", "fd00:9::12"))
+    pid = site.pid(daemon)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: site.supervisor.alive().get(daemon, pid) != pid)
+
+    def passes_what_may() -> bool:
+        rogue.send_frame(0x86DD, neighbour_advertisement(rogue.mac, "fd00:9::11"), EVERYONE)
+        return hears(raw, 136)
+
+    with victim.watching(0x86DD) as raw:
+        eventually(passes_what_may, within_s=20)
+        red.wait_in_force(20)
+        rogue.send_frame(0x86DD, router_advertisement(rogue.mac), EVERYONE)
+        assert not hears(raw, 134)
+
+
+def test_a_guest_cannot_claim_anothers_ipv6_address(red: OvnDriver, boot: Boot) -> None:
+    red.sync_network(GREEN)
+    rogue, victim = boot(green_port("vm1", "fd00:9::11")), boot(green_port("vm2", "fd00:9::12"))
+    with victim.watching(0x86DD) as raw:
+        rogue.send_frame(0x86DD, neighbour_advertisement(rogue.mac, "fd00:9::1"), EVERYONE)
+        assert not hears(raw, 136)
+        rogue.send_frame(0x86DD, neighbour_advertisement(rogue.mac, "fd00:9::11"), EVERYONE)
+        assert hears(raw, 136)
