@@ -122,6 +122,15 @@ class Chromium:
         said: str = self.script("return document.body ? document.body.innerText : ''")
         return said
 
+    @contextmanager
+    def framed(self) -> Iterator[None]:
+        """Look into the frame that the page has, for as long as the block takes."""
+        self.driver.switch_to.frame(self.one("iframe"))
+        try:
+            yield
+        finally:
+            self.driver.switch_to.default_content()
+
     def script(self, text: str) -> Any:
         return self.driver.execute_script(text)
 

@@ -12,6 +12,7 @@ from cumulo.services.dashboard.cloud import Cloud as View
 from cumulo.services.dashboard.transport import Transport
 from tests.dashboard import things
 from tests.dashboard.chromium import CONTRAST, OVERFLOW, Chromium, chromium
+from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud, write_ports
 
 _TALLEST = 2400
@@ -66,11 +67,13 @@ def fill(view: View) -> None:
         subnet = view.get("network", "/subnets", network_id=net)["subnets"][0]["id"]
         body = {"subnet_id": subnet}
         view.put("network", f"/routers/{router}/add_router_interface", body)
+    things.server(view, "too-large", image, large, back)
     for number in range(1, 5):
         more = {"metadata": {"tier": "web"}, "tags": ["web"]}
         things.server(view, f"web-{number}", image, small, front, **more)
     things.server(view, "database", image, small, back)
-    things.server(view, "too-large", image, large, back)
+    fill_disks(view, image)
+    fill_admin(view)
     view.post("network", "/floatingips", {"floatingip": {"floating_network_id": outside}})
     group = {"name": "web", "description": "HTTP and HTTPS"}
     made = view.post("network", "/security-groups", {"security_group": group})["security_group"]
@@ -80,12 +83,43 @@ def fill(view: View) -> None:
     view.ask("PUT", "object-store", "/backups").read()
     view.ask("PUT", "object-store", "/backups/2026/november.tar", body=b"x" * 9000).read()
     view.ask("PUT", "object-store", "/backups/readme.txt", body=b"x").read()
-    aggregate = {"aggregate": {"name": "fast-disks", "availability_zone": "north"}}
-    view.post("compute", "/os-aggregates", aggregate)
-    view.post("identity", "/projects", {"project": {"name": "research"}})
-    view.post("identity", "/users", {"user": {"name": "ann", "email": "ann@example.org"}})
     policy = {"name": "apart", "policy": "anti-affinity"}
     view.post("compute", "/os-server-groups", {"server_group": policy})
+    old = {"OpenStack-API-Version": "compute 2.91"}  # the last that makes keys
+    view.ask("POST", "compute", "/os-keypairs", {"keypair": {"name": "laptop"}}, headers=old)
+    view.post("network", "/ports", {"port": {"name": "reserved", "network_id": back}})
+
+
+def fill_disks(view: View, image: str) -> None:
+    """Make volumes, and copies of one."""
+    for wish in ({"name": "root", "size": 2, "imageRef": image}, {"name": "data", "size": 10}):
+        made = view.post("volume", "/volumes", {"volume": wish})["volume"]["id"]
+    eventually(lambda: view.get("volume", f"/volumes/{made}")["volume"]["status"] == "available")
+    copy = {"name": "nightly", "volume_id": made}
+    view.post("volume", "/backups", {"backup": copy})
+    eventually(lambda: view.get("volume", f"/volumes/{made}")["volume"]["status"] == "available")
+    view.post("volume", "/snapshots", {"snapshot": copy})
+
+
+def fill_admin(view: View) -> None:
+    """Make what those have who run the cloud."""
+    aggregate = {"aggregate": {"name": "fast-disks"}}
+    made = view.post("compute", "/os-aggregates", aggregate)["aggregate"]["id"]
+    body = {"add_host": {"host": "node3"}}
+    view.post("compute", f"/os-aggregates/{made}/action", body)
+    project = view.post("identity", "/projects", {"project": {"name": "research"}})["project"]
+    user = {"name": "ann", "email": "ann@example.org"}
+    ann = view.post("identity", "/users", {"user": user})["user"]["id"]
+    team = view.post("identity", "/groups", {"group": {"name": "physics"}})["group"]["id"]
+    view.put("identity", f"/groups/{team}/users/{ann}")
+    roles = view.get("identity", "/roles", name="member")["roles"]
+    view.put("identity", f"/projects/{project['id']}/users/{ann}/roles/{roles[0]['id']}")
+    secret = {"name": "large", "vcpus": 8, "ram": 65536, "disk": 100}
+    secret |= {"os-flavor-access:is_public": False}
+    view.post("compute", "/flavors", {"flavor": secret})
+    credential = {"application_credential": {"name": "ci", "description": "builds"}}
+    me = view.scope().user_id
+    view.post("identity", f"/users/{me}/application_credentials", credential)
 
 
 def take(browser: Chromium, password: str, target: Path) -> None:
@@ -108,17 +142,28 @@ def take(browser: Chromium, password: str, target: Path) -> None:
             ".map((a) => new URL(a.getAttribute('href'), location).pathname)"
         )
         rest += browser.script(links)
+    browser.open("/servers")
+    broken = browser.driver.find_element("link text", "too-large").get_attribute("href") or ""
+    for page in ("", "/why", "/history"):
+        snap(browser, broken.removeprefix(browser.base) + page, target, f"broken{page}")
+    browser.open("/servers?q=web-1")
+    found = browser.driver.find_element("link text", "web-1").get_attribute("href") or ""
+    way = f"/path?from={found.rpartition('/')[2]}&to=10.8.0.1&protocol=icmp"
+    snap(browser, way, target, "path-followed")
     for each in browser.complaints():
         print(each, file=sys.stderr)
 
 
-def snap(browser: Chromium, path: str, target: Path) -> None:
+def snap(browser: Chromium, path: str, target: Path, name: str = "") -> None:
     """Take one page four times."""
-    name = _ID.sub("ID", path).strip("/").replace("/", "-") or "overview"
+    name = (name or _ID.sub("ID", path)).strip("/").replace("/", "-") or "overview"
     for dark in (False, True):
         for width in (1280, 390):
             browser.look(dark=dark, width=width)
             browser.open(path)
+            if path.endswith("/console"):
+                with browser.framed():
+                    browser.wait_for("Connected")
             height = browser.script("return document.documentElement.scrollHeight")
             look = f"{'dark' if dark else 'light'}-{width}"
             for bad in browser.script(CONTRAST):

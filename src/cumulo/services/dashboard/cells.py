@@ -71,10 +71,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Several things, one below the other."""
+    """Several things, one below the other; wide ones take a row of their own among facts."""
 
     kind: ClassVar[str] = "many"
     cells: Sequence["Cell"]
+    is_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ _PAGES = {
     "volume": "/volumes", "project": "/admin/projects", "user": "/admin/users",
 }  # fmt: skip
 _LONGEST = 300
+# What a new thing has in any case, and other columns tell.
+_USUAL = ("id", "project_id", "user_id", "created_at", "updated_at", "revision_number")
 
 
 @pages.get("/stream")
@@ -64,7 +66,7 @@ def _rows(found: Sequence[Event]) -> list[list[Cell]]:
 def _event(event: Event, *, is_gone: bool) -> list[Cell]:
     return [
         When(event.at.isoformat()),
-        Text(event.resource),
+        Code(event.resource),
         _thing("" if is_gone else event.resource, event.resource_id),
         Text(event.action),
         Text(_difference(event)),
@@ -79,13 +81,16 @@ def _thing(kind: str, one: str) -> Cell:
 def _difference(event: Event) -> str:
     """Return what of a thing became something else."""
     before, after = event.before, event.after
-    if isinstance(before, dict) and isinstance(after, dict):
+    if not isinstance(after, dict):
+        return _short(after)
+    if not isinstance(before, dict):
+        told = [
+            f"{name}: {_short(each)}" for name, each in after.items() if each and name not in _USUAL
+        ]
+    else:
         names = [name for name in after if before.get(name) != after[name]]
-        told = ", ".join(
-            f"{name}: {_short(before.get(name))} → {_short(after[name])}" for name in names
-        )
-        return told[:_LONGEST]
-    return _short(after)
+        told = [f"{name}: {_short(before.get(name))} → {_short(after[name])}" for name in names]
+    return ", ".join(told)[:_LONGEST]
 
 
 def _short(value: Any) -> str:

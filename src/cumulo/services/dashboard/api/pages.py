@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from cumulo.kit.errors import CloudError, Forbidden, TooLarge
-from cumulo.services.dashboard import pictures, sessions, words
+from cumulo.services.dashboard import names, pictures, sessions, words
 from cumulo.services.dashboard.api.navigation import navigation
 from cumulo.services.dashboard.cloud import Cloud, Refusal, Scope
 from cumulo.services.dashboard.forms import Given
@@ -238,7 +238,9 @@ def _sent(visit: Visit, shown: Shown) -> Reply | Stream:
     cookies: tuple[str, ...] = ()
     if sessions.NOTICE in visit.cookies:
         cookies = (sessions.notice_cookie(visit.token, None, secure=visit.is_secure),)
-    body = pictures.rendered(shown.template, {**_around(visit, notice), **shown.values})
+    values = {**_around(visit, notice), **shown.values}
+    values["names"] = names.known(visit.cloud, list(shown.values.values()))
+    body = pictures.rendered(shown.template, values)
     return Reply(
         body,
         status=shown.status,

@@ -23,7 +23,7 @@ def decided(found: Item, *, title: str, facts: Sequence[tuple[str, Cell]] = ()) 
             ("Host", chosen),
             ("Asked for", text(found["requested"])),
             *facts,
-            ("What would help", text(found["would_fit"])),
+            ("What would help", Many([Text(one) for one in found["would_fit"]], is_wide=True)),
         ],
         columns=("Host", "Takes it", "Weight", "Servers", "Free", "What stands against it"),
         rows=[_verdict(one) for one in found["hosts"]],

@@ -34,6 +34,7 @@ def list_page(
         {
             "listing": listing,
             "rows": found,
+            "table": [[column.cell(item) for column in listing.columns] for item in found.items],
             "asked": asked,
             "link": link,
             "here": f"{listing.path}?{urlencode(here)}" if here else listing.path,
