@@ -40,7 +40,7 @@ def containers(visit: Visit, account: str, asked: Asked) -> list[Row | str]:
         asked = msgspec.structs.replace(asked, end_marker=max(asked.end_marker, _HIDDEN))
     else:
         asked = msgspec.structs.replace(asked, marker=max(asked.marker, _HIDDEN))
-    return visit.cluster.account(account).read(lambda index: index.page(asked))
+    return visit.cluster.account(account).read(lambda index: index.page(asked)).rows
 
 
 def create(visit: Visit, account: str) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cumulo.services.objectstore import access, accounts, metadata, policies, syncs
+from cumulo.services.objectstore import access, accounts, listings, metadata, policies, syncs
 from cumulo.services.objectstore.drivers.base import Asked, Head, Row
 from cumulo.services.objectstore.refusals import bad, missing, taken, too_large
 from cumulo.services.objectstore.settings import MAX_CONTAINER_NAME_LENGTH
@@ -61,7 +61,12 @@ def objects(visit: Visit, container: Container, asked: Asked) -> list[Row | str]
 
 def rows(visit: Visit, account: str, name: str, asked: Asked) -> list[Row | str]:
     """Return names of a container, whoever asks."""
-    return visit.cluster.container(account, name).read(lambda index: index.page(asked))
+    return listings.page(visit.cluster, account, name, asked)
+
+
+def summed(visit: Visit, account: str, head: Head) -> Head:
+    """Return what a container holds in all, its shards included."""
+    return listings.summed(visit.cluster, account, head)
 
 
 def create(visit: Visit, account: str, name: str) -> bool:
@@ -120,7 +125,7 @@ def check_deletable(visit: Visit, account: str, name: str) -> None:
     head = find(visit, account, name)
     if head is None:
         raise missing()
-    if head.items:
+    if summed(visit, account, head).items:
         raise taken()
 
 
@@ -148,13 +153,16 @@ def is_shown(visit: Visit, account: str, name: str) -> bool:
     return name not in _SECRET or access.is_owner(visit, account)
 
 
-def check_quota(container: Container, size: int, count: int) -> None:
+def check_quota(visit: Visit, container: Container, size: int, count: int) -> None:
     """Refuse what would be more than the container may hold."""
     most_bytes = container.header("X-Container-Meta-Quota-Bytes")
-    if most_bytes and container.head.size + size > int(most_bytes):
-        raise too_large("Upload exceeds quota.")
     most = container.header("X-Container-Meta-Quota-Count")
-    if most and container.head.items + count > int(most):
+    if not most_bytes and not most:
+        return
+    held = summed(visit, container.account, container.head)
+    if most_bytes and held.size + size > int(most_bytes):
+        raise too_large("Upload exceeds quota.")
+    if most and held.items + count > int(most):
         raise too_large("Upload exceeds quota.")
 
 

@@ -37,7 +37,7 @@ def carry_out(tools: Tools, account: str) -> None:
 
 def waiting(tools: Tools) -> list[str]:
     """Return the accounts in which anything was ever put off."""
-    rows = tools.cluster.account(_QUEUES).read(lambda index: index.page(Asked()))
+    rows = tools.cluster.account(_QUEUES).read(lambda index: index.page(Asked())).rows
     return [row.name for row in rows if isinstance(row, Row)]
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
+from cumulo.services.objectstore import listings
 from cumulo.services.objectstore.cluster import KINDS, Cluster, Place
 from cumulo.services.objectstore.drivers.base import (
     BLOCK,
@@ -19,6 +20,7 @@ from cumulo.services.objectstore.drivers.base import (
     State,
     Stored,
 )
+from cumulo.services.objectstore.drivers.ranges import ACTIVE
 from cumulo.services.objectstore.replicas import asked
 from cumulo.services.objectstore.stamps import iso
 from cumulo.services.objectstore.updates import put_row, report_container
@@ -57,7 +59,8 @@ def mend_index(cluster: Cluster, place: Place) -> bool:
                 is_whole &= _tell(place, source, target)
     if is_whole:
         for device in strangers:
-            device.drop_index(place.kind, place.part, place.key)
+            if not _owes(device, place):
+                device.drop_index(place.kind, place.part, place.key)
     return is_whole
 
 
@@ -187,6 +190,16 @@ def _copy(place: Place, opened: Opened, target: Device) -> None:
         target.post(place.part, place.key, stored.posted, headers)
 
 
+def _owes(device: Device, place: Place) -> bool:
+    """Say whether a stand-in has names that are still to go to a shard."""
+    index = device.index(place.kind, place.part, place.key)
+    return any(
+        (batch := index.batch(one.shard, 1)) is not None and bool(batch.rows or batch.gone)
+        for one in index.ranges()
+        if one.state == ACTIVE
+    )
+
+
 def _has(device: Device, place: Place) -> bool:
     """Say whether a device holds an index; one that is away will be asked again."""
     return _asked(device, device.index(place.kind, place.part, place.key).is_there, False)
@@ -211,7 +224,7 @@ def _tell(place: Place, source: Device, target: Device) -> bool:
 
 
 def _differs(mine: msgspec.Struct, other: msgspec.Struct | None) -> bool:
-    names = ("put_at", "deleted_at", "headers")
+    names = ("put_at", "deleted_at", "headers", "ranges")
     return other is None or any(getattr(mine, name) != getattr(other, name) for name in names)
 
 
@@ -227,7 +240,7 @@ def _check_row(cluster: Cluster, stored: Stored) -> None:
     """Put an object into its listing that a crash of the machine took out of it."""
     account, container, name = stored.name[1:].split("/", 2)
     index = cluster.container(account, container)
-    if index.head() is None or index.read(lambda one: one.get(name)) is not None:
+    if index.head() is None or listings.get(cluster, account, container, name) is not None:
         return
     size = int(stored.system.get("slo-size") or stored.system.get("version-size") or stored.size)
     at = stored.headers.get("X-Delete-At")

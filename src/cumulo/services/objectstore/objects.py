@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from cumulo.kit import clock
-from cumulo.services.objectstore import accounts, containers, metadata, policies, replicas
+from cumulo.services.objectstore import accounts, containers, listings, metadata, policies, replicas
 from cumulo.services.objectstore.cluster import Place
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.drivers.base import Row, Stored
@@ -114,11 +114,9 @@ def check_newer(visit: Visit, address: tuple[str, str, str]) -> None:
 
 def check_quotas(visit: Visit, container: Container, name: str, size: int) -> None:
     """Refuse what neither container nor account has room for."""
-    known = visit.cluster.container(container.account, container.name).read(
-        lambda index: index.get(name)
-    )
+    known = listings.get(visit.cluster, container.account, container.name, name)
     count = 0 if known else 1
-    containers.check_quota(container, size, count)
+    containers.check_quota(visit, container, size, count)
     policy = policies.name_of(visit.settings, container.head)
     accounts.check_quota(visit, container.account, size, count, policy)
 
@@ -249,7 +247,7 @@ def replace_headers(
     kept = {**headers, "Content-Type": content_type}
     replicas.post(cluster, place_of(visit, address), stamp, kept)
     account, container, name = address
-    row = cluster.container(account, container).read(lambda index: index.get(name))
+    row = listings.get(cluster, account, container, name)
     if row is not None:
         changed = msgspec.structs.replace(
             row,

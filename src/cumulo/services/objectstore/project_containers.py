@@ -72,7 +72,7 @@ class IncomingObject:
     def write(self, piece: bytes) -> None:
         """Add bytes at the end; raises `TooLarge` over a quota."""
         size = self._arriving.size + len(piece)
-        containers.check_quota(self._container, size, 0)
+        containers.check_quota(self._visit, self._container, size, 0)
         policy = policies.name_of(self._visit.settings, self._container.head)
         accounts.check_quota(self._visit, self._container.account, size, 0, policy)
         self._arriving.write(piece)
@@ -159,7 +159,7 @@ class ProjectContainer:
         head = containers.find(self._visit, self.account, self.name)
         if head is None:
             return
-        if head.items:
+        if containers.summed(self._visit, self.account, head).items:
             raise Conflict(f"Container {self.name} still holds objects.")
         containers.remove(self._visit, self.account, self.name)
 

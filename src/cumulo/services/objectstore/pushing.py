@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from cumulo.auth.context import system
 from cumulo.kit import log
 from cumulo.kit.errors import CloudError, Unavailable
-from cumulo.services.objectstore import links, manifests, objects, segments, syncs
+from cumulo.services.objectstore import links, listings, manifests, objects, segments, syncs
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Index, Row
 from cumulo.services.objectstore.drivers.courier import Parcel
 from cumulo.services.objectstore.replicas import Reading
@@ -25,8 +25,8 @@ _SHOWN = ("X-Object-Meta-", "X-Delete-At", "X-Object-Manifest", "Content-")
 
 def push(tools: Tools, account: str, container: str) -> None:
     """Send all that the other side does not have yet; what fails is sent again next time."""
-    cluster = tools.cluster
-    head = cluster.container(account, container).head()
+    cluster, root = tools.cluster, listings.root_of(account, container)
+    head = cluster.container(*root).head()
     if head is None or not (to := head.headers.get(syncs.TO)):
         return
     try:
@@ -34,8 +34,8 @@ def push(tools: Tools, account: str, container: str) -> None:
     except CloudError as error:
         LOG.warning("not synchronised", container=container, error=error.message)
         return
-    visit = Visit(tools, system(), "GET", {}, {}, Grant(account))
-    _Push(visit, (account, container), target, head.headers.get(syncs.KEY, "")).run()
+    visit = Visit(tools, system(), "GET", {}, {}, Grant(root[0]))
+    _Push(visit, root, target, head.headers.get(syncs.KEY, "")).run(account, container)
 
 
 class _Push:
@@ -44,9 +44,10 @@ class _Push:
     ) -> None:
         self._visit, self._source, self._target, self._key = visit, source, target, key
 
-    def run(self) -> None:
+    def run(self, account: str, container: str) -> None:
+        """Send what one index of the container holds, its own or a shard's."""
         cluster = self._visit.cluster
-        place = cluster.place("container", *self._source)
+        place = cluster.place("container", account, container)
         for device in place.primaries:
             try:
                 index = device.index("container", place.part, place.key)

@@ -4,7 +4,17 @@ import contextlib
 
 from cumulo.auth.context import system
 from cumulo.kit import clock
-from cumulo.services.objectstore import aging, deletions, mending, objects, pushing, updates
+from cumulo.services.objectstore import (
+    aging,
+    deletions,
+    listings,
+    mending,
+    objects,
+    pushing,
+    sharding,
+    updates,
+)
+from cumulo.services.objectstore.cluster import INTERNAL
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
@@ -77,9 +87,10 @@ def expire(tools: Tools) -> None:
     for account, container in mending.containers_of(tools.cluster):
         index = tools.cluster.container(account, container)
         rows: list[Row] = index.read(lambda one: one.expired(now, _AT_ONCE))
+        root = listings.root_of(account, container)
         for row in rows:
-            if objects.find(visit, account, container, row.name) is None:
-                objects.remove(visit, account, container, row.name)
+            if objects.find(visit, *root, row.name) is None:
+                objects.remove(visit, *root, row.name)
 
 
 def delete_later(tools: Tools) -> None:
@@ -88,10 +99,16 @@ def delete_later(tools: Tools) -> None:
         deletions.carry_out(tools, account)
 
 
+def shard(tools: Tools) -> None:
+    """Cut containers that are long, and take back shards that hold next to nothing."""
+    for account, container in mending.containers_of(tools.cluster):
+        sharding.tend(tools.cluster, tools.settings, account, container)
+
+
 def apply_age_rules(tools: Tools) -> None:
     """Delete what rules of buckets say is too old."""
     for account, container in mending.containers_of(tools.cluster):
-        if not container.startswith("\0"):
+        if not container.startswith("\0") and not account.startswith(INTERNAL):
             aging.expire(tools, account, container)
 
 
@@ -113,6 +130,7 @@ RECONCILERS = [
     Reconciler(repair, every_s=5.0, name="objectstore.repair"),
     Reconciler(update, every_s=5.0, name="objectstore.update"),
     Reconciler(expire, every_s=30.0, name="objectstore.expire"),
+    Reconciler(shard, every_s=30.0, name="objectstore.shard"),
     Reconciler(delete_later, every_s=15.0, name="objectstore.delete_later"),
     Reconciler(synchronise, every_s=15.0, name="objectstore.synchronise"),
     Reconciler(apply_age_rules, every_s=3600.0, name="objectstore.apply_age_rules"),

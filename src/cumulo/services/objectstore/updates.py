@@ -3,6 +3,7 @@
 import msgspec
 
 from cumulo.kit.errors import Unavailable
+from cumulo.services.objectstore import listings
 from cumulo.services.objectstore.cluster import INTERNAL, Cluster
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.policies import HEADER
@@ -53,11 +54,11 @@ def report_container(cluster: Cluster, account: str, container: str) -> None:
     """Tell an account what one container sums up to; of our own accounts nobody asks."""
     if account.startswith(INTERNAL):
         return
-    head = cluster.container(account, container).head()
-    if head is None:
+    found = cluster.container(account, container).head()
+    if found is None:
         return
-    above = cluster.account(account)
-    known = above.read(lambda index: index.get(container))
+    head, above = listings.summed(cluster, account, found), cluster.account(account)
+    known = above.read(lambda index: index.get(container)).row
     if known is not None and (known.count, known.size) == (head.items, head.size):
         return
     row = Row(
@@ -87,9 +88,9 @@ def _send(cluster: Cluster, note: Note) -> None:
 
 
 def _write(cluster: Cluster, note: Note) -> None:
-    index, row = cluster.index(cluster.place(note.kind, *note.names)), note.row
+    account, container = note.names
     if note.is_gone:
-        index.write(lambda one: one.remove(row.name, row.stamp))
+        listings.remove(cluster, account, container, note.row.name, note.row.stamp)
     else:
-        index.write(lambda one: one.put(row))
-    cluster.changed.add((note.names[0], note.names[1]))
+        listings.put(cluster, account, container, note.row)
+    cluster.changed.add((account, container))

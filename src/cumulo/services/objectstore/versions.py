@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cumulo.services.objectstore import containers, objects
+from cumulo.services.objectstore import containers, listings, objects
 from cumulo.services.objectstore.containers import LOCATIONS, VERSIONS_ENABLED, Container
 from cumulo.services.objectstore.drivers.base import Asked, Row, Stored
 from cumulo.services.objectstore.objects import Found, Given
@@ -135,7 +135,7 @@ def check_empty(visit: Visit, account: str, name: str) -> None:
     head = containers.find(visit, account, hidden(name))
     if head is None:
         return
-    if head.items:
+    if containers.summed(visit, account, head).items:
         raise taken()
     containers.remove(visit, account, hidden(name))
 
@@ -164,9 +164,7 @@ def listed(visit: Visit, container: Container, asked: Asked) -> list[tuple[Row, 
 
 
 def _counting(visit: Visit, container: Container, name: str) -> str:
-    row = visit.cluster.container(container.account, container.name).read(
-        lambda index: index.get(name)
-    )
+    row = listings.get(visit.cluster, container.account, container.name, name)
     if row is None:
         return ""
     held = msgspec.json.decode(row.facts, type=dict[str, str]) if row.facts else {}

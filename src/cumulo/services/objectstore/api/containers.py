@@ -112,7 +112,7 @@ def _headers(visit: Visit, found: Container) -> dict[str, str]:
     account, name = found.account, found.name
     shown = {k: v for k, v in found.head.headers.items() if containers.is_shown(visit, account, k)}
     return {
-        **answers.sums("Container", found.head),
+        **answers.sums("Container", containers.summed(visit, account, found.head)),
         policies.HEADER: policies.name_of(visit.settings, found.head),
         "Accept-Ranges": "bytes",
         **shown,

@@ -233,7 +233,7 @@ def _bounded(visit: Visit, found: Container, one: Given) -> Given:
         size = 0
         for piece in one.pieces:
             size += len(piece)
-            containers.check_quota(found, size, 0)
+            containers.check_quota(visit, found, size, 0)
             accounts.check_quota(visit, found.account, size, 0, policy)
             yield piece
 

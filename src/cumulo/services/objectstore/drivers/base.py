@@ -62,6 +62,54 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     facts: str = ""  # JSON that listings show besides
 
 
+class Range(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A stretch of an index's names that a shard takes over, or gives back.
+
+    found: planned.  created: the shard is there, and what is written goes to both.  active: it is
+    the shard's alone.  shrinking: what is written goes to both again, and the shard is read.
+    shrunk: it is over, and kept for replicas to be told.
+    """
+
+    shard: str  # the container that takes the names
+    lower: str  # those behind this one
+    upper: str  # up to this one, or to the end
+    state: str
+    stamp: str
+
+
+class Hole(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the names of a shard belong into a page, and which of them."""
+
+    at: int
+    shard: str
+    lower: str
+    upper: str
+
+
+class Page(msgspec.Struct, frozen=True, array_like=True):
+    """Names in order; text stands for what a delimiter folded."""
+
+    rows: list[Row | str]
+    holes: list[Hole] = []
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What an index knows of a name, or which shard knows instead."""
+
+    row: Row | None = None
+    shard: str = ""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Names of a range on their way to its shard."""
+
+    rows: list[Row]
+    gone: list[tuple[str, str]]
+    upto: str  # the last name looked at
+    is_last: bool
+    token: int  # differs when something came in behind what went already
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of a listing is wanted."""
 
@@ -72,6 +120,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     delimiter: str = ""
     path: str | None = None
     reverse: bool = False
+    # Of an index only the names behind the one, up to the other.
+    lower: str = ""
+    upper: str = ""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +134,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     size: int
     headers: dict[str, str]
+    is_cut: bool = False
+    shards: list[str] = []  # whose names are not among those counted
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -96,6 +149,7 @@ class Changes(msgspec.Struct, frozen=True):
     gone: list[tuple[str, str]]  # name, stamp
     revision: int
     name: str
+    ranges: list[Range] = []
 
 
 class Incoming(Protocol):
@@ -142,19 +196,37 @@ class Index(Protocol):
         """Set headers; empty ones are removed."""
 
     def delete(self, stamp: str) -> bool:
-        """Delete it if it is empty; say whether it was."""
+        """Delete it if it is empty, with its ranges; say whether it was."""
 
-    def put(self, row: Row) -> None:
-        """Set a name, unless what is there is newer."""
+    def put(self, row: Row) -> str:
+        """Set a name, unless what is there is newer; return the shard that must be told too."""
 
-    def remove(self, name: str, stamp: str) -> None:
-        """Remove a name, unless what is there is newer."""
+    def remove(self, name: str, stamp: str) -> str:
+        """Remove a name, unless what is there is newer; return the shard to be told too."""
 
-    def get(self, name: str) -> Row | None:
-        """Return one name."""
+    def get(self, name: str) -> Told:
+        """Return one name, or the shard that knows."""
 
-    def page(self, asked: Asked) -> list[Row | str]:
-        """Return names in order; text stands for what a delimiter folded."""
+    def page(self, asked: Asked) -> Page:
+        """Return names in order, with holes where shards have them."""
+
+    def ranges(self) -> list[Range]:
+        """Return the ranges that are not over, in order."""
+
+    def set_ranges(self, ranges: list[Range]) -> bool:
+        """Set ranges, unless what is there is newer; refuse new ones over those of others."""
+
+    def splits(self, size: int, least: int, lower: str, upper: str) -> list[tuple[str, str]]:
+        """Return bounds of ranges of so many names inside bounds, none of fewer than `least`."""
+
+    def batch(self, shard: str, limit: int) -> Batch | None:
+        """Return names of a range that did not go to its shard yet; None when all went."""
+
+    def moved(self, shard: str, upto: str, is_last: bool, token: int) -> None:
+        """Remember that a batch went."""
+
+    def trim(self, shard: str, limit: int) -> int:
+        """Forget names that went to an active shard; return how many."""
 
     def expired(self, now_s: int, limit: int) -> list[Row]:
         """Return names whose time is over."""
@@ -258,7 +330,8 @@ DEVICE_CALLS = (
 )  # fmt: skip
 INDEX_CALLS = (
     "create", "is_there", "head", "sums", "change", "delete", "put", "remove", "get", "page",
-    "expired", "changes", "merge", "forget", "peer_revision", "told",
+    "expired", "changes", "merge", "forget", "peer_revision", "told", "ranges", "set_ranges",
+    "splits", "batch", "moved", "trim",
 )  # fmt: skip
 
 

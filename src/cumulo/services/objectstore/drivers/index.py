@@ -9,13 +9,25 @@ import os
 import sqlite3
 from collections.abc import Iterator
 
-from cumulo.services.objectstore.drivers.base import Asked, Changes, DeviceFailed, Head, Row
+from cumulo.services.objectstore.drivers import ranges
+from cumulo.services.objectstore.drivers.base import (
+    Asked,
+    Batch,
+    Changes,
+    DeviceFailed,
+    Head,
+    Page,
+    Range,
+    Row,
+    Told,
+)
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.listing import listed
 
-_COLUMNS = "name, stamp, modified, size, count, content_type, etag, expires, facts"
+_COLUMNS = ranges.COLUMNS
 _PUT = f"INSERT OR REPLACE INTO item ({_COLUMNS}, revision) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
-_EXISTS = "SELECT put_at, created_at, items, count, size FROM fact WHERE put_at > deleted_at"
+_EXISTS = "SELECT put_at, created_at, items, count, size, cuts FROM fact WHERE put_at > deleted_at"
+_GIVEN = "SELECT shard FROM shard WHERE state IN ('active', 'shrinking') ORDER BY lower"
 
 
 class SqliteIndex:
@@ -42,14 +54,15 @@ class SqliteIndex:
 
     def head(self) -> Head | None:
         """Return what it sums up to."""
-        with self._connections.use(self.path) as db:
+        with self._reading() as db:
             if db is None:
                 self._check_device()
             found = db.execute(_EXISTS).fetchone() if db else None
             if found is None or db is None:
                 return None
             rows = db.execute("SELECT name, value FROM header WHERE value <> ''").fetchall()
-        put_at, created_at, items, count, size = found
+            shards = [one[0] for one in db.execute(_GIVEN)] if found[5] else []
+        put_at, created_at, items, count, size, cuts = found
         return Head(
             put_at=put_at,
             created_at=created_at,
@@ -57,6 +70,8 @@ class SqliteIndex:
             count=count,
             size=size,
             headers=dict(rows),
+            is_cut=bool(cuts),
+            shards=shards,
         )
 
     def sums(self) -> list[tuple[str, int, int, int]]:
@@ -73,30 +88,81 @@ class SqliteIndex:
     def delete(self, stamp: str) -> bool:
         """Delete it if it is empty."""
         with self._writing() as db:
+            if db.execute("SELECT cuts FROM fact").fetchone()[0] and not ranges.end(db, stamp):
+                return False
             empty = "UPDATE fact SET deleted_at = ? WHERE items = 0 AND put_at < ?"
             return bool(db.execute(empty, (stamp, stamp)).rowcount)
 
-    def put(self, row: Row) -> None:
+    def put(self, row: Row) -> str:
         """Set a name."""
         with self._writing() as db:
-            _put(db, row, _next_revision(db))
+            revision, cuts = _next(db)
+            home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
+            if home.is_kept:
+                _put(db, row, revision, is_counted=home.is_counted)
+        return home.told
 
-    def remove(self, name: str, stamp: str) -> None:
+    def remove(self, name: str, stamp: str) -> str:
         """Remove a name."""
         with self._writing() as db:
-            _remove(db, name, stamp, _next_revision(db))
+            revision, cuts = _next(db)
+            home = ranges.home(db, name) if cuts else ranges.NOWHERE
+            if home.is_kept:
+                _remove(db, (name, stamp), revision, is_counted=home.is_counted)
+        return home.told
 
-    def get(self, name: str) -> Row | None:
+    def get(self, name: str) -> Told:
         """Return one name."""
-        with self._connections.use(self.path) as db:
+        with self._reading() as db:
+            if db is None:
+                return Told()
             query = f"SELECT {_COLUMNS} FROM item WHERE name = ?"  # noqa: S608
-            found = db.execute(query, (name,)).fetchone() if db else None
-        return Row(*found) if found else None
+            found = db.execute(query, (name,)).fetchone()
+            is_cut = db.execute("SELECT cuts FROM fact").fetchone()[0]
+            home = ranges.home(db, name) if is_cut else ranges.NOWHERE
+        if not home.is_counted:
+            return Told(None, home.shard)
+        return Told(Row(*found) if found else None)
 
-    def page(self, asked: Asked) -> list[Row | str]:
+    def page(self, asked: Asked) -> Page:
         """Return names in order."""
+        with self._reading() as db:
+            return listed(db, asked) if db else Page([])
+
+    def ranges(self) -> list[Range]:
+        """Return the ranges that are not over."""
         with self._connections.use(self.path) as db:
-            return listed(db, asked) if db else []
+            return ranges.live(db) if db else []
+
+    def set_ranges(self, given: list[Range]) -> bool:
+        """Set ranges."""
+        with self._writing() as db:
+            known = ranges.live(db)
+            new = [one for one in given if one.state == ranges.FOUND]
+            if any(ranges.overlaps(known, one) for one in new):
+                return False
+            ranges.put(db, given)
+        return True
+
+    def splits(self, size: int, least: int, lower: str, upper: str) -> list[tuple[str, str]]:
+        """Return bounds for new ranges."""
+        with self._connections.use(self.path) as db:
+            return ranges.splits(db, (size, least), lower, upper) if db else []
+
+    def batch(self, shard: str, limit: int) -> Batch | None:
+        """Return names that go to a shard."""
+        with self._reading() as db:
+            return ranges.batch(db, shard, limit) if db else None
+
+    def moved(self, shard: str, upto: str, is_last: bool, token: int) -> None:
+        """Remember what went to a shard."""
+        with self._writing() as db:
+            ranges.moved(db, shard, upto, is_last, token)
+
+    def trim(self, shard: str, limit: int) -> int:
+        """Forget what went to a shard."""
+        with self._writing() as db:
+            return ranges.trim(db, shard, limit)
 
     def expired(self, now_s: int, limit: int) -> list[Row]:
         """Return names whose time is over."""
@@ -110,10 +176,11 @@ class SqliteIndex:
         with self._connections.use(self.path) as db:
             if db is None:
                 return None
-            fact = "SELECT put_at, created_at, deleted_at, revision, name FROM fact"
-            put_at, created_at, deleted_at, revision, name = db.execute(fact).fetchone()
-            rows = f"SELECT {_COLUMNS} FROM item WHERE revision > ?"  # noqa: S608
-            gone = "SELECT name, stamp FROM gone WHERE revision > ?"
+            fact = "SELECT put_at, created_at, deleted_at, revision, name, cuts FROM fact"
+            put_at, created_at, deleted_at, revision, name, cuts = db.execute(fact).fetchone()
+            own = ranges.OWN if cuts else ""
+            rows = f"SELECT {_COLUMNS} FROM item WHERE revision > ?{own}"  # noqa: S608
+            gone = f"SELECT name, stamp FROM gone WHERE revision > ?{own}"  # noqa: S608
             return Changes(
                 put_at,
                 created_at,
@@ -123,24 +190,31 @@ class SqliteIndex:
                 db.execute(gone, (since,)).fetchall(),
                 revision,
                 name,
+                ranges.every(db),
             )
 
     def merge(self, changes: Changes) -> None:
         """Take over what is newer."""
         with self._writing() as db:
             newer = (
-                "UPDATE fact SET name = ?, put_at = max(put_at, ?), "
+                "UPDATE fact SET name = coalesce(nullif(?, ''), name), put_at = max(put_at, ?), "
                 "created_at = max(created_at, ?), deleted_at = max(deleted_at, ?)"
             )
             values = (changes.name, changes.put_at, changes.created_at, changes.deleted_at)
             db.execute(newer, values)
             for name, value, stamp in changes.headers:
                 _set_headers(db, stamp, {name: value})
-            revision = _next_revision(db)
+            ranges.put(db, changes.ranges)
+            touched, (revision, cuts) = set[str](), _next(db)
             for row in changes.rows:
-                _put(db, row, revision)
+                home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
+                if _put(db, row, revision, is_counted=home.is_counted):
+                    touched.add(home.told)
             for name, stamp in changes.gone:
-                _remove(db, name, stamp, revision)
+                home = ranges.home(db, name) if cuts else ranges.NOWHERE
+                if _remove(db, (name, stamp), revision, is_counted=home.is_counted):
+                    touched.add(home.told)
+            ranges.came_in(db, touched - {""})
             # Deleted where it was empty, written to elsewhere: what holds something is there.
             db.execute("UPDATE fact SET put_at = max(put_at, deleted_at || '0') WHERE items > 0")
 
@@ -149,6 +223,7 @@ class SqliteIndex:
         with self._writing() as db:
             db.execute("DELETE FROM gone WHERE stamp < ?", (before,))
             db.execute("DELETE FROM header WHERE value = '' AND stamp < ?", (before,))
+            db.execute("DELETE FROM shard WHERE state = 'shrunk' AND stamp < ?", (before,))
             query = "SELECT 1 FROM fact WHERE deleted_at > put_at AND deleted_at < ?"
             return db.execute(query, (before,)).fetchone() is not None
 
@@ -167,6 +242,19 @@ class SqliteIndex:
     def _check_device(self) -> None:
         if not os.path.isdir(f"{self._root}/incoming"):
             raise DeviceFailed(f"{self._root} is not there")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Hold a database as it is at one moment; None when there is none."""
+        with self._connections.use(self.path) as db:
+            if db is None:
+                yield None
+                return
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -191,31 +279,37 @@ def _set_headers(db: sqlite3.Connection, stamp: str, headers: dict[str, str]) ->
         db.execute(change, (name, value, stamp))
 
 
-def _next_revision(db: sqlite3.Connection) -> int:
+def _next(db: sqlite3.Connection) -> tuple[int, int]:
+    """Begin a revision; return it, and how many ranges there are."""
     db.execute("UPDATE fact SET revision = revision + 1")
-    revision: int = db.execute("SELECT revision FROM fact").fetchone()[0]
-    return revision
+    found: tuple[int, int] = db.execute("SELECT revision, cuts FROM fact").fetchone()
+    return found
 
 
-def _put(db: sqlite3.Connection, row: Row, revision: int) -> None:
+def _put(db: sqlite3.Connection, row: Row, revision: int, *, is_counted: bool) -> bool:
     known = db.execute("SELECT stamp, size, count FROM item WHERE name = ?", (row.name,)).fetchone()
     if known is not None and known[0] >= row.stamp:
-        return
+        return False
     gone = db.execute("SELECT stamp FROM gone WHERE name = ?", (row.name,)).fetchone()
     if gone is not None:
         if gone[0] >= row.stamp:
-            return
+            return False
         db.execute("DELETE FROM gone WHERE name = ?", (row.name,))
     values = (row.name, row.stamp, row.modified, row.size, row.count, row.content_type)
     db.execute(_PUT, (*values, row.etag, row.expires, row.facts, revision))
     _, size, count = known or ("", 0, 0)
-    _add(db, 0 if known else 1, row.count - count, row.size - size)
+    if is_counted:
+        ranges.add(db, 0 if known else 1, row.count - count, row.size - size)
+    return True
 
 
-def _remove(db: sqlite3.Connection, name: str, stamp: str, revision: int) -> None:
+def _remove(
+    db: sqlite3.Connection, what: tuple[str, str], revision: int, *, is_counted: bool
+) -> bool:
+    name, stamp = what
     known = db.execute("SELECT stamp, size, count FROM item WHERE name = ?", (name,)).fetchone()
     if known is not None and known[0] >= stamp:
-        return
+        return False
     mark = (
         "INSERT INTO gone VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
         "SET stamp = excluded.stamp, revision = excluded.revision WHERE excluded.stamp > stamp"
@@ -223,9 +317,6 @@ def _remove(db: sqlite3.Connection, name: str, stamp: str, revision: int) -> Non
     db.execute(mark, (name, stamp, revision))
     if known is not None:
         db.execute("DELETE FROM item WHERE name = ?", (name,))
-        _add(db, -1, -known[2], -known[1])
-
-
-def _add(db: sqlite3.Connection, items: int, count: int, size: int) -> None:
-    change = "UPDATE fact SET items = items + ?, count = count + ?, size = size + ?"
-    db.execute(change, (items, count, size))
+        if is_counted:
+            ranges.add(db, -1, -known[2], -known[1])
+    return True
