@@ -17,6 +17,17 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.waiting import eventually
 
+# How many pixels of the screen are not of the colour of its first one.
+LIT = """(() => {
+    const canvas = document.querySelector("#screen canvas");
+    if (!canvas || !canvas.width) return 0;
+    const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const first = dots.slice(0, 3).toString();
+    let lit = 0;
+    for (let at = 0; at < dots.length; at += 4)
+        if (dots.slice(at, at + 3).toString() !== first) lit += 1;
+    return lit;
+})()"""
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 

@@ -1,7 +1,9 @@
 """A real browser without a screen: Chromium of the distribution, driven by Selenium."""
 
+import shlex
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,8 +158,11 @@ class Chromium:
 
 
 @contextmanager
-def chromium(base: str) -> Iterator[Chromium]:
-    """Start one for as long as the block takes; where there is none, the test is skipped."""
+def chromium(base: str, prefix: Sequence[str] = ()) -> Iterator[Chromium]:
+    """Start one for as long as the block takes; where there is none, the test is skipped.
+
+    What stands before its command, as what leads into a network namespace, is `prefix`.
+    """
     program, chauffeur = shutil.which("chromium"), shutil.which("chromedriver")
     if program is None or chauffeur is None:
         pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
@@ -173,9 +178,13 @@ def chromium(base: str) -> Iterator[Chromium]:
         options.add_argument(f"--{argument}")
     options.add_argument("--hide-scrollbars")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(Path(chauffeur))))
-    driver.implicitly_wait(10)  # for what the page that one is led to has
-    try:
-        yield Chromium(driver, base)
-    finally:
-        driver.quit()
+    with tempfile.TemporaryDirectory() as directory:
+        wrapped = Path(directory) / "chromedriver"
+        wrapped.write_text(f'#!/bin/sh\nexec {shlex.join([*prefix, chauffeur])} "$@"\n')
+        wrapped.chmod(0o700)
+        driver = webdriver.Chrome(options=options, service=Service(str(wrapped)))
+        driver.implicitly_wait(10)  # for what the page that one is led to has
+        try:
+            yield Chromium(driver, base)
+        finally:
+            driver.quit()

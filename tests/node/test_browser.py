@@ -6,23 +6,12 @@ from pathlib import Path
 import pytest
 
 from cumulo.web.relay import VIEWER, RelayServer, files_in
-from tests.browser import browser
+from tests.browser import LIT, browser
 from tests.node.bench import Bench
 from tests.ports import free_port
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
-# How many pixels of the screen are not of the colour of its first one.
-LIT = """(() => {
-    const canvas = document.querySelector("#screen canvas");
-    if (!canvas || !canvas.width) return 0;
-    const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-    const first = dots.slice(0, 3).toString();
-    let lit = 0;
-    for (let at = 0; at < dots.length; at += 4)
-        if (dots.slice(at, at + 3).toString() !== first) lit += 1;
-    return lit;
-})()"""
 
 
 @pytest.fixture(params=["fake_bench", "libvirt_bench"])
