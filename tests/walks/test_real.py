@@ -12,7 +12,6 @@ from cumulo.node import processes
 from cumulo.walks import private, provider, reach
 from cumulo.walks.client import Client, Refused
 from cumulo.walks.walk import Walk
-from tests.waiting import eventually
 from tests.walks import power
 from tests.walks.clouds import CommandCloud
 
@@ -73,33 +72,6 @@ def test_a_guest_on_the_provider_network_is_reached(walk: Walk, direct: str) -> 
 def test_a_guest_behind_a_router_is_reached(walk: Walk, floating: str) -> None:
     assert floating.startswith("203.0.113.")
     assert walk.await_login(floating) == "vm1"
-
-
-def test_a_volume_goes_from_one_guest_to_another(walk: Walk, direct: str, floating: str) -> None:
-    openstack = walk.client
-
-    def becomes(status: str) -> None:
-        eventually(lambda: openstack.value("status", "volume", "show", "disk") == status, 60)
-
-    find = "grep -l ^$ID /sys/block/vd*/serial | cut -d/ -f4"
-    openstack.run("volume", "create", "--size", "1", "disk")
-    becomes("available")
-    volume_id = openstack.value("id", "volume", "show", "disk")
-    device = f"$({find.replace('$ID', volume_id[:20])})"
-    openstack.run("server", "add", "volume", provider.SERVER, "disk")
-    becomes("in-use")
-    write = f"printf 'from the first' | sudo dd of=/dev/{device} bs=512 conv=sync; sync"
-    walk.await_login(direct, write)
-    openstack.run("server", "remove", "volume", provider.SERVER, "disk")
-    becomes("available")
-    openstack.run("server", "add", "volume", private.SERVER, "disk")
-    becomes("in-use")
-    read = walk.await_login(floating, f"sudo dd if=/dev/{device} bs=14 count=1 2>/dev/null")
-    assert read == "from the first"
-    openstack.run("server", "remove", "volume", private.SERVER, "disk")
-    becomes("available")
-    openstack.run("volume", "delete", "disk")
-    eventually(lambda: openstack.rows("volume", "list") == [], 60)
 
 
 def test_guests_of_one_project_talk_and_those_of_two_do_not(
