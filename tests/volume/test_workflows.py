@@ -52,6 +52,12 @@ def upload_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
     return ann.post(f"{V}/{volume_id}/action", {"os-volume_upload_image": wanted})
 
 
+def reimage_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
+    told = upload_volume(ann, volume_id, snapshot_id).json()["os-volume_upload_image"]
+    wanted = {"os-reimage": {"image_id": told["image_id"]}}
+    return Later(lambda: ann.post(f"{V}/{volume_id}/action", wanted))
+
+
 def create_backup(ann: Client, volume_id: str, snapshot_id: str) -> Any:
     return ann.post("/v3/backups", {"backup": {"volume_id": volume_id}})
 
@@ -84,6 +90,7 @@ BEGIN: dict[str, Begin] = {
         revert_volume,
         move_volume,
         upload_volume,
+        reimage_volume,
         create_backup,
         delete_backup,
         restore_backup,

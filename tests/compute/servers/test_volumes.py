@@ -21,14 +21,14 @@ class Both:
         self.cloud = cloud
         self.compute = cloud.client("compute", version="compute 2.93")
         self.storage = cloud.client("volume", version="volume 3.71")
-        self.image = self._image()
+        self.image = self.new_image(b"disk" * 200)
 
-    def _image(self) -> str:
+    def new_image(self, content: bytes, **more: Any) -> str:
         images = self.cloud.client("image")
-        spec = {"name": "i", "disk_format": "raw", "container_format": "bare"}
+        spec = {"name": "i", "disk_format": "raw", "container_format": "bare", **more}
         image_id = str(images.post("/v2/images", spec).json()["id"])
         kind = {"content-type": "application/octet-stream"}
-        sent = images.put(f"/v2/images/{image_id}/file", body=b"disk" * 200, headers=kind)
+        sent = images.put(f"/v2/images/{image_id}/file", body=content, headers=kind)
         assert sent.status == 204
         return image_id
 
@@ -306,19 +306,3 @@ def test_a_silent_host_is_waited_for(both: Both) -> None:
     both.cloud.work()
     both.agree()
     assert both.shown(volume)["status"] == "in-use"
-
-
-def test_what_needs_a_disk_of_the_host_is_refused_to_a_server_on_a_volume(both: Both) -> None:
-    disk = {"uuid": both.image, "source_type": "image", "destination_type": "volume"}
-    disk |= {"boot_index": 0, "volume_size": 1, "delete_on_termination": True}  # type: ignore[dict-item]
-    server = both.server(imageRef="", block_device_mapping_v2=[disk])
-    for action in (
-        {"rescue": None},
-        {"rebuild": {"imageRef": both.image}},
-        {"createImage": {"name": "copy"}},
-        {"shelve": None},
-    ):
-        answer = both.compute.post(f"{S}/{server}/action", action)
-        assert answer.status == 400, (action, answer.text)
-        assert "volume-backed" in answer.text
-    assert both.seen(server)["status"] == "ACTIVE"

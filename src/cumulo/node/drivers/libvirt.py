@@ -385,14 +385,16 @@ class LibvirtHypervisor:
         base = self.images.ensure(spec.image) if spec.image is not None else None
         made = _disks_of(spec, files, base, self.owner)
         libvirt_volumes.open_up(spec.volumes, self.owner)
+        volumes = spec.volumes
         if spec.rescue is not None:
+            volumes = [msgspec.structs.replace(one, is_boot_disk=False) for one in volumes]
             base = self.images.ensure(spec.rescue)
             path = disks.rescue_disk(files, base, self.owner)
             made = _behind(_qcow2_over(path, base), made)
         layout = libvirt_domain.Layout(
             virt_type=self._libvirtd.virt_type,
             disks=made,
-            volumes=spec.volumes,
+            volumes=volumes,
             console_log=files.console_log,
             console_socket=files.console_socket,
             vnc_socket=files.vnc_socket,

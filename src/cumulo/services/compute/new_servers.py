@@ -24,6 +24,7 @@ from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.volumes import NewDisk
 from cumulo.services.image import public as images
 
+_OF_VOLUMES = (volumes.MAPPING, "bdm_v2", "root_device_name")
 _BOOTABLE = ("qcow2", "raw", "iso", "ami")
 
 
@@ -66,7 +67,7 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     """Record servers that are being made, as many as the quota lets, but at least the fewest."""
     assert ctx.project_id is not None
     flavor = flavor_of(tx, ctx, boot.flavor_id)
-    facts = _boot_facts(tx, ctx, boot, flavor)
+    boot, facts = _boot_facts(tx, ctx, boot, flavor)
     key = key_of(tx, ctx, boot.key_name)
     _check_items(tx, ctx, boot)
     count = _count(tx, ctx, boot, flavor)
@@ -92,18 +93,27 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     return begun
 
 
-def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> dict[str, object]:
-    """Return what is kept of what servers boot from: an image, or a volume."""
+def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot, dict[str, object]]:
+    """Return what is kept of what servers boot from: an image, or a volume.
+
+    An image that is made of volumes adds those to what was asked for.
+    """
     disk = volumes.boot_disk(boot.disks)
     if disk is not None and disk.source != "image":
-        return volumes.boot_facts(tx, ctx, disk)
+        return boot, volumes.boot_facts(tx, ctx, disk)
     if disk is None:
         image = image_of(tx, ctx, boot.image_id)
-        check_fit(flavor, image)
-        return image_facts(image)
-    image = image_of(tx, ctx, disk.source_id or "")
+        disks = volumes.disks_of_image(image.properties)
+        if volumes.boot_disk(disks) is None:
+            check_fit(flavor, image)
+            return boot, image_facts(image)
+        boot = msgspec.structs.replace(boot, disks=[*disks, *boot.disks])
+    else:
+        image = image_of(tx, ctx, disk.source_id or "")
     check_memory(flavor, image)
-    return {**image_facts(image), "image_id": None, "image": {}}
+    properties = {k: v for k, v in image.properties.items() if k not in _OF_VOLUMES}
+    facts: dict[str, object] = {"image_id": None, "image": {}, "image_properties": properties}
+    return boot, facts
 
 
 def _note(tx: Tx, ctx: Context, server: Server, boot: Boot) -> None:

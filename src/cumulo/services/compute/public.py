@@ -34,6 +34,7 @@ from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
 from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.snapshot_volumes import SNAPSHOT_VOLUMES
 from cumulo.services.compute.workflows.steer_move import STEER_MOVE
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 
@@ -59,6 +60,7 @@ WORKFLOWS = [
     REVERT_RESIZE,
     SHELVE_SERVER,
     SNAPSHOT_SERVER,
+    SNAPSHOT_VOLUMES,
     STEER_MOVE,
     UNSHELVE_SERVER,
 ]

@@ -11,7 +11,9 @@ from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.compute import new_servers, quotas, servers
 from cumulo.services.compute.flavors import Flavor
 from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.store.block_devices import devices_of
 from cumulo.services.compute.store.servers import Server
+from cumulo.services.volume import public as volume
 
 
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +24,7 @@ class Rebuild(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None  # None: as it is
     key_name: str | None = None
     changes_key: bool = False
+    reimages: bool = False  # a server's volume, if that is what it boots from
     personality: list[dict[str, str]] | None = None
 
 
@@ -33,11 +36,14 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
             f"Cannot 'rebuild' instance {server.id} while it is in vm_state {server.vm_state}",
             server_id=server.id,
         )
-    servers.check_own_disk(server, "rebuild")
     image = new_servers.image_of(tx, ctx, wanted.image_id)
     kept = {k: v for k, v in server.flavor.items() if k in Flavor.__struct_fields__}
-    new_servers.check_fit(Flavor(**{"row": 0, **kept}), image)
     values: dict[str, Any] = {**wanted.values, **new_servers.image_facts(image)}
+    if server.image_id is not None:
+        new_servers.check_fit(Flavor(**{"row": 0, **kept}), image)
+    else:
+        new_servers.check_memory(Flavor(**{"row": 0, **kept}), image)
+        values |= {"image_id": None, "image": {}}
     if wanted.changes_key:
         values |= new_servers.key_facts(new_servers.key_of(tx, ctx, wanted.key_name))
     if wanted.personality is not None:
@@ -50,6 +56,24 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
         store.metadata_set(tx, server.id, wanted.metadata, replace=True)
     store.server_update(tx, server.id, **values)
     return store.server_get(tx, server.id), action
+
+
+def volume_to_reimage(tx: Tx, ctx: Context, server: Server, wanted: Rebuild) -> str | None:
+    """Return the volume that a server boots from, if it has to be written anew."""
+    root = next((one for one in devices_of(tx, server.id) if one.boot_index == 0), None)
+    if server.image_id is not None or root is None:
+        return None
+    facts = volume.image_metadata(tx, ctx, root.volume_id)
+    if facts.get("image_id") == wanted.image_id:
+        return None  # nova, too, leaves what such a volume holds
+    if not wanted.reimages:
+        raise Invalid(
+            "Unable to rebuild with a different image for a volume-backed server: that needs "
+            "version 2.93 of the API.",
+            server_id=server.id,
+        )
+    volume.check_image(tx, ctx, volume.volume_get(tx, root.volume_id), wanted.image_id)
+    return root.volume_id
 
 
 def check_ephemeral(server: Server, *, preserve: bool) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit import clock
-from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from cumulo.kit.errors import Conflict, Forbidden, NotFound
 from cumulo.services.compute import networking, server_groups, states
 from cumulo.services.compute.networking import Address
 from cumulo.services.compute.services import COMPUTE, Health
@@ -162,16 +162,6 @@ def check_unlocked(ctx: Context, server: Server) -> None:
     over = ctx.may("os_compute_api:os-lock-server:unlock:unlock_override", **target)
     if server.locked_by and not over:
         raise Conflict(f"Instance {server.id} is locked", server_id=server.id)
-
-
-def check_own_disk(server: Server, doing: str) -> None:
-    """Refuse what needs a disk of the host's making, which a server on a volume has not."""
-    if server.image_id is None:
-        raise Invalid(
-            f"Cannot {doing} a volume-backed instance: {server.id} boots from a volume; use block "
-            "storage for what its disk holds.",
-            server_id=server.id,
-        )
 
 
 def record(tx: Tx, ctx: Caller | None, server: Server, action: str, **after: object) -> None:

@@ -4,8 +4,8 @@ A volume of a server is a row of block storage, its attachment, and one of ours,
 The three are made and removed in one transaction; in between, workflows connect the host.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
 from cumulo.services.volume import public as volume
 
+MAPPING = "block_device_mapping"  # the property of images that are made of volumes
 _WRONG = "Block Device Mapping is Invalid: "
 
 
@@ -38,6 +39,24 @@ class NewDisk(msgspec.Struct, frozen=True, kw_only=True):
     tag: str | None = None
 
 
+class ImageDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume that an image wants its servers to have, as the image's property spells it."""
+
+    source_type: Literal["volume", "snapshot", "image", "blank"]
+    destination_type: Literal["volume", "local"] = "volume"
+    device_type: str | None = "disk"
+    snapshot_id: str | None = None
+    volume_id: str | None = None
+    image_id: str | None = None
+    volume_size: int | None = None
+    volume_type: str | None = None
+    boot_index: int | None = None
+    device_name: str | None = None
+    delete_on_termination: bool = False
+    tag: str | None = None
+    no_device: bool | None = None
+
+
 class Attach(msgspec.Struct, frozen=True, kw_only=True):
     """A volume that a server is to have."""
 
@@ -50,6 +69,28 @@ class Attach(msgspec.Struct, frozen=True, kw_only=True):
 def boot_disk(disks: Sequence[NewDisk]) -> NewDisk | None:
     """Return the volume that a server boots from."""
     return next((disk for disk in disks if disk.boot_index == 0), None)
+
+
+def disks_of_image(properties: Mapping[str, str]) -> list[NewDisk]:
+    """Return the volumes that an image wants its servers to have."""
+    try:
+        found = msgspec.json.decode(properties.get(MAPPING, "[]"), type=list[ImageDisk])
+    except msgspec.DecodeError as error:
+        raise Invalid(f"{_WRONG}the image's {MAPPING} cannot be read: {error}") from error
+    return [
+        NewDisk(
+            source=one.source_type,
+            source_id=one.snapshot_id or one.volume_id or one.image_id,
+            boot_index=one.boot_index,
+            size_gib=one.volume_size,
+            volume_type=one.volume_type,
+            device=one.device_name,
+            delete_on_termination=one.delete_on_termination,
+            tag=one.tag,
+        )
+        for one in found
+        if one.destination_type == "volume" and not one.no_device
+    ]
 
 
 def boot_facts(tx: Tx, ctx: Context, disk: NewDisk) -> dict[str, object]:

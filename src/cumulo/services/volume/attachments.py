@@ -20,6 +20,7 @@ from cumulo.services.volume.store import volumes as volume_store
 from cumulo.services.volume.store.attachments import Attachment as Attachment
 from cumulo.services.volume.store.listing import Wanted
 from cumulo.services.volume.store.volumes import Volume
+from cumulo.work import wake
 
 # Whether a server still has a volume by an attachment: compute's answer.
 InUse: TypeAlias = Callable[[Tx, str, str], bool]
@@ -206,6 +207,13 @@ def settle(tx: Tx, volume_id: str) -> None:
         expected=["available", "reserved", "attaching", "detaching", "in-use"],
         values={"attach_status": attach_status},
     )
+
+
+def wake_servers(tx: Tx, volume_id: str) -> None:
+    """Let those servers go on that wait for something to be done with their volume."""
+    for attachment in store.attachments_of(tx, volume_id):
+        if attachment.server_id is not None:
+            wake(tx, attachment.server_id)
 
 
 def _status_for(statuses: Sequence[str]) -> tuple[str, str]:

@@ -51,7 +51,7 @@ class NewVolume(msgspec.Struct, frozen=True, kw_only=True):
     hints: dict[str, Any] = {}
 
 
-class _Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of what a volume is made from."""
 
     size_gib: int = 0
@@ -101,7 +101,7 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
     return volume
 
 
-def _source_of(tx: Tx, ctx: Context, spec: NewVolume) -> _Source:
+def _source_of(tx: Tx, ctx: Context, spec: NewVolume) -> Source:
     named = [spec.snapshot_id, spec.source_volume_id, spec.image_id]
     if sum(one is not None for one in named) > 1:
         raise Invalid(
@@ -112,11 +112,11 @@ def _source_of(tx: Tx, ctx: Context, spec: NewVolume) -> _Source:
     if spec.source_volume_id is not None:
         return _from_volume(tx, ctx, spec.source_volume_id)
     if spec.image_id is not None:
-        return _from_image(tx, ctx, spec.image_id)
-    return _Source()
+        return source_of_image(tx, ctx, spec.image_id)
+    return Source()
 
 
-def _from_snapshot(tx: Tx, ctx: Context, snapshot_id: str) -> _Source:
+def _from_snapshot(tx: Tx, ctx: Context, snapshot_id: str) -> Source:
     snapshot = snapshot_visible(tx, ctx, snapshot_id)
     if snapshot.status != "available":
         raise Invalid(
@@ -127,7 +127,7 @@ def _from_snapshot(tx: Tx, ctx: Context, snapshot_id: str) -> _Source:
     return _copied(tx, parent, snapshot.size_gib, {"snapshot_id": snapshot_id})
 
 
-def _from_volume(tx: Tx, ctx: Context, volume_id: str) -> _Source:
+def _from_volume(tx: Tx, ctx: Context, volume_id: str) -> Source:
     source = volumes.volume_visible(tx, ctx, volume_id)
     if source.status not in ("available", "in-use"):
         raise Invalid(
@@ -137,8 +137,8 @@ def _from_volume(tx: Tx, ctx: Context, volume_id: str) -> _Source:
     return _copied(tx, source, source.size_gib, {"source_volume_id": volume_id})
 
 
-def _copied(tx: Tx, source: Volume, size_gib: int, values: dict[str, Any]) -> _Source:
-    return _Source(
+def _copied(tx: Tx, source: Volume, size_gib: int, values: dict[str, Any]) -> Source:
+    return Source(
         size_gib=size_gib,
         type_id=source.type_id,
         zone=source.availability_zone,
@@ -147,7 +147,8 @@ def _copied(tx: Tx, source: Volume, size_gib: int, values: dict[str, Any]) -> _S
     )
 
 
-def _from_image(tx: Tx, ctx: Context, image_id: str) -> _Source:
+def source_of_image(tx: Tx, ctx: Context, image_id: str) -> Source:
+    """Return how large a volume of an image must be, and what is noted of the image with it."""
     try:
         image = images.get_image(tx, ctx, image_id)
     except NotFound as error:
@@ -163,7 +164,7 @@ def _from_image(tx: Tx, ctx: Context, image_id: str) -> _Source:
             field="imageRef",
         )
     needed = max(ceil_div(image.virtual_size, GIB), ceil_div(image.size, GIB), image.min_disk)
-    return _Source(size_gib=needed, image=image_facts(image))
+    return Source(size_gib=needed, image=image_facts(image))
 
 
 def image_facts(image: images.Image) -> dict[str, str]:
@@ -181,7 +182,7 @@ def image_facts(image: images.Image) -> dict[str, str]:
     return {**image.properties, **{key: str(value) for key, value in facts.items()}}
 
 
-def _size_of(spec: NewVolume, source: _Source) -> int:
+def _size_of(spec: NewVolume, source: Source) -> int:
     """Return the size wanted, else the source's; a copy is never smaller."""
     size = spec.size_gib
     if size is None and spec.image_id is None:
@@ -204,13 +205,13 @@ def _size_of(spec: NewVolume, source: _Source) -> int:
 
 
 def _type_of(
-    tx: Tx, ctx: Context, settings: VolumeSettings, spec: NewVolume, source: _Source
+    tx: Tx, ctx: Context, settings: VolumeSettings, spec: NewVolume, source: Source
 ) -> VolumeType:
     wanted = spec.type or source.image.get("cinder_img_volume_type") or source.type_id
     return type_visible(tx, ctx, wanted) if wanted else default_type(tx, ctx, settings)
 
 
-def _zone_of(tx: Tx, settings: VolumeSettings, spec: NewVolume, source: _Source) -> str:
+def _zone_of(tx: Tx, settings: VolumeSettings, spec: NewVolume, source: Source) -> str:
     zone = spec.availability_zone or source.zone
     if not zone:
         return settings.default_availability_zone

@@ -133,6 +133,8 @@ RULES = {
     "group:reset_group_snapshot_status": _ADMIN,
     "group:reset_status": _ADMIN,
     "group:update": _MEMBER,
+    "volume:reimage": _MEMBER,
+    "volume:reimage_reserved": _MEMBER,
     "volume:retype": _MEMBER,
     "volume_extension:volume_actions:upload_image": _MEMBER,
     "volume_extension:volume_actions:upload_public": _ADMIN,

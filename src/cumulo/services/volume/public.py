@@ -14,6 +14,7 @@ from cumulo.services.volume.attachments import hold as hold
 from cumulo.services.volume.attachments import release as release
 from cumulo.services.volume.attachments import reserve as reserve
 from cumulo.services.volume.attachments import roll_release as roll_release
+from cumulo.services.volume.attachments import settle as settle
 from cumulo.services.volume.backends import report_backends as report_backends
 from cumulo.services.volume.drivers.base import Connection as Connection
 from cumulo.services.volume.new_volumes import NewVolume as NewVolume
@@ -21,6 +22,10 @@ from cumulo.services.volume.policy import RULES
 from cumulo.services.volume.qos_specs import front_end_limits as front_end_limits
 from cumulo.services.volume.secrets import secrets_of as secrets_of
 from cumulo.services.volume.settings import VolumeSettings as VolumeSettings
+from cumulo.services.volume.snapshots import NewSnapshot
+from cumulo.services.volume.snapshots import Snapshot as Snapshot
+from cumulo.services.volume.store.snapshots import snapshot_find as snapshot_find
+from cumulo.services.volume.store.volumes import volume_move as _volume_move
 from cumulo.services.volume.tools import NoServers as NoServers
 from cumulo.services.volume.tools import Servers as Servers
 from cumulo.services.volume.tools import VolumeTools as VolumeTools
@@ -31,8 +36,12 @@ from cumulo.services.volume.volumes import is_free as is_free
 from cumulo.services.volume.volumes import volume_find as volume_find
 from cumulo.services.volume.volumes import volume_get as volume_get
 from cumulo.services.volume.volumes import volume_visible as volume_visible
+from cumulo.services.volume.workflows.create_snapshot import create_snapshot as _create_snapshot
 from cumulo.services.volume.workflows.create_volume import create_volume as create_volume
+from cumulo.services.volume.workflows.delete_snapshot import delete_snapshot as delete_snapshot
 from cumulo.services.volume.workflows.delete_volume import delete_volume as delete_volume
+from cumulo.services.volume.workflows.reimage_volume import check_image as check_image
+from cumulo.services.volume.workflows.reimage_volume import write_image as write_image
 
 
 def create_for_server(
@@ -41,6 +50,25 @@ def create_for_server(
     """Have a volume made that is reserved for a server from the beginning."""
     made = create_volume(tx, ctx, tools, spec)
     return hold(tx, made, server_id)
+
+
+def create_snapshot(
+    tx: Tx, ctx: Context, tools: VolumeTools, volume_id: str, name: str
+) -> Snapshot:
+    """Have a snapshot taken of a volume that a server may be using."""
+    wanted = NewSnapshot(volume_id=volume_id, name=name, force=True)
+    return _create_snapshot(tx, ctx, tools, wanted)
+
+
+def begin_reimage(tx: Tx, volume_id: str) -> None:
+    """Say that a volume, which its server let go for a while, is being written anew."""
+    _volume_move(tx, volume_id, "downloading", expected=["in-use", "reserved"])
+
+
+def end_reimage(tx: Tx, volume_id: str) -> None:
+    """Say that it is its server's again."""
+    if _volume_move(tx, volume_id, "available", expected=["downloading"]):
+        settle(tx, volume_id)
 
 
 def as_the_cloud() -> Context:

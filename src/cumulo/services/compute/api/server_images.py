@@ -15,6 +15,7 @@ from cumulo.services.compute.workflows.snapshot_server import (
     Rotation,
     SnapshotServer,
 )
+from cumulo.services.compute.workflows.snapshot_volumes import SNAPSHOT_VOLUMES, SnapshotVolumes
 from cumulo.web import Call as _Call
 from cumulo.web import LooseInt, Reply, Routes
 from cumulo.work import start
@@ -54,7 +55,16 @@ def create_image(call: Call, server_id: str, body: CreateImage) -> Reply:
 
 def _create_image(tx: Tx, ctx: Context, tools: Tools, server_id: str, wanted: CreateImage) -> str:
     begun = snapshots.begin_image(tx, ctx, tools, server_id, wanted.name, wanted.metadata)
-    _start(tx, ctx, begun, None)
+    if begun.server.image_id is not None:
+        _start(tx, ctx, begun, None)
+        return begun.image_id
+    params = SnapshotVolumes(
+        server_id=begun.server.id,
+        action=begun.action,
+        image_id=begun.image_id,
+        snapshots=begun.snapshots,
+    )
+    start(tx, SNAPSHOT_VOLUMES, params, subject=begun.server.id, ctx=ctx)
     return begun.image_id
 
 

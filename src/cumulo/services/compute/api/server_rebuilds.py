@@ -102,6 +102,7 @@ def _rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild, how: tuple[s
     before = servers.server_visible(tx, ctx, server_id)
     password, preserve = how
     rebuilds.check_ephemeral(before, preserve=preserve)
+    volume_id = rebuilds.volume_to_reimage(tx, ctx, before, wanted)
     server, action = rebuilds.begin_rebuild(tx, ctx, server_id, wanted)
     params = RebuildServer(
         server_id=server.id,
@@ -109,6 +110,8 @@ def _rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild, how: tuple[s
         host=server.host or "",
         stopped=before.vm_state == "stopped",
         admin_pass=password if server.config_drive else None,
+        volume_id=volume_id,
+        image_id=wanted.image_id if volume_id is not None else None,
     )
     start(tx, REBUILD_SERVER, params, subject=server.id, ctx=ctx)
 
@@ -136,5 +139,6 @@ def _wanted(call: Call, spec: RebuildSpec) -> Rebuild:
         metadata=spec.metadata,
         key_name=spec.key_name if isinstance(spec.key_name, str) else None,
         changes_key=spec.key_name is not UNSET,
+        reimages=call.version >= (2, 93),
         personality=None if files is None else [checked_file(f.path, f.contents) for f in files],
     )

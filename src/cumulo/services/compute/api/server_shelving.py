@@ -38,8 +38,10 @@ def shelve_server(call: Call, server_id: str) -> None:
 
 def _shelve(tx: Tx, ctx: Context, tools: Tools, server_id: str) -> None:
     server, action = servers.begin(tx, ctx, server_id, "shelve", task="shelving")
-    name = f"{server.name}-shelved"
-    image_id = snapshots.new_image(tx, ctx, tools, server, name, {"image_type": "snapshot"})
+    image_id = None
+    if server.image_id is not None:  # else what its disk holds is in its volume already
+        name = f"{server.name}-shelved"
+        image_id = snapshots.new_image(tx, ctx, tools, server, name, {"image_type": "snapshot"})
     params = ShelveServer(
         server_id=server.id,
         action=action,

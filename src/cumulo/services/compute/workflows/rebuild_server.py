@@ -12,6 +12,7 @@ from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import reached
+from cumulo.services.volume import public as volume
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
 
@@ -19,13 +20,15 @@ _EVENT = "compute_rebuild_instance"
 
 
 class RebuildServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Which server, and whether it is left stopped."""
+    """Which server, and whether it is left stopped; which volume of its is written anew."""
 
     server_id: str
     action: int
     host: str
     stopped: bool
     admin_pass: str | None = None  # only where a config drive carries it
+    volume_id: str | None = None
+    image_id: str | None = None
 
 
 Run: TypeAlias = _Run[RebuildServer, Tools]
@@ -40,6 +43,20 @@ def clear(run: Run) -> None:
 
 def _begin(tx: Tx, params: RebuildServer) -> None:
     actions.event_start(tx, params.action, _EVENT, params.host)
+
+
+def reimage(run: Run) -> None:
+    """Write the volume that it boots from anew, if that is wanted."""
+    volume_id, image_id = run.params.volume_id, run.params.image_id
+    if volume_id is not None and image_id is not None:
+        run.db.write(_rewrite, run.params.server_id, volume_id)
+        volume.write_image(run.tools.volume, volume_id, image_id)
+        run.db.write(volume.end_reimage, volume_id)
+
+
+def _rewrite(tx: Tx, server_id: str, volume_id: str) -> None:
+    store.server_update(tx, server_id, task_state="rebuild_block_device_mapping")
+    volume.begin_reimage(tx, volume_id)
 
 
 def spawn(run: Run) -> None:
@@ -85,6 +102,8 @@ def give_up(run: Run) -> None:
 
     def tell(tx: Tx) -> None:
         told = run.error.message if run.error else "interrupted"
+        if run.params.volume_id is not None:
+            volume.end_reimage(tx, run.params.volume_id)
         try:
             server = store.server_get(tx, run.params.server_id)
         except NotFound:
@@ -98,6 +117,6 @@ def give_up(run: Run) -> None:
 REBUILD_SERVER = Workflow(
     "compute.rebuild_server",
     RebuildServer,
-    [Step(clear), Step(spawn), Step(settle)],
+    [Step(clear), Step(reimage), Step(spawn), Step(settle)],
     failed=give_up,
 )

@@ -20,11 +20,11 @@ _EVENT = "compute_shelve_instance"
 
 
 class ShelveServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Which server goes into which image."""
+    """Which server goes into which image; none: it boots from a volume."""
 
     server_id: str
     action: int
-    image_id: str
+    image_id: str | None
     host: str
     old_vm_state: str
 
@@ -53,8 +53,10 @@ def restart(run: Run) -> None:
 
 
 def copy(run: Run) -> None:
-    """Copy the disk and hand it over."""
+    """Copy the disk and hand it over, if the host has it."""
     params = run.params
+    if params.image_id is None:
+        return
     run.db.write(_move_on, params.server_id)
     image_copies.copy(run, params.host, params.server_id, params.image_id)
 
@@ -65,7 +67,9 @@ def _move_on(tx: Tx, server_id: str) -> None:
 
 def discard(run: Run) -> None:
     """Remove what was copied."""
-    image_copies.discard(run, run.params.host, run.params.server_id, run.params.image_id)
+    params = run.params
+    if params.image_id is not None:
+        image_copies.discard(run, params.host, params.server_id, params.image_id)
 
 
 def settle(run: Run) -> None:
@@ -75,8 +79,9 @@ def settle(run: Run) -> None:
 
 def _settle(tx: Tx, run: Run) -> None:
     params = run.params
-    offloads = run.tools.settings.shelved_offload_time == 0
-    shelves.shelf_put(tx, params.server_id, params.image_id)
+    offloads = params.image_id is None or run.tools.settings.shelved_offload_time == 0
+    if params.image_id is not None:
+        shelves.shelf_put(tx, params.server_id, params.image_id)
     store.server_update(
         tx,
         params.server_id,
@@ -96,7 +101,8 @@ def give_up(run: Run) -> None:
 
     def tell(tx: Tx) -> None:
         params, told = run.params, run.error.message if run.error else "interrupted"
-        image_copies.forget(tx, params.image_id)
+        if params.image_id is not None:
+            image_copies.forget(tx, params.image_id)
         actions.events_fail(tx, params.action, told)
         try:
             server = store.server_get(tx, params.server_id)

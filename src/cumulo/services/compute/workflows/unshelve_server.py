@@ -94,6 +94,8 @@ def spawn(run: Run) -> None:
 
 def _spec(tx: Tx, server_id: str, tools: Tools) -> GuestSpec:
     server, shelf = store.server_get(tx, server_id), shelves.shelf_find(tx, server_id)
+    if server.image_id is None:  # its disk is a volume
+        return guests.spec_for(tx, server, tools)
     image = images.find_image(tx, images.as_the_cloud(), shelf.image_id) if shelf else None
     if image is None:
         raise Conflict(

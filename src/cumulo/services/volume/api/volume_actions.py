@@ -12,6 +12,7 @@ from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volumes import Reset
 from cumulo.services.volume.workflows.delete_volume import delete_volume as delete
 from cumulo.services.volume.workflows.extend_volume import extend_volume as extend
+from cumulo.services.volume.workflows.reimage_volume import reimage_volume as reimage
 from cumulo.services.volume.workflows.revert_volume import revert_volume as revert
 from cumulo.web import Call as _Call
 from cumulo.web import LooseBool, Routes
@@ -28,6 +29,13 @@ class Extend(msgspec.Struct, forbid_unknown_fields=True):
     """How large, in GiB."""
 
     new_size: Size
+
+
+class Reimage(msgspec.Struct, forbid_unknown_fields=True):
+    """From which image, and whether also while it is kept for somebody."""
+
+    image_id: Uuid
+    reimage_reserved: LooseBool = False
 
 
 class ResetStatus(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,6 +141,13 @@ def extend_volume(call: Call, volume_id: str, body: Extend) -> None:
 def revert_volume(call: Call, volume_id: str, body: Revert) -> None:
     """Let a volume hold again what its latest snapshot kept."""
     call.db.write(revert, call.ctx, volume_id, body.snapshot_id)
+
+
+@routes.post(_PATH, policy="volume:reimage", status=202, action="os-reimage", since="3.68")
+def reimage_volume(call: Call, volume_id: str, body: Reimage) -> None:
+    """Write a volume anew from an image."""
+    reserved = body.reimage_reserved
+    call.db.write(reimage, call.ctx, volume_id, body.image_id, reserved=reserved)
 
 
 @routes.post(_PATH, policy=f"{_ADMINS}:reset_status", status=202, action="os-reset_status")

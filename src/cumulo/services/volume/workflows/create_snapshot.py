@@ -7,6 +7,7 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.services.volume import groups, messages, snapshots
+from cumulo.services.volume.attachments import wake_servers
 from cumulo.services.volume.drivers.base import LiveCopies, Source
 from cumulo.services.volume.snapshots import NewSnapshot, Snapshot, new_snapshot
 from cumulo.services.volume.store import snapshots as store
@@ -65,6 +66,7 @@ def finish(tx: Tx, run: Run) -> None:
     if store.snapshot_move(tx, snapshot_id, "available", expected=["creating"], progress="100%"):
         snapshot = store.snapshot_get(tx, snapshot_id)
         groups.settle_snapshot(tx, snapshot.group_snapshot_id)
+        wake_servers(tx, snapshot.volume_id)
         snapshots.record(tx, run, snapshot, "available")
 
 
@@ -89,6 +91,7 @@ def _give_up(tx: Tx, run: Run) -> None:
             words=f"create snapshot:{error.message}",
         )
         groups.settle_snapshot(tx, snapshot.group_snapshot_id)
+        wake_servers(tx, snapshot.volume_id)
         snapshots.record(tx, run, snapshot, "error", reason=error.message)
 
 

@@ -10,18 +10,17 @@ from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.image import public as images
 from cumulo.services.volume import groups, messages, volumes
-from cumulo.services.volume.attachments import settle
+from cumulo.services.volume.attachments import settle, wake_servers
 from cumulo.services.volume.drivers.base import Content, Source
 from cumulo.services.volume.new_volumes import FORMATS, NewVolume, new_volume
 from cumulo.services.volume.scheduler import Request, choose
 from cumulo.services.volume.store import backends, snapshots
 from cumulo.services.volume.store import volumes as store
-from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.items import IMAGE, items_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volume_types import specs_of
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start, wake
+from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
 from cumulo.work import Run as _Run
 
 _MOST_ATTEMPTS = 3
@@ -163,15 +162,8 @@ def finish(tx: Tx, run: Run) -> None:
     if moved:
         settle(tx, volume.id)
         groups.complete_if_made(tx, volume.group_id)
-        _wake_servers(tx, volume.id)
+        wake_servers(tx, volume.id)
         volumes.record(tx, run, volume, "available", host=volume.host)
-
-
-def _wake_servers(tx: Tx, volume_id: str) -> None:
-    """Let those servers go on that wait for the volume to be made."""
-    for attachment in attachments_of(tx, volume_id):
-        if attachment.server_id is not None:
-            wake(tx, attachment.server_id)
 
 
 def give_up(run: Run) -> None:
@@ -199,7 +191,7 @@ def _give_up(tx: Tx, run: Run) -> None:
         return
     expected = ["creating", "downloading", "available", "reserved"]
     store.volume_move(tx, volume.id, "error", expected=expected)
-    _wake_servers(tx, volume.id)
+    wake_servers(tx, volume.id)
     messages.tell(
         tx,
         run,
