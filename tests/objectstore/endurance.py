@@ -248,7 +248,7 @@ class Endurance:
             assert {one.name for one in held} == {one.name for one in place.primaries}, name
             assert all(one.verify(place.part, place.key) for one in held)
         ledger.counts["objects in the end"] = len(alive)
-        ledger.counts["left to mend"] = mending.sweep_objects(cluster)
+        ledger.counts["left to mend"] = mending.sweep_objects(cluster, "")
 
 
 def _is_there(device: "Device") -> bool:

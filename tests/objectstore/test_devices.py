@@ -13,7 +13,10 @@ from cumulo.services.objectstore.drivers.base import (
     Asked,
     Device,
     DeviceFailed,
+    Fragment,
+    Held,
     Row,
+    Scheme,
     State,
     Stored,
 )
@@ -110,6 +113,69 @@ def test_objects(device: Device) -> None:
     assert device.inventory(5) == {}
 
 
+def keep_fragment(device: Device, stamp: str, index: int, body: bytes) -> None:
+    scheme = Scheme("isa_l_rs_vand", 4, 2, 4 * BLOCK)
+    whole = stored(stamp, body)
+    fragment = Fragment(index, scheme, len(body), BLOCK)
+    incoming = device.begin()
+    incoming.write(body)
+    incoming.keep(5, KEY, msgspec.structs.replace(whole, size=4 * len(body), fragment=fragment))
+    incoming.discard()
+
+
+def test_fragments(device: Device) -> None:
+    body = b"f" * (BLOCK + 1)
+    keep_fragment(device, "1.0", 3, body)
+    assert device.state(5, KEY) == State(fragments=(Held("1.0", 3, False),))
+    device.commit(5, KEY, "1.0")
+    device.commit(5, KEY, "1.0")
+    device.post(5, KEY, "1.5", {"X-Object-Meta-A": "1"})
+    keep_fragment(device, "2.0", 3, body)
+    keep_fragment(device, "2.0", 5, body)
+    waiting = (Held("2.0", 3, False), Held("2.0", 5, False))
+    assert device.state(5, KEY) == State("1.0", "1.5", "", (Held("1.0", 3, True), *waiting))
+    opened = device.open_fragment(5, KEY, "1.0", 3)
+    assert (opened.block(1), opened.stored.headers) == (b"f", {"X-Object-Meta-A": "1"})
+    opened.close()
+    device.commit(5, KEY, "2.0")
+    device.commit(5, KEY, "1.0")
+    held = (Held("2.0", 3, True), Held("2.0", 5, True))
+    assert device.inventory(5) == {KEY: State("2.0", "", "", held)}
+    device.release(5, KEY, State(fragments=(Held("2.0", 5, False),)), 0.0)
+    device.release(5, KEY, State(fragments=held[1:]), 3600.0)
+    assert device.state(5, KEY).fragments == held
+    device.release(5, KEY, State(fragments=held[1:]), 0.0)
+    assert device.state(5, KEY).fragments == held[:1]
+    keep_fragment(device, "4.0", 0, body)
+    device.bury(5, KEY, "3.0")
+    assert device.state(5, KEY) == State(gone="3.0", fragments=(Held("4.0", 0, False),))
+    device.bury(5, KEY, "5.0")
+    assert device.state(5, KEY) == State(gone="5.0")
+    device.commit(5, KEY, "4.0")
+    with pytest.raises(DeviceFailed):
+        device.commit(5, KEY, "6.0")
+    with pytest.raises(DeviceFailed):
+        device.open_fragment(5, KEY, "6.0", 0)
+    device.release(5, KEY, State(gone="5.0"), 0.0)
+    assert device.inventory(5) == {}
+
+
+def test_a_rotten_fragment_is_put_aside_alone(device: Device, directory: Path) -> None:
+    for index in (1, 2):
+        keep_fragment(device, "1.0", index, b"x" * 100)
+    device.commit(5, KEY, "1.0")
+    [path] = directory.glob("d1/objects/*/*/*#2.data")
+    path.write_bytes(b"y" + path.read_bytes()[1:])
+    with pytest.raises(DeviceFailed):
+        device.verify(5, KEY)
+    assert (device.quarantined(), device.state(5, KEY).fragments) == (1, (Held("1.0", 1, True),))
+    [path] = directory.glob("d1/objects/*/*/*#1.data")
+    path.rename(path.with_name("1.0#4.data"))
+    with pytest.raises(DeviceFailed):
+        device.open_fragment(5, KEY, "1.0", 4)
+    assert device.state(5, KEY).fragments == ()
+
+
 def test_what_is_not_kept_leaves_nothing(device: Device, directory: Path) -> None:
     incoming = device.begin()
     incoming.write(b"x")
@@ -187,6 +253,11 @@ def test_a_server_says_nothing_to_who_proves_nothing(server: DeviceServer) -> No
     [
         ("state", (5, "../../../etc"), None),
         ("bury", (5, KEY, "../x"), None),
+        ("open_fragment", (5, KEY, "../x", 1), None),
+        ("open_fragment", (5, "../x", "1.0", 1), None),
+        ("commit", (5, KEY, "../x"), None),
+        ("quarantine_fragment", (5, "../../../x", "1.0", 1), None),
+        ("release", (5, "../x", State(gone="1.0"), 0.0), None),
         ("note", ("../x", b""), None),
         ("drop_note", ("..",), None),
         ("indexes", ("../incoming",), None),

@@ -39,11 +39,15 @@ def directory_of(state: State) -> Path:
 
 @command.command()
 @click.argument("part_power", type=click.IntRange(1, 20))
-@click.argument("replicas", type=click.IntRange(1, 16))
+@click.argument("replicas", type=click.IntRange(1, 64))
 @click.argument("min_part_hours", type=click.IntRange(0, 720))
 @click.pass_obj
 def create(ring: tuple[Path, str], part_power: int, replicas: int, min_part_hours: int) -> None:
-    """Begin a ring without devices."""
+    """Begin a ring without devices.
+
+    That of a policy of erasure coding has as many replicas as objects have fragments there:
+    those of data and of parity, times ec_duplication_factor.
+    """
     from cumulo.services.objectstore import public
 
     public.create(*ring, public.Builder(part_power, replicas, min_part_hours))

@@ -86,7 +86,7 @@ def sums(visit: Visit, account: str) -> dict[str, tuple[int, int, int]]:
     """Return containers, objects and bytes of each policy of which the account has any."""
     found: dict[str, tuple[int, int, int]] = {}
     for policy, *numbers in visit.cluster.account(account).read(lambda index: index.sums()):
-        name = policy or visit.settings.policies[0]
+        name = policy or visit.settings.policy_names[0]
         before = found.get(name, (0, 0, 0))
         one, two, three = (a + b for a, b in zip(before, numbers, strict=True))
         found[name] = (one, two, three)
@@ -133,7 +133,7 @@ def _changes(visit: Visit) -> dict[str, str]:
 
 def _quotas(visit: Visit) -> dict[str, str]:
     found, headers = dict[str, str](), visit.headers
-    known = {name.lower() for name in visit.settings.policies}
+    known = {name.lower() for name in visit.settings.policy_names}
     for name, value in headers.items():
         key = name.replace("x-remove-account-quota-", _QUOTA)
         if not key.startswith(_QUOTA):

@@ -2,20 +2,31 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from cumulo.kit import clock
+from cumulo.kit.errors import Invalid
 from cumulo.kit.ids import new_secret
 from cumulo.services.objectstore.cluster import Cluster
-from cumulo.services.objectstore.drivers.base import Device, DeviceFailed
+from cumulo.services.objectstore.coding import scheme_of
+from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Scheme
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import secret_of
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
-from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, OBJECTS, Builder, RingDevice
+from cumulo.services.objectstore.policies import ring_name
+from cumulo.services.objectstore.ring import (
+    DEVICE_PORT,
+    LOOPBACK,
+    OBJECTS,
+    Builder,
+    Ring,
+    RingDevice,
+)
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 _AREA = re.compile(r"object-[1-9][0-9]?")
@@ -24,19 +35,36 @@ KINDS = ("account", "container", "object")
 
 def kinds_of(settings: ObjectStoreSettings) -> list[str]:
     """Return the rings there must be: for listings, and for the objects of each policy."""
-    more = [f"{OBJECTS}-{number}" for number in range(1, len(settings.policies))]
+    more = [ring_name(number) for number in range(1, len(settings.policies))]
     return [*KINDS, *more]
+
+
+def _schemes(settings: ObjectStoreSettings) -> dict[str, Scheme]:
+    """Return by which scheme the rings of policies place fragments, those that do."""
+    named = enumerate(settings.storage_policies)
+    found = {ring_name(number): scheme_of(policy) for number, policy in named}
+    return {kind: scheme for kind, scheme in found.items() if scheme}
+
+
+def _check_rings(settings: ObjectStoreSettings, rings: Mapping[str, Ring]) -> None:
+    for number, policy in enumerate(settings.storage_policies):
+        ring, wanted = ring_name(number), policy.fragments
+        has = rings[ring].replicas
+        if wanted and has != wanted:
+            raise Invalid(
+                f"Policy {policy.name} spreads an object over {wanted} devices, but the ring "
+                f"{ring} has {has} replicas: `cumulo ring {ring} create` one with {wanted}."
+            )
 
 
 def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
     """Return the cluster whose rings, salt and devices lie in a directory, made if it is not."""
     directory.mkdir(parents=True, exist_ok=True)
-    kinds = kinds_of(settings)
-    for kind in kinds:
-        if not (directory / f"{kind}.builder").exists():
-            save(directory / f"{kind}.builder", _first_builder(settings))
+    kinds, schemes = kinds_of(settings), _schemes(settings)
+    _make_builders(directory, settings)
     builders = {kind: load(directory / f"{kind}.builder") for kind in kinds}
     rings = {kind: builder.ring() for kind, builder in builders.items()}
+    _check_rings(settings, rings)
     salt, is_new = _salt(directory)
     found = _Devices(directory, settings, secret_of(salt))
     devices = {
@@ -54,7 +82,7 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
         for kind in kinds
         if kind not in KINDS
     }
-    return Cluster(rings, devices, salt, areas=areas, releases=[found.close])
+    return Cluster(rings, devices, salt, areas=areas, schemes=schemes, releases=[found.close])
 
 
 class _Devices:
@@ -129,9 +157,29 @@ def load(path: Path) -> Builder:
     return msgspec.json.decode(path.read_bytes(), type=Builder)
 
 
-def _first_builder(settings: ObjectStoreSettings) -> Builder:
-    builder = Builder(settings.part_power, settings.replicas, settings.min_part_hours)
-    for number in range(1, settings.devices + 1):
+def _make_builders(directory: Path, settings: ObjectStoreSettings) -> None:
+    """Make the rings that are not there, and the devices of a policy that came later."""
+    policies = dict(enumerate(settings.storage_policies))
+    fragments = {ring_name(number): policy.fragments for number, policy in policies.items()}
+    for kind in kinds_of(settings):
+        path = directory / f"{kind}.builder"
+        if path.exists():
+            continue
+        known = {
+            one.device for made in directory.glob("*.builder") for one in load(made).devices if one
+        }
+        builder = _first_builder(settings, fragments.get(kind, 0))
+        for one in builder.devices:
+            if one and known and one.device not in known:
+                (directory / one.device).mkdir(exist_ok=True)
+        save(path, builder)
+
+
+def _first_builder(settings: ObjectStoreSettings, fragments: int) -> Builder:
+    """Return a ring of this machine's directories, as many as an object has fragments at least."""
+    replicas = fragments or settings.replicas
+    builder = Builder(settings.part_power, replicas, settings.min_part_hours)
+    for number in range(1, max(settings.devices, fragments) + 1):
         builder.add(RingDevice(id=0, zone=number, device=f"d{number}"))
     builder.rebalance(clock.timestamp())
     return builder

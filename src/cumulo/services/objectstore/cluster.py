@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
-from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Head, Index
+from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Head, Index, Scheme
 from cumulo.services.objectstore.ring import Ring
 from cumulo.services.objectstore.stamps import Stamps
 
@@ -33,11 +33,17 @@ class Place:
     key: str
     primaries: Sequence[Device]
     others: Sequence[Device]
+    scheme: Scheme | None = None  # by which objects are coded
+    slots: Sequence[tuple[int, Device | None]] = ()  # which fragment goes where, if they are
 
     @property
     def quorum(self) -> int:
-        """Return how many replicas make a write good."""
-        return max(1, (len(self.primaries) + 1) // 2)
+        """Return how many replicas, or fragments, make a write good."""
+        if self.scheme is None:
+            return max(1, (len(self.primaries) + 1) // 2)
+        # As many as give the object back without one of them, and as no deletion can miss.
+        copies = len(self.slots) // (self.scheme.data + self.scheme.parity)
+        return (max(self.scheme.data, self.scheme.parity) + 1) * copies
 
 
 @dataclass
@@ -49,6 +55,7 @@ class Cluster:
     salt: str
     # Devices as they hold the objects of policies beside the first, by the rings' names.
     areas: Mapping[str, Mapping[str, Device]] = field(default_factory=dict)
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)  # of rings that place fragments
     stamps: Stamps = field(default_factory=Stamps)
     repairs: set[tuple[str, str]] = field(default_factory=set)  # kind and name
     stale: set[str] = field(default_factory=set)  # devices that missed a write
@@ -75,7 +82,14 @@ class Cluster:
         devices = self.holding(kind)
         primaries = [devices[one.label] for one in ring.primaries(part)]
         others = [devices[one.label] for one in ring.handoffs(part)]
-        return Place(kind, name, part, key, primaries, others)
+        scheme = self.schemes.get(kind)
+        if scheme is None:
+            return Place(kind, name, part, key, primaries, others)
+        slots = [
+            (number % (scheme.data + scheme.parity), devices[one.label] if one else None)
+            for number, one in enumerate(ring.slots(part))
+        ]
+        return Place(kind, name, part, key, primaries, others, scheme, slots)
 
     def holding(self, kind: str) -> Mapping[str, Device]:
         """Return the devices by name, as they hold things of a kind."""

@@ -77,7 +77,7 @@ def create(visit: Visit, account: str, name: str) -> bool:
     if wanted and old and wanted != policies.name_of(visit.settings, old):
         raise taken()
     accounts.ensure(visit, account)
-    policy = {policies.HEADER: wanted or visit.settings.policies[0]} if old is None else {}
+    policy = {policies.HEADER: wanted or visit.settings.policy_names[0]} if old is None else {}
     return make(visit, account, name, _changes(visit, account, name) | policy)
 
 

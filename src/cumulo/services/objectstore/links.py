@@ -8,9 +8,9 @@ from cumulo.kit.errors import Conflict
 from cumulo.services.objectstore import objects
 from cumulo.services.objectstore.containers import container_visible
 from cumulo.services.objectstore.drivers.base import Stored
+from cumulo.services.objectstore.layouts import Reading
 from cumulo.services.objectstore.objects import Found, Given
 from cumulo.services.objectstore.refusals import bad, missing
-from cumulo.services.objectstore.replicas import Reading
 from cumulo.services.objectstore.settings import SYMLOOP_MAX
 from cumulo.services.objectstore.visits import Visit
 

@@ -9,10 +9,9 @@ import msgspec
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
-from cumulo.services.objectstore import listings
+from cumulo.services.objectstore import fragments, listings, reconstruction
 from cumulo.services.objectstore.cluster import KINDS, Cluster, Place
 from cumulo.services.objectstore.drivers.base import (
-    BLOCK,
     Device,
     DeviceFailed,
     Opened,
@@ -64,12 +63,15 @@ def mend_index(cluster: Cluster, place: Place) -> bool:
     return is_whole
 
 
-def sweep_objects(cluster: Cluster) -> int:
-    """Mend every object whose replicas differ; return how many could not be."""
-    return sum(_sweep(cluster, kind) for kind in cluster.object_kinds)
+def sweep_objects(cluster: Cluster, before: str) -> int:
+    """Mend every object whose replicas or fragments differ; return how many could not be.
+
+    What cannot be since too little is left of it is put aside if it is older than a stamp.
+    """
+    return sum(_sweep(cluster, kind, before) for kind in cluster.object_kinds)
 
 
-def _sweep(cluster: Cluster, kind: str) -> int:
+def _sweep(cluster: Cluster, kind: str, before: str) -> int:
     left = 0
     devices = list(cluster.holding(kind).values())
     parts = {part for device in devices for part in _asked(device, device.parts, list[int]())}
@@ -78,13 +80,20 @@ def _sweep(cluster: Cluster, kind: str) -> int:
         held = {one.name: _asked(one, partial(one.inventory, part), nothing) for one in devices}
         for key in {key for each in held.values() for key in each}:
             place = cluster.place_of_key(kind, "", key)
-            if not _is_settled(place, key, held):
-                left += not mended(cluster, place)
+            if _is_settled(place, key, held) or mended(cluster, place):
+                continue
+            left += 1
+            if place.scheme is not None:
+                reconstruction.put_aside_remains(cluster, place, before)
     return left
 
 
 def _is_settled(place: Place, key: str, held: Mapping[str, Mapping[str, State]]) -> bool:
     """Say whether all primaries, and nobody else, have the same of an object."""
+    if place.scheme is not None:
+        known = {one: held[one.name].get(key, State()) for one in place.primaries}
+        is_elsewhere = any(key in held[one.name] for one in place.others)
+        return not is_elsewhere and fragments.is_settled(place, known)
     mine = {held[one.name].get(key) for one in place.primaries}
     return len(mine) == 1 and sum(key in each for each in held.values()) == len(place.primaries)
 
@@ -156,8 +165,9 @@ def report_all(cluster: Cluster) -> None:
 def mended(cluster: Cluster, place: Place) -> bool:
     """Bring all replicas to the same state; say whether that was possible with all of them."""
     try:
-        mend = mend_index if place.kind in KINDS else mend_object
-        return mend(cluster, place)
+        if place.kind in KINDS:
+            return mend_index(cluster, place)
+        return (reconstruction.mend if place.scheme else mend_object)(cluster, place)
     except DeviceFailed as error:
         LOG.warning("not mended", key=place.key, error=str(error))
         return False
@@ -180,7 +190,7 @@ def _bring(cluster: Cluster, place: Place, source: tuple[Device, State], target:
 def _copy(place: Place, opened: Opened, target: Device) -> None:
     stored, incoming = opened.stored, target.begin()
     try:
-        for number in range(-(-stored.size // BLOCK)):
+        for number in range(stored.block_count):
             incoming.write(opened.block(number))
         incoming.keep(place.part, place.key, stored)
     finally:

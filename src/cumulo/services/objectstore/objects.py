@@ -9,7 +9,15 @@ from typing import Protocol
 import msgspec
 
 from cumulo.kit import clock
-from cumulo.services.objectstore import accounts, containers, listings, metadata, policies, replicas
+from cumulo.services.objectstore import (
+    accounts,
+    containers,
+    layouts,
+    listings,
+    metadata,
+    policies,
+    replicas,
+)
 from cumulo.services.objectstore.cluster import Place
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.drivers.base import Row, Stored
@@ -128,7 +136,7 @@ class Arriving:
         self._visit, self._address = visit, address
         self.size = 0
         self._digest = hashlib.md5(usedforsecurity=False)
-        self._writing = replicas.Writing(visit.cluster, place_of(visit, address))
+        self._writing = layouts.writing(visit.cluster, place_of(visit, address))
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
@@ -207,9 +215,9 @@ def check_absent(visit: Visit, account: str, container: str, name: str) -> None:
         raise unmet()
 
 
-def find(visit: Visit, account: str, container: str, name: str) -> replicas.Reading | None:
+def find(visit: Visit, account: str, container: str, name: str) -> layouts.Reading | None:
     """Open an object that has not expired, whoever asks."""
-    reading = replicas.opened(visit.cluster, place_of(visit, (account, container, name)))
+    reading = layouts.opened(visit.cluster, place_of(visit, (account, container, name)))
     if reading is None:
         return None
     if is_expired(reading.stored):
@@ -245,7 +253,7 @@ def replace_headers(
     cluster, stamp = visit.cluster, visit.cluster.stamps.next()
     content_type = visit.headers.get("content-type") or stored.content_type
     kept = {**headers, "Content-Type": content_type}
-    replicas.post(cluster, place_of(visit, address), stamp, kept)
+    layouts.post(cluster, place_of(visit, address), stamp, kept)
     account, container, name = address
     row = listings.get(cluster, account, container, name)
     if row is not None:

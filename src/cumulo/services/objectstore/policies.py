@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from cumulo.services.objectstore.drivers.base import Head
 from cumulo.services.objectstore.refusals import bad
+from cumulo.services.objectstore.ring import OBJECTS
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 
 HEADER = "X-Storage-Policy"
@@ -18,7 +19,7 @@ def named(settings: ObjectStoreSettings, headers: Mapping[str, str]) -> str | No
     wanted = headers.get(HEADER.lower(), "").strip()
     if not wanted:
         return None
-    for name in settings.policies:
+    for name in settings.policy_names:
         if name.lower() == wanted.lower():
             return name
     raise bad(f"Invalid {HEADER} '{wanted[:100]}'")
@@ -26,10 +27,15 @@ def named(settings: ObjectStoreSettings, headers: Mapping[str, str]) -> str | No
 
 def name_of(settings: ObjectStoreSettings, head: Head | None) -> str:
     """Return the policy of a container."""
-    return (head.headers.get(HEADER) if head else None) or settings.policies[0]
+    return (head.headers.get(HEADER) if head else None) or settings.policy_names[0]
 
 
 def ring_of(settings: ObjectStoreSettings, name: str) -> str:
     """Return which ring places the objects of a policy."""
-    number = settings.policies.index(name) if name in settings.policies else 0
-    return f"object-{number}" if number else "object"
+    names = settings.policy_names
+    return ring_name(names.index(name) if name in names else 0)
+
+
+def ring_name(number: int) -> str:
+    """Return the ring of a policy, given its place among the settings."""
+    return f"{OBJECTS}-{number}" if number else OBJECTS

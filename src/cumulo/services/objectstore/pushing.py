@@ -13,7 +13,7 @@ from cumulo.kit.errors import CloudError, Unavailable
 from cumulo.services.objectstore import links, listings, manifests, objects, segments, syncs
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Index, Row
 from cumulo.services.objectstore.drivers.courier import Parcel
-from cumulo.services.objectstore.replicas import Reading
+from cumulo.services.objectstore.layouts import Reading
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Grant, Visit
 

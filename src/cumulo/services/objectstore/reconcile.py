@@ -42,7 +42,7 @@ def replicate(tools: Tools) -> None:
             device.adopt()
     stale = set(cluster.stale)
     before = spelled(max(0.0, clock.timestamp() - tools.settings.reclaim_age_s))
-    left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster)
+    left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster, before)
     if not left:
         cluster.stale -= {name for name in stale if _is_there(tools, name)}
     for device in cluster.devices.values():

@@ -229,7 +229,7 @@ def bury(cluster: Cluster, place: Place, stamp: str) -> None:
     """Delete an object on a quorum; what a device missed it is told later."""
     everybody = list(place.primaries)
     held = asked(cluster, place, place.others)
-    everybody += [one for one, state in held.items() if state.data]
+    everybody += [one for one, state in held.items() if state.data or state.fragments]
     done = cluster.everywhere(place, everybody, lambda one: one.bury(place.part, place.key, stamp))
     for spare in place.others:
         if len(done) >= place.quorum:

@@ -57,6 +57,16 @@ class Ring(msgspec.Struct, frozen=True):
                 found.setdefault(device.id, device)
         return list(found.values())
 
+    def slots(self, part: int) -> list[RingDevice | None]:
+        """Return the device of each replica's number, None where nobody has that replica."""
+        held = [row[part] for row in self.assignment]
+        taken = set[int]()
+        found: list[RingDevice | None] = []
+        for one in held:
+            found.append(None if one == _NOBODY or one in taken else self.devices[one])
+            taken.add(one)
+        return found
+
     def handoffs(self, part: int) -> Iterator[RingDevice]:
         """Yield the other devices, in the order in which they stand in for one that is away."""
         mine = self.primaries(part)

@@ -1,11 +1,45 @@
 """What an operator may set of object storage; names as in Swift's files where it has them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 PolicyName = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,64}$")]
+
+
+class StoragePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the objects of a container are kept: whole on several devices, or coded in fragments.
+
+    With `policy_type = "erasure_coding"`, `ec_type` and both numbers of fragments must be said.
+    """
+
+    name: PolicyName
+    policy_type: Literal["replication", "erasure_coding"] = "replication"
+    ec_type: str = ""
+    ec_num_data_fragments: Annotated[int, Meta(ge=0, le=32)] = 0
+    ec_num_parity_fragments: Annotated[int, Meta(ge=0, le=32)] = 0
+    # Bytes of an object that are coded together, and so how much a request holds in memory.
+    ec_object_segment_size: Annotated[int, Meta(ge=65536, le=16777216)] = 1048576
+    ec_duplication_factor: Annotated[int, Meta(ge=1, le=8)] = 1
+
+    def __post_init__(self) -> None:
+        said = bool(self.ec_type), self.ec_num_data_fragments, self.ec_num_parity_fragments
+        if self.policy_type == "replication" and any(said):
+            raise ValueError(
+                f'policy {self.name}: ec_ settings need policy_type = "erasure_coding"'
+            )
+        if self.policy_type == "erasure_coding" and not all(said):
+            raise ValueError(
+                f"policy {self.name}: ec_type, ec_num_data_fragments and ec_num_parity_fragments "
+                "must be set"
+            )
+
+    @property
+    def fragments(self) -> int:
+        """Return how many devices an object is spread over; 0 where it is replicated."""
+        unique = self.ec_num_data_fragments + self.ec_num_parity_fragments
+        return unique * self.ec_duplication_factor
 
 
 class SyncRealm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,9 +84,21 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     shard_shrink_point: Annotated[int, Meta(ge=0, le=50)] = 10
     cors_allow_origin: tuple[str, ...] = ()
     # The first is for containers that ask for none; the others' rings are object-1, object-2, ...
-    policies: Annotated[tuple[PolicyName, ...], Meta(min_length=1, max_length=32)] = ("Policy-0",)
+    policies: Annotated[
+        tuple[PolicyName | StoragePolicy, ...], Meta(min_length=1, max_length=32)
+    ] = ("Policy-0",)
     users: dict[str, LocalUser] = {}  # PROJECT:USER, where the store runs alone
     sync_realms: dict[str, SyncRealm] = {}
+
+    @property
+    def storage_policies(self) -> list[StoragePolicy]:
+        """Return the policies in order, those of which only the name was said with the rest."""
+        return [StoragePolicy(one) if isinstance(one, str) else one for one in self.policies]
+
+    @property
+    def policy_names(self) -> list[str]:
+        """Return the names of the policies, that of the default first."""
+        return [one if isinstance(one, str) else one.name for one in self.policies]
 
 
 MAX_META_NAME_LENGTH = 128

@@ -12,9 +12,9 @@ import msgspec
 from cumulo.services.objectstore import containers, listings, objects
 from cumulo.services.objectstore.containers import LOCATIONS, VERSIONS_ENABLED, Container
 from cumulo.services.objectstore.drivers.base import Asked, Row, Stored
+from cumulo.services.objectstore.layouts import Reading
 from cumulo.services.objectstore.objects import Found, Given
 from cumulo.services.objectstore.refusals import bad, missing, taken, unmet
-from cumulo.services.objectstore.replicas import Reading
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.visits import Visit
 

@@ -116,7 +116,7 @@ def _limits(settings: ObjectStoreSettings) -> dict[str, object]:
         "strict_cors_mode": True,
         "policies": [
             {"name": name, "aliases": name} | ({"default": True} if number == 0 else {})
-            for number, name in enumerate(settings.policies)
+            for number, name in enumerate(settings.policy_names)
         ],
         "allow_account_management": True,
         "account_autocreate": True,

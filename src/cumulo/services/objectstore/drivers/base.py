@@ -1,9 +1,10 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
 import zlib
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
+from msgspec import Meta
 
 BLOCK = 1 << 20  # bytes that have a checksum of their own
 
@@ -14,6 +15,24 @@ class DeviceFailed(Exception):
 
 class NotWhole(DeviceFailed):
     """What lies on the device is not what was written."""
+
+
+class Scheme(msgspec.Struct, frozen=True):
+    """How an object is cut and coded: any `data` of its `data + parity` fragments give it back."""
+
+    ec_type: str
+    data: Annotated[int, Meta(ge=1, le=32)]
+    parity: Annotated[int, Meta(ge=1, le=32)]
+    segment: Annotated[int, Meta(ge=1)]  # bytes of the object that are coded together
+
+
+class Fragment(msgspec.Struct, frozen=True):
+    """What a file holds that has a part of a coded object."""
+
+    index: Annotated[int, Meta(ge=0, le=63)]
+    scheme: Scheme
+    size: Annotated[int, Meta(ge=0)]  # bytes, in all
+    step: Annotated[int, Meta(ge=1)]  # bytes for each segment, of which the last may have fewer
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,14 +47,39 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     system: dict[str, str] = {}  # what this service noted
     blocks: bytes = b""  # a CRC-32 for each block, four bytes each
     posted: str = ""  # when the headers were last replaced
+    fragment: Fragment | None = None  # where the file has not the whole object
+
+    @property
+    def length(self) -> int:
+        """Return how many bytes the file has of it."""
+        return self.fragment.size if self.fragment else self.size
+
+    @property
+    def step(self) -> int:
+        """Return how many bytes have a checksum of their own."""
+        return self.fragment.step if self.fragment else BLOCK
+
+    @property
+    def block_count(self) -> int:
+        """Return into how many blocks the file's bytes fall."""
+        return -(-self.length // self.step)
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A fragment on a device; it counts for nothing until it is durable, on any of the devices."""
+
+    stamp: str
+    index: int
+    is_durable: bool
 
 
 class State(msgspec.Struct, frozen=True):
     """What a device knows of an object: the stamps of its bytes, headers and deletion."""
 
-    data: str = ""
+    data: str = ""  # of fragments, the newest that are durable here
     meta: str = ""
     gone: str = ""
+    fragments: tuple[Held, ...] = ()
 
     @property
     def newest(self) -> tuple[str, str]:
@@ -159,7 +203,7 @@ class Incoming(Protocol):
         """Add bytes."""
 
     def keep(self, part: int, key: str, stored: Stored) -> None:
-        """Make it the object, safely on disk, in one stroke."""
+        """Make it the object, safely on disk, in one stroke; a fragment waits for `commit`."""
 
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time."""
@@ -267,6 +311,21 @@ class Device(Protocol):
     def open(self, part: int, key: str) -> Opened:
         """Open an object; raise `DeviceFailed` when it is not there or not whole."""
 
+    def open_fragment(self, part: int, key: str, stamp: str, index: int) -> Opened:
+        """Open a fragment, durable or not; raise `DeviceFailed` unless it is there and whole."""
+
+    def commit(self, part: int, key: str, stamp: str) -> None:
+        """Make the fragments of a stamp durable, safely on disk; what they supersede goes.
+
+        Where something newer counts there is nothing to do; raises `DeviceFailed` where neither is.
+        """
+
+    def release(self, part: int, key: str, seen: State, idle_s: float) -> None:
+        """Forget what was seen of an object, but not what came since or was written to lately."""
+
+    def quarantine_fragment(self, part: int, key: str, stamp: str, index: int) -> None:
+        """Put a fragment that is not whole aside."""
+
     def post(self, part: int, key: str, stamp: str, headers: dict[str, str]) -> None:
         """Replace an object's headers."""
 
@@ -324,9 +383,9 @@ class Device(Protocol):
 
 # What of a device and of an index is one question and one answer, over a network too.
 DEVICE_CALLS = (
-    "is_there", "adopt", "state", "post", "bury", "quarantine", "drop", "parts", "inventory",
-    "verify", "reclaim", "drop_unfinished", "indexes", "drop_index", "note", "notes", "drop_note",
-    "usage", "quarantined",
+    "is_there", "adopt", "state", "commit", "release", "quarantine_fragment", "post", "bury",
+    "quarantine", "drop", "parts", "inventory", "verify", "reclaim", "drop_unfinished", "indexes",
+    "drop_index", "note", "notes", "drop_note", "usage", "quarantined",
 )  # fmt: skip
 INDEX_CALLS = (
     "create", "is_there", "head", "sums", "change", "delete", "put", "remove", "get", "page",
@@ -337,7 +396,7 @@ INDEX_CALLS = (
 
 def checked_block(stored: Stored, number: int, piece: bytes) -> bytes:
     """Return a block if it is what was written."""
-    wanted = min(BLOCK, stored.size - number * BLOCK)
+    wanted = min(stored.step, stored.length - number * stored.step)
     right = stored.blocks[number * 4 : number * 4 + 4]
     if len(piece) != wanted or zlib.crc32(piece).to_bytes(4, "big") != right:
         raise NotWhole(f"block {number} of {stored.name} is not what was written")

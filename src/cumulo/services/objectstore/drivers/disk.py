@@ -1,9 +1,7 @@
 """A device in a directory: files for objects, SQLite for listings.
 
     incoming/                                   what is being written
-    objects/PART/KEY/STAMP.data                 bytes, then what is known of them, then a trailer
-    objects/PART/KEY/STAMP.meta            headers that replaced those
-    objects/PART/KEY/STAMP.gone            the mark of a deletion
+    objects/PART/KEY/                           an object's files, see `object_names.py`
     account/PART/KEY.db, container/...     indexes
     notes/ quarantined/
 
@@ -13,28 +11,30 @@ A file gets its name only when it is whole and on disk; the newest name counts.
 import contextlib
 import os
 import shutil
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from cumulo.kit import clock
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.objectstore.drivers.base import (
-    BLOCK,
-    DeviceFailed,
-    NotWhole,
-    State,
-    Stored,
-    checked_block,
-)
+from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.index import SqliteIndex
+from cumulo.services.objectstore.drivers.object_files import (
+    OpenedFile,
+    sync_directory,
+    trailer,
+    write_file,
+)
+from cumulo.services.objectstore.drivers.object_names import (
+    durable,
+    held,
+    name_of,
+    state_of,
+    superseded,
+)
 
-_MAGIC = b"cumulo01"
-_TRAILER = struct.Struct(">8sII")  # magic, length of what is known, its checksum
-_TAIL = 4096
 _HELD = 256 << 10
 _FLUSH_EVERY = 64 << 20
 _KINDS = ("account", "container")
@@ -73,21 +73,77 @@ class DiskDevice:
         names = self._names(part, key)
         if not names and not self.is_there():
             raise DeviceFailed(f"{self.name} is not there")
-        return _state(names)
+        return state_of(names)
 
     def open(self, part: int, key: str) -> "OpenedFile":
         """Open an object; what is not whole is put aside."""
         state = self.state(part, key)
         if not state.is_there:
             raise DeviceFailed(f"{self.name} has no object {key}")
-        place = self.place(part, key)
         try:
-            return OpenedFile(place, state)
+            return self._opened(part, key, f"{state.data}.data", state)
         except NotWhole:
             self.quarantine(part, key)
             raise
+
+    def open_fragment(self, part: int, key: str, stamp: str, index: int) -> "OpenedFile":
+        """Open a fragment; what is not whole is put aside."""
+        names = self._names(part, key)
+        found = [name for name in names if _is_fragment(name, stamp, index)]
+        if not found:
+            raise DeviceFailed(f"{self.name} has no fragment {index} of object {key}")
+        try:
+            opened = self._opened(part, key, found[0], state_of(names))
+            fragment = opened.stored.fragment
+            if fragment is None or (opened.stored.stamp, fragment.index) != (stamp, index):
+                raise NotWhole("it is another fragment than its name says")
+        except NotWhole:
+            self.quarantine_fragment(part, key, stamp, index)
+            raise
+        return opened
+
+    def commit(self, part: int, key: str, stamp: str) -> None:
+        """Make fragments durable by giving them their last name."""
+        place, names = self.place(part, key), self._names(part, key)
+        state = state_of(names)
+        waiting = [
+            name for name in names if name.startswith(f"{stamp}#") and name.endswith(".part")
+        ]
+        if not waiting and max(state.data, state.gone) < stamp:
+            raise DeviceFailed(f"{self.name} has no fragment of {key} to be made durable")
+        try:
+            for name in waiting:
+                os.rename(f"{place}/{name}", f"{place}/{durable(name)}")
+            if waiting:
+                sync_directory(place)
+        except FileNotFoundError:
+            self.commit(part, key, stamp)  # what is newer came this moment
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
+        self._drop_files(part, key, superseded(self._names(part, key)))
+
+    def release(self, part: int, key: str, seen: State, idle_s: float) -> None:
+        """Forget what was seen, and the directory if nothing else is in it."""
+        since = clock.timestamp() - idle_s
+        named = {f"{seen.meta}.meta", f"{seen.gone}.gone", f"{seen.data}.data"}
+        for name in self._names(part, key):
+            path = f"{self.place(part, key)}/{name}"
+            with contextlib.suppress(FileNotFoundError):
+                is_seen = held(name) in seen.fragments or name in named
+                if is_seen and not (idle_s and os.stat(path).st_mtime > since):
+                    os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(self.place(part, key))
+            os.rmdir(f"{self._objects}/{part}")
+
+    def quarantine_fragment(self, part: int, key: str, stamp: str, index: int) -> None:
+        """Put a fragment aside, and the headers beside it, which may be why it is not whole."""
+        target = f"{self.root}/quarantined/{key}-{new_hex_id()}"
+        with contextlib.suppress(OSError):
+            for name in self._names(part, key):
+                if _is_fragment(name, stamp, index) or name.endswith(".meta"):
+                    os.makedirs(target, exist_ok=True)
+                    os.rename(f"{self.place(part, key)}/{name}", f"{target}/{name}")
 
     def post(self, part: int, key: str, stamp: str, headers: dict[str, str]) -> None:
         """Replace an object's headers."""
@@ -116,29 +172,28 @@ class DiskDevice:
     def inventory(self, part: int) -> dict[str, State]:
         """Return all that is kept of a partition."""
         keys = _listed(f"{self._objects}/{part}")
-        return {key: _state(self._names(part, key)) for key in keys}
+        return {key: state_of(self._names(part, key)) for key in keys}
 
     def verify(self, part: int, key: str) -> Stored | None:
         """Read all of an object."""
-        if not self.state(part, key).is_there:
+        state = self.state(part, key)
+        if state.fragments:
+            return self._verify_fragments(part, key, state)
+        if not state.is_there:
             return None
-        opened = self.open(part, key)
         try:
-            for number in range(-(-opened.stored.size // BLOCK)):
-                opened.block(number)
+            with contextlib.closing(self.open(part, key)) as opened:
+                return opened.read()
         except NotWhole:
             self.quarantine(part, key)
             raise
-        finally:
-            opened.close()
-        return opened.stored
 
     def reclaim(self, part: int, before: str) -> None:
         """Drop what no longer counts, and old marks."""
         for key in _listed(f"{self._objects}/{part}"):
             names = self._names(part, key)
             self._drop_files(part, key, superseded(names))
-            state = _state(names)
+            state = state_of(names)
             if state.gone and not state.is_there and state.gone < before:
                 self.drop(part, key)
 
@@ -218,7 +273,7 @@ class DiskDevice:
         else:
             raise DeviceFailed(f"{self.name} cannot be written")
         for directory in (place, *changed):
-            _sync_directory(directory)
+            sync_directory(directory)
         self._drop_files(part, key, superseded(self._names(part, key)))
 
     def _drop_files(self, part: int, key: str, names: list[str]) -> None:
@@ -239,6 +294,29 @@ class DiskDevice:
             parent = f"{parent}/{one}"
         return changed
 
+    def _opened(self, part: int, key: str, name: str, state: State) -> OpenedFile:
+        try:
+            return OpenedFile(self.place(part, key), name, state.meta)
+        except OSError as error:
+            raise DeviceFailed(f"{self.name}: {error.strerror}") from error
+
+    def _verify_fragments(self, part: int, key: str, state: State) -> Stored | None:
+        """Read all fragments; return what is known of the object if any of it is durable."""
+        found, problems = None, list[NotWhole]()
+        for one in state.fragments:
+            try:
+                with contextlib.closing(self.open_fragment(part, key, one.stamp, one.index)) as it:
+                    stored = it.read()
+                    found = stored if one.is_durable and one.stamp > state.gone else found
+            except NotWhole as problem:
+                self.quarantine_fragment(part, key, one.stamp, one.index)
+                problems.append(problem)
+            except DeviceFailed:
+                continue  # superseded this moment
+        if problems:
+            raise problems[0]
+        return found
+
     def _names(self, part: int, key: str) -> list[str]:
         try:
             return os.listdir(self.place(part, key))
@@ -248,7 +326,7 @@ class DiskDevice:
     def _write_small(self, part: int, key: str, name: str, content: bytes) -> None:
         try:
             temporary = f"{self.root}/incoming/{new_hex_id()}"
-            _write_file(temporary, content)
+            write_file(temporary, content)
             self.settle(temporary, part, key, name)
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
@@ -256,9 +334,9 @@ class DiskDevice:
     def _put_file(self, content: bytes, directory: str, name: str) -> None:
         try:
             temporary = f"{self.root}/incoming/{new_hex_id()}"
-            _write_file(temporary, content)
+            write_file(temporary, content)
             os.rename(temporary, f"{directory}/{name}")
-            _sync_directory(directory)
+            sync_directory(directory)
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
 
@@ -289,15 +367,14 @@ class IncomingFile:
 
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object."""
-        known = msgspec.msgpack.encode(stored)
-        self.write(known + _TRAILER.pack(_MAGIC, len(known), zlib.crc32(known)))
+        self.write(trailer(stored))
         self._flush()
         try:
             # Directories first: the journal then takes them along with the file, in one go.
             made = self._device.make(part, key)
             os.fsync(self._file)
             self._close()
-            self._device.settle(self._path, part, key, f"{stored.stamp}.data", made)
+            self._device.settle(self._path, part, key, name_of(stored), made)
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
 
@@ -329,88 +406,9 @@ class IncomingFile:
             self._file = -1
 
 
-class OpenedFile:
-    """An object's file, which may be deleted meanwhile."""
-
-    def __init__(self, place: str, state: State) -> None:
-        self._file = os.open(f"{place}/{state.data}.data", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self.stored = _replaced(_known(self._file), place, state)
-        except BaseException:
-            self.close()
-            raise
-
-    def block(self, number: int) -> bytes:
-        """Return a block whose checksum is right."""
-        start = number * BLOCK
-        wanted = min(BLOCK, self.stored.size - start)
-        try:
-            piece = os.pread(self._file, wanted, start)
-        except OSError as error:
-            raise DeviceFailed(str(error.strerror)) from error
-        return checked_block(self.stored, number, piece)
-
-    def close(self) -> None:
-        """Let go of it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def superseded(names: list[str]) -> list[str]:
-    """Return the files of an object that no longer count."""
-    state = _state(names)
-    kept = {f"{state.gone}.gone" if not state.is_there else f"{state.data}.data"}
-    if state.meta and state.is_there:
-        kept.add(f"{state.meta}.meta")
-    return [name for name in names if name not in kept]
-
-
-def _state(names: list[str]) -> State:
-    newest = {"data": "", "meta": "", "gone": ""}
-    for name in names:
-        stamp, _, kind = name.rpartition(".")
-        if kind in newest:
-            newest[kind] = max(newest[kind], stamp)
-    meta = newest["meta"] if newest["meta"] > newest["data"] else ""
-    return State(newest["data"], meta, newest["gone"])
-
-
-def _known(file: int) -> Stored:
-    """Read what stands behind the bytes."""
-    size = os.fstat(file).st_size
-    tail = os.pread(file, _TAIL, max(0, size - _TAIL))
-    try:
-        magic, length, check = _TRAILER.unpack(tail[-_TRAILER.size :])
-        start = size - _TRAILER.size - length
-        inside = tail[-_TRAILER.size - length : -_TRAILER.size]
-        known = inside if length + _TRAILER.size <= len(tail) else os.pread(file, length, start)
-        if magic != _MAGIC or zlib.crc32(known) != check:
-            raise NotWhole("the trailer is not what was written")
-        stored = msgspec.msgpack.decode(known, type=Stored)
-    except (struct.error, OSError, msgspec.DecodeError) as error:
-        raise NotWhole(f"the file is not whole: {error}") from error
-    if stored.size != start:
-        raise NotWhole("the file has not the length that was written")
-    return stored
-
-
-def _replaced(stored: Stored, place: str, state: State) -> Stored:
-    """Return what is known with the headers that came later."""
-    if not state.meta:
-        return stored
-    try:
-        with open(f"{place}/{state.meta}.meta", "rb") as file:
-            headers = msgspec.msgpack.decode(file.read(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError) as error:
-        raise NotWhole(f"the headers are not whole: {error}") from error
-    content_type = headers.pop("Content-Type", stored.content_type)
-    return msgspec.structs.replace(
-        stored, headers=headers, content_type=content_type, posted=state.meta
-    )
+def _is_fragment(name: str, stamp: str, index: int) -> bool:
+    one = held(name)
+    return one is not None and (one.stamp, one.index) == (stamp, index)
 
 
 def _listed(directory: str) -> list[str]:
@@ -418,18 +416,3 @@ def _listed(directory: str) -> list[str]:
         return os.listdir(directory)
     except OSError:
         return []
-
-
-def _write_file(path: str, content: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

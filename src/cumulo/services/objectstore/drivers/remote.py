@@ -139,7 +139,11 @@ class _RemoteDevice:
 
     def open(self, part: int, key: str) -> "_RemoteOpened":
         """Open an object."""
-        return _RemoteOpened(self.caller, part, key)
+        return _RemoteOpened(self.caller, "open", part, key)
+
+    def open_fragment(self, part: int, key: str, stamp: str, index: int) -> "_RemoteOpened":
+        """Open a fragment of an object."""
+        return _RemoteOpened(self.caller, "open_fragment", part, key, stamp, index)
 
     def index(self, kind: str, part: int, key: str) -> Index:
         """Return an index."""
@@ -181,10 +185,10 @@ class _RemoteIncoming:
 class _RemoteOpened:
     """An object's file, held open on the other side as long as the connection."""
 
-    def __init__(self, caller: _Caller, part: int, key: str) -> None:
+    def __init__(self, caller: _Caller, method: str, *args: Any) -> None:
         self._caller = caller
         self._wire: Wire | None = None
-        self._wire, answer = caller.channel.begin(caller.call("open", part, key))
+        self._wire, answer = caller.channel.begin(caller.call(method, *args))
         try:
             self.stored = msgspec.msgpack.decode(answer, type=Stored)
         except msgspec.DecodeError as error:

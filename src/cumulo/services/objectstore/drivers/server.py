@@ -36,6 +36,7 @@ LOG = log.get("objectstore")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _STAMP = re.compile(r"[0-9.]{1,32}(_[0-9a-f]{1,32})?")
 _NAME = re.compile(r"[0-9A-Za-z._-]{1,200}")
+_WITH_MEMORY = ("begin", "keep", "open", "open_fragment", "block", "close")
 _IDLE_S = 300.0
 _HANDSHAKE_S = 10.0
 
@@ -122,7 +123,7 @@ class _Conversation:
             if call.method not in INDEX_CALLS:
                 raise DeviceFailed(f"an index knows no {call.method!r}")
             return _called(device.index(kind, int(part), key), Index, call)
-        if call.method in ("begin", "keep", "open", "block", "close"):
+        if call.method in _WITH_MEMORY:
             return getattr(self, f"_{call.method}")(device, call)  # type: ignore[no-any-return]
         if call.method not in DEVICE_CALLS:
             raise DeviceFailed(f"a device knows no {call.method!r}")
@@ -158,6 +159,14 @@ class _Conversation:
         part, key = msgspec.msgpack.decode(call.args, type=tuple[int, str])
         _check("key", key)
         self._opened = device.open(part, key)
+        return msgspec.msgpack.encode(self._opened.stored)
+
+    def _open_fragment(self, device: Device, call: Call) -> bytes:
+        self.close()
+        args = msgspec.msgpack.decode(call.args, type=tuple[int, str, str, int])
+        _check("key", args[1])
+        _check("stamp", args[2])
+        self._opened = device.open_fragment(*args)
         return msgspec.msgpack.encode(self._opened.stored)
 
     def _block(self, _: Device, call: Call) -> bytes:

@@ -1,0 +1,106 @@
+"""An object's file: its bytes, then what is known of them, then a checksummed trailer."""
+
+import os
+import struct
+import zlib
+
+import msgspec
+
+from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, Stored, checked_block
+
+_MAGIC = b"cumulo01"
+_TRAILER = struct.Struct(">8sII")  # magic, length of what is known, its checksum
+_TAIL = 4096
+
+
+class OpenedFile:
+    """An object's file, which may be deleted meanwhile."""
+
+    def __init__(self, place: str, name: str, meta: str) -> None:
+        """Open a file by its name, with the headers of `meta` where those came later."""
+        self._file = os.open(f"{place}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.stored = _replaced(_known(self._file), place, meta)
+        except BaseException:
+            self.close()
+            raise
+
+    def block(self, number: int) -> bytes:
+        """Return a block whose checksum is right."""
+        start = number * self.stored.step
+        wanted = min(self.stored.step, self.stored.length - start)
+        try:
+            piece = os.pread(self._file, wanted, start)
+        except OSError as error:
+            raise DeviceFailed(str(error.strerror)) from error
+        return checked_block(self.stored, number, piece)
+
+    def read(self) -> Stored:
+        """Read all of it for its checksums' sake."""
+        for number in range(self.stored.block_count):
+            self.block(number)
+        return self.stored
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def trailer(stored: Stored) -> bytes:
+    """Return what stands behind an object's bytes."""
+    known = msgspec.msgpack.encode(stored)
+    return known + _TRAILER.pack(_MAGIC, len(known), zlib.crc32(known))
+
+
+def _known(file: int) -> Stored:
+    """Read what stands behind the bytes."""
+    size = os.fstat(file).st_size
+    tail = os.pread(file, _TAIL, max(0, size - _TAIL))
+    try:
+        magic, length, check = _TRAILER.unpack(tail[-_TRAILER.size :])
+        start = size - _TRAILER.size - length
+        inside = tail[-_TRAILER.size - length : -_TRAILER.size]
+        known = inside if length + _TRAILER.size <= len(tail) else os.pread(file, length, start)
+        if magic != _MAGIC or zlib.crc32(known) != check:
+            raise NotWhole("the trailer is not what was written")
+        stored = msgspec.msgpack.decode(known, type=Stored)
+    except (struct.error, OSError, msgspec.DecodeError) as error:
+        raise NotWhole(f"the file is not whole: {error}") from error
+    if stored.length != start:
+        raise NotWhole("the file has not the length that was written")
+    return stored
+
+
+def _replaced(stored: Stored, place: str, meta: str) -> Stored:
+    """Return what is known with the headers that came later."""
+    if meta <= stored.stamp:
+        return stored
+    try:
+        with open(f"{place}/{meta}.meta", "rb") as file:
+            headers = msgspec.msgpack.decode(file.read(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError) as error:
+        raise NotWhole(f"the headers are not whole: {error}") from error
+    content_type = headers.pop("Content-Type", stored.content_type)
+    return msgspec.structs.replace(stored, headers=headers, content_type=content_type, posted=meta)
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write a small file, safely on disk."""
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(directory: str) -> None:
+    """Have the names in a directory on disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,270 @@
+"""Policies of erasure coding: what clients see is an object, what devices hold are fragments."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cumulo.db import Database
+from cumulo.kit.errors import Invalid
+from cumulo.services.objectstore import mending, reconcile
+from cumulo.services.objectstore.settings import StoragePolicy
+from tests.objectstore.service import ANN, MIB, Service, User
+
+SEGMENT = 65536
+CODED = StoragePolicy("coded", "erasure_coding", "isa_l_rs_vand", 4, 2, SEGMENT)
+
+
+@pytest.fixture
+def service(empty_db: Database, directory: Path) -> Iterator[Service]:
+    """Eight devices, all with every listing, so that what is lost here are objects only."""
+    service = Service(empty_db, directory, policies=("gold", CODED), devices=8, replicas=8)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def ann(service: Service) -> User:
+    ann = service.user(ANN)
+    ann.put("box", x_storage_policy="coded")
+    return ann
+
+
+def fragments(service: Service, kind: str = "data") -> list[Path]:
+    return sorted(service.directory.glob(f"d*/objects-1/*/*/*#*.{kind}"))
+
+
+def device_of(path: Path) -> Path:
+    return path.parents[3]
+
+
+def away(service: Service, *paths: Path) -> list[Path]:
+    """Take away the devices on which files lie; return where they are kept."""
+    kept = []
+    for path in paths:
+        device = device_of(path)
+        kept.append(service.directory / f"away-{device.name}")
+        device.rename(kept[-1])
+    return kept
+
+
+def back(*kept: Path) -> None:
+    for path in kept:
+        device = path.with_name(path.name.removeprefix("away-"))
+        shutil.rmtree(device, ignore_errors=True)
+        path.rename(device)
+
+
+def rot(path: Path, at: int = 100) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_an_object_is_six_fragments(ann: User, service: Service) -> None:
+    body = os.urandom(10 * SEGMENT + 17)
+    made = ann.put("box/o", body, x_object_meta_a="1")
+    found = fragments(service)
+    assert len({device_of(path) for path in found}) == 6
+    assert sorted(path.name.rpartition("#")[2] for path in found) == [f"{n}.data" for n in range(6)]
+    assert sum(path.stat().st_size for path in found) < 1.6 * len(body)
+    assert fragments(service, "part") == service.files() == []
+    answer = ann.get("box/o")
+    assert (answer.body, answer.headers["etag"]) == (body, made.headers["etag"])
+    head = ann.head("box/o").headers
+    assert (head["content-length"], head["x-object-meta-a"]) == (str(len(body)), "1")
+    [row] = ann.get("box?format=json").json()
+    assert (row["bytes"], row["hash"]) == (len(body), made.headers["etag"])
+    assert ann.head("box").headers["x-storage-policy"] == "coded"
+
+
+@pytest.mark.parametrize("size", [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, MIB])
+def test_any_four_fragments_give_it_back(ann: User, service: Service, size: int) -> None:
+    body = os.urandom(size)
+    ann.put("box/o", body)
+    found = fragments(service)
+    for lost in ((0, 1), (4, 5), (1, 4)):
+        kept = away(service, *(found[n] for n in lost))
+        assert ann.get("box/o").body == body
+        back(*kept)
+    kept = away(service, *found[:3])
+    assert ann.get("box/o").status == 503
+    back(*kept)
+    assert ann.get("box/o").body == body
+
+
+def test_all_that_is_done_with_objects(ann: User, service: Service) -> None:
+    body = os.urandom(3 * SEGMENT)
+    ann.put("box/o", body)
+    etag = ann.head("box/o").headers["etag"]
+    ranges = ann.get("box/o", range=f"bytes=5-9,{SEGMENT - 2}-{SEGMENT + 2},-3")
+    assert ranges.status == 206
+    for start, end in ((5, 10), (SEGMENT - 2, SEGMENT + 3), (len(body) - 3, len(body))):
+        assert body[start:end] in ranges.body
+    assert ann.get("box/o", if_none_match=etag).status == 304
+    assert ann.get("box/o", if_match="other").status == 412
+    assert ann.get("box/o", range=f"bytes={len(body)}-").status == 416
+    assert ann.post("box/o", x_object_meta_b="2", content_type="a/b").status == 202
+    shown = ann.get("box/o")
+    assert (shown.headers["x-object-meta-b"], shown.headers["content-type"]) == ("2", "a/b")
+    ann.put("plain")
+    assert ann.ask("COPY", "box/o", headers={"destination": "plain/o"}).status == 201
+    assert ann.ask("COPY", "plain/o", headers={"destination": "box/copy"}).status == 201
+    assert ann.get("box/copy").body == body
+    assert (len(fragments(service)), len(service.files())) == (12, 8)
+    ann.put("box/dlo", x_object_manifest="box/o")
+    assert ann.get("box/dlo").body == body
+    manifest = b'[{"path": "box/o"}, {"path": "plain/o"}]'
+    assert ann.put("box/slo?multipart-manifest=put", manifest).status == 201
+    assert ann.get("box/slo").body == body * 2
+    assert ann.get("box/slo", range=f"bytes={len(body) - 1}-{len(body)}").body == (
+        body[-1:] + body[:1]
+    )
+    assert ann.delete("box/o").status == 204
+    assert ann.get("box/o").status == 404
+
+
+def test_versions_and_expiry(ann: User, service: Service) -> None:
+    assert ann.post("box", x_versions_enabled="true").status == 204
+    first = ann.put("box/o", b"first").headers["x-object-version-id"]
+    ann.put("box/o", b"second")
+    assert ann.get(f"box/o?version-id={first}").body == b"first"
+    assert ann.get("box/o").body == b"second"
+    ann.put("box/brief", b"x", x_delete_at="99999999999")
+    assert ann.head("box/brief").headers["x-delete-at"] == "99999999999"
+    assert service.files() == []
+
+
+def test_what_is_not_durable_was_never_written(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old" * SEGMENT)
+    before = fragments(service)
+    ann.put("box/o", b"new" * SEGMENT)
+    for path in fragments(service):
+        path.rename(path.with_suffix(".part"))
+    assert ann.get("box/o").status == 404
+    assert before
+    one = fragments(service, "part")[3]
+    one.rename(one.with_suffix(".data"))
+    assert ann.get("box/o").body == b"new" * SEGMENT
+    service.mend()
+    assert (len(fragments(service)), fragments(service, "part")) == (6, [])
+
+
+def test_rot_never_reaches_a_reader(ann: User, service: Service) -> None:
+    body = os.urandom(3 * SEGMENT + 5)
+    ann.put("box/o", body)
+    whole = {path.name: path.read_bytes() for path in fragments(service)}
+    found = fragments(service)
+    rot(found[0])
+    rot(found[1], -10)
+    assert ann.get("box/o").body == body
+    reconcile.audit(service.tools)
+    service.mend()
+    rot(found[4], 20_000)
+    found[5].write_bytes(found[5].read_bytes()[:2000])
+    assert ann.get("box/o").body == body
+    reconcile.audit(service.tools)
+    service.mend()
+    assert {path.name: path.read_bytes() for path in fragments(service)} == whole
+    assert sum(device.quarantined() for device in service.devices) == 4
+
+
+def test_a_new_device_is_filled(ann: User, service: Service) -> None:
+    bodies = {f"o{number}": os.urandom(number * 30_000) for number in range(8)}
+    for name, body in bodies.items():
+        ann.put(f"box/{name}", body, x_object_meta_a=name)
+    whole = {path: path.read_bytes() for path in fragments(service)}
+    for number in (0, 1):
+        service.lose(number)
+    service.mend()
+    for number in (0, 1):
+        Path(service.devices[number].root).mkdir()
+    service.mend()
+    assert {path: path.read_bytes() for path in fragments(service)} == whole
+    ann.post("box/o1", x_object_meta_a="later")
+    service.lose(7)
+    service.mend()
+    Path(service.devices[7].root).mkdir()
+    service.mend()
+    service.lose(2)
+    service.lose(3)
+    for name, body in bodies.items():
+        answer = ann.get(f"box/{name}")
+        assert (answer.status, answer.body) == (200, body)
+        assert answer.headers["x-object-meta-a"] == ("later" if name == "o1" else name)
+
+
+def test_stand_ins_give_back_what_they_held(ann: User, service: Service) -> None:
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
+    names = [device.name for _, device in place.slots if device]
+    kept = away(service, *(service.directory / name / "objects-1/0/0/0" for name in names[:2]))
+    assert ann.put("box/o", b"x" * MIB).status == 201
+    assert len(fragments(service)) == 6
+    back(*kept)
+    assert ann.get("box/o").body == b"x" * MIB
+    service.mend()
+    held = {device_of(path).name: path.name.rpartition("#")[2] for path in fragments(service)}
+    assert held == {name: f"{number}.data" for number, name in enumerate(names)}
+
+
+def test_deletions_reach_devices_that_missed_them(ann: User, service: Service) -> None:
+    ann.put("box/o", b"x")
+    kept = away(service, *fragments(service)[:1])
+    assert ann.delete("box/o").status == 204
+    back(*kept)
+    assert ann.get("box/o").status == 404
+    service.mend()
+    assert fragments(service) == []
+
+
+def test_five_of_six_devices_must_take_a_write(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old")
+    for number in range(4):
+        service.lose(number)
+    before = fragments(service)
+    assert ann.put("box/o", b"new").status == 503
+    assert fragments(service) == before
+    assert fragments(service, "part") == []
+
+
+def test_what_cannot_be_read_any_more_is_put_aside_one_day(ann: User, service: Service) -> None:
+    ann.put("box/o", b"x")
+    for path in fragments(service)[:3]:
+        path.unlink()
+    service.mend()
+    assert len(fragments(service)) == 3
+    assert ann.get("box/o").status == 503
+    assert mending.sweep_objects(service.tools.cluster, "9999999999.00000") == 1
+    assert fragments(service) == []
+    assert sum(device.quarantined() for device in service.devices) == 3
+    assert ann.get("box/o").status == 404
+
+
+def test_what_a_dead_write_left_goes_in_time(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old")
+    ann.put("box/o", b"new")
+    for path in fragments(service):
+        path.rename(path.with_suffix(".part"))
+    service.mend()
+    assert len(fragments(service, "part")) == 6
+    for path in fragments(service, "part"):
+        os.utime(path, (1, 1))
+    service.mend()
+    assert fragments(service, "part") == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (StoragePolicy("a", "erasure_coding", "rot13", 4, 2), "rot13"),
+        (StoragePolicy("a", "erasure_coding", "flat_xor_hd_3", 4, 2), "flat_xor_hd_3"),
+        (StoragePolicy("a", "erasure_coding", "isa_l_rs_vand", 10, 5), "isa_l_rs_cauchy"),
+    ],
+)
+def test_codes_that_cannot_be_trusted(
+    policy: StoragePolicy, says: str, empty_db: Database, directory: Path
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        Service(empty_db, directory, policies=(policy,))
