@@ -14,7 +14,7 @@ openssh-client"
 build_packages="libvirt-dev pkg-config gcc libc6-dev"
 test_packages=
 [ "${1:-}" != test ] || test_packages="mariadb-server-core mariadb-client-core postgresql rclone s3cmd haproxy \
-chromium chromium-driver fonts-dejavu-core ceph-mon ceph-osd ceph-mgr ceph-common"
+chromium chromium-driver fonts-dejavu-core ceph-mon ceph-osd ceph-mgr ceph-common mmdebstrap"
 # Whatever these start by themselves would be in nobody's service here.
 units="openvswitch-switch ovs-vswitchd ovsdb-server ovn-central ovn-host ovn-controller \
 libvirtd libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests virtlogd.socket \

@@ -13,7 +13,13 @@ from cumulo.kit.clock import CLOCK
 from cumulo.node.signatures import sign
 from cumulo.services.compute import config_drives
 from cumulo.services.compute.api.metadata import OPERATIONS
-from cumulo.services.compute.instance_metadata import Device, InstanceMetadata, Key, network_data
+from cumulo.services.compute.instance_metadata import (
+    Device,
+    File,
+    InstanceMetadata,
+    Key,
+    network_data,
+)
 from cumulo.services.compute.metadata_requests import MetadataTools
 from cumulo.services.network import networks, public, subnets
 from cumulo.services.network.drivers.fake import FakeDriver
@@ -272,6 +278,32 @@ def test_a_guest_without_dhcp_is_told_everything(cloud: Cloud) -> None:
 def test_vendors_have_nothing_to_say(cloud: Cloud) -> None:
     assert cloud.json("/openstack/latest/vendor_data.json") == {}
     assert cloud.json("/openstack/latest/vendor_data2.json") == {"static": {}}
+
+
+def test_an_operator_tells_every_guest(cloud: Cloud) -> None:
+    cloud.change(vendor_data={"ntp": "192.0.2.1"})
+    assert cloud.json("/openstack/latest/vendor_data.json") == {"ntp": "192.0.2.1"}
+    assert cloud.json("/openstack/latest/vendor_data2.json") == {"static": {"ntp": "192.0.2.1"}}
+
+
+def test_files_that_a_server_was_given(cloud: Cloud) -> None:
+    assert "files" not in cloud.json("/openstack/latest/meta_data.json")
+    cloud.change(files=[File(path="/etc/motd", contents=b"hello\xff")])
+    told = cloud.json("/openstack/2012-08-10/meta_data.json")["files"]
+    assert told == [{"content_path": "/content/0000", "path": "/etc/motd"}]
+    assert cloud.ask("/openstack/content/0000").body == b"hello\xff"
+    for path in ("content", "content/0001", "content/0000/x", "content/../content"):
+        assert cloud.ask(f"/openstack/{path}").status == 404
+    drive = config_drives.files(cloud.db.read(cloud.metadata, VM1))
+    assert drive["openstack/content/0000"] == b"hello\xff"
+
+
+def test_a_guest_of_a_kernel_is_told_which(cloud: Cloud) -> None:
+    assert cloud.ask("/latest/meta-data/kernel-id").status == 404
+    cloud.change(kernel_id="0123abcd-0", ramdisk_id="4567abcd-0")
+    assert cloud.ask("/latest/meta-data/kernel-id").text == "aki-0123abcd"
+    assert cloud.ask("/latest/meta-data/ramdisk-id").text == "ari-4567abcd"
+    assert cloud.ask("/2007-10-10/meta-data/kernel-id").status == 404
 
 
 def test_user_data_is_told_byte_by_byte_or_not_at_all(cloud: Cloud) -> None:

@@ -1,9 +1,11 @@
 """Column types that mean the same on SQLite, MariaDB and PostgreSQL."""
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
@@ -45,6 +47,29 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if read is None:
             return lambda value: None if value is None else value.replace(tzinfo=UTC)
         return lambda value: None if value is None else read(value).replace(tzinfo=UTC)
+
+
+class SharedJson(sa.types.TypeDecorator[Any]):
+    """JSON that many rows have alike: they share one value, which nobody may change."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def result_processor(
+        self, dialect: sa.Dialect, coltype: object
+    ) -> Callable[[Any], Any | None] | None:
+        """Read each text once, while it is among the last that were read."""
+        if dialect.name == "sqlite":
+            return _read_shared
+        read: Callable[[Any], Any | None] | None = self.impl_instance.result_processor(
+            dialect, coltype
+        )
+        return read
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_shared(text: str | None) -> Any:
+    return None if text is None else msgspec.json.decode(text)
 
 
 def _read_text(text: str | None) -> datetime | None:

@@ -17,7 +17,10 @@ def files(metadata: InstanceMetadata) -> dict[str, bytes]:
 
 
 def _openstack(metadata: InstanceMetadata) -> dict[str, bytes]:
-    found = {}
+    found = {
+        f"openstack/{instance_metadata.CONTENT}/{index:04d}": file.contents
+        for index, file in enumerate(metadata.files)
+    }
     for version in (*instance_metadata.VERSIONS, LATEST):
         for name in instance_metadata.listing(metadata, version):
             text = instance_metadata.document(metadata, version, name)

@@ -81,6 +81,10 @@ def _meta_data(metadata: InstanceMetadata, version: str) -> Tree:
         told["instance-type"] = metadata.flavor_name
     if version >= "2007-12-15":
         told["block-device-mapping"] = metadata.block_devices
+        if metadata.kernel_id:
+            told["kernel-id"] = ec2_id("aki", metadata.kernel_id)
+        if metadata.ramdisk_id:
+            told["ramdisk-id"] = ec2_id("ari", metadata.ramdisk_id)
     if version >= "2008-02-01":
         told["placement"] = {"availability-zone": metadata.availability_zone or ""}
     if version >= "2008-09-01":

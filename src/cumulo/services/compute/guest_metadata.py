@@ -2,15 +2,22 @@
 
 import base64
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from cumulo.db import Tx
+from cumulo.kit import log
 from cumulo.services.compute import config_drives, networking
-from cumulo.services.compute.instance_metadata import Device, InstanceMetadata, Key
+from cumulo.services.compute.instance_metadata import Device, File, InstanceMetadata, Key
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import aggregates as aggregate_rows
 from cumulo.services.compute.store import nic_tags
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
+
+LOG = log.get("compute")
 
 
 def metadata_of(tx: Tx, server_id: str, settings: ComputeSettings) -> InstanceMetadata | None:
@@ -60,9 +67,27 @@ def _metadata(
         subnets=networking.subnets_of(tx, ports),
         block_devices={"ami": "vda", "root": "/dev/vda"},
         devices=_devices(tx, server, ports),
+        files=[
+            File(path=file["path"], contents=base64.b64decode(file["contents"]))
+            for file in server.personality
+        ],
+        vendor_data=_vendor_data(settings.vendordata_jsonfile_path),
+        kernel_id=server.image_properties.get("kernel_id", ""),
+        ramdisk_id=server.image_properties.get("ramdisk_id", ""),
         password=server.guest_password or "",
         admin_pass=admin_pass,
     )
+
+
+def _vendor_data(path: str) -> dict[str, Any]:
+    """Return what the operator's file says; one that cannot be read says nothing, but is told."""
+    if not path:
+        return {}
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError) as error:
+        LOG.error("vendordata_jsonfile_path says nothing", path=path, reason=str(error))
+        return {}
 
 
 def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> list[Device]:

@@ -21,6 +21,7 @@ VERSIONS: Sequence[str] = (
     *(NEWTON_TWO, OCATA, ROCKY, VICTORIA, EPOXY),
 )
 LATEST = "latest"
+CONTENT = "content"  # where the files are that a server was given
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""  # of a share
 
 
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that its owner gave the server, to be put at a path."""
+
+    path: str
+    contents: bytes
+
+
 class InstanceMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """All that a guest may know of itself."""
 
@@ -66,6 +74,10 @@ class InstanceMetadata(msgspec.Struct, frozen=True, kw_only=True):
     block_devices: dict[str, str] = {}  # ami -> vda, root -> /dev/vda, ebs0, ephemeral0, swap
     devices: list[Device] = []
     dedicated_cpus: list[int] = []
+    files: list[File] = []
+    vendor_data: dict[str, Any] = {}  # the operator's words for every guest
+    kernel_id: str = ""
+    ramdisk_id: str = ""
     password: str = ""  # as the guest posted it, encrypted
     admin_pass: str | None = None  # told on a config drive only
 
@@ -83,8 +95,18 @@ def document(metadata: InstanceMetadata, version: str, name: str) -> bytes | Non
         return msgspec.json.encode(meta_data(metadata, version))
     if name == "network_data.json":
         return msgspec.json.encode(network_data(metadata))
-    # Vendors have nothing to say unless an operator gives them something.
-    return msgspec.json.encode({} if name == "vendor_data.json" else {"static": {}})
+    said = metadata.vendor_data
+    return msgspec.json.encode(said if name == "vendor_data.json" else {"static": said})
+
+
+def content(metadata: InstanceMetadata, number: str) -> bytes | None:
+    """Return one of the files that the server was given, by its number: 0000."""
+    found = {_number(index): file.contents for index, file in enumerate(metadata.files)}
+    return found.get(number)
+
+
+def _number(index: int) -> str:
+    return f"{index:04d}"
 
 
 def listing(metadata: InstanceMetadata, version: str) -> list[str]:
@@ -109,6 +131,11 @@ def meta_data(metadata: InstanceMetadata, version: str) -> dict[str, Any]:
         told["meta"] = metadata.meta
     if metadata.admin_pass is not None:
         told["admin_pass"] = metadata.admin_pass
+    if metadata.files:
+        told["files"] = [
+            {"content_path": f"/{CONTENT}/{_number(index)}", "path": file.path}
+            for index, file in enumerate(metadata.files)
+        ]
     if metadata.key is not None:
         key = metadata.key
         told["public_keys"] = {key.name: key.public_key}

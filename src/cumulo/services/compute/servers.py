@@ -4,6 +4,7 @@ Operations change rows and start workflows here, in one transaction; the workflo
 machines.  What another project owns does not exist.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -113,9 +114,12 @@ def list_servers(tx: Tx, wanted: Wanted) -> list[Server]:
 
 def host_id(server: Server) -> str:
     """Return the name of the host as its owner may see it: a hash that differs by project."""
-    if not server.host:
-        return ""
-    return hashlib.sha224(f"{server.project_id}{server.host}".encode()).hexdigest()
+    return _hashed(server.project_id, server.host) if server.host else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _hashed(project_id: str, host: str) -> str:
+    return hashlib.sha224(f"{project_id}{host}".encode()).hexdigest()
 
 
 def doer(ctx: Context) -> Doer:

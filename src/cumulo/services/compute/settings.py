@@ -21,6 +21,7 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_availability_zone: str = "nova"
     shutdown_timeout: Annotated[int, msgspec.Meta(ge=0)] = 60  # for a guest to power itself off
     dhcp_domain: str = "novalocal"  # what follows the hostname that metadata tells a guest
+    vendordata_jsonfile_path: str = ""  # a JSON object that every guest is told; empty: none
     token_ttl: Annotated[int, msgspec.Meta(ge=1)] = 600  # seconds that a console's address is good
     allow_resize_to_same_host: bool = True  # there may be no other
     # For so many seconds a deleted server is only switched off and can be restored; 0: not at all.

@@ -77,6 +77,8 @@ def _openstack(metadata: InstanceMetadata, steps: list[str]) -> bytes | None:
         today = clock.now().date().isoformat()
         known = [version for version in instance_metadata.VERSIONS if version <= today]
         return _lines(*known, LATEST)
+    if steps[0] == instance_metadata.CONTENT:
+        return instance_metadata.content(metadata, steps[1]) if len(steps) == 2 else None
     if len(steps) > 2 or steps[0] not in (*instance_metadata.VERSIONS, LATEST):
         return None
     if len(steps) == 1:

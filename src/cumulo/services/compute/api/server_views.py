@@ -1,5 +1,6 @@
 """Servers as clients see them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ class Ref(msgspec.Struct, gc=False):
 
     id: str
     links: list[Link]
-    properties: Annotated[dict[str, str], since("2.98")]
+    properties: Annotated[Mapping[str, str], since("2.98")]
 
 
 class FlavorView(msgspec.Struct, kw_only=True, gc=False):
@@ -155,6 +156,8 @@ class Shower:
         self._sees_attributes = may("os_compute_api:os-extended-server-attributes")
         self._sees_host_status = may("os_compute_api:servers:show:host_status")
         self._sees_specs = may("os_compute_api:servers:show:flavor-extra-specs")
+        self._known_images: dict[tuple[str, int], Ref] = {}
+        self._known_flavors: dict[int, FlavorView] = {}
         self._servers, self._images, self._flavors = (
             Place(call, collection) for collection in ("servers", "images", "flavors")
         )
@@ -228,10 +231,21 @@ class Shower:
     def _image(self, server: Server) -> Ref | Literal[""]:
         if server.image_id is None:
             return ""
-        link = self._images.bookmark(server.image_id)
-        return Ref(server.image_id, [link], server.image_properties)
+        # Servers of one image share what was read of it.
+        known = self._known_images.get((server.image_id, id(server.image_properties)))
+        if known is None:
+            link = self._images.bookmark(server.image_id)
+            known = Ref(server.image_id, [link], server.image_properties)
+            self._known_images[server.image_id, id(server.image_properties)] = known
+        return known
 
     def _flavor(self, server: Server) -> FlavorView:
+        known = self._known_flavors.get(id(server.flavor))
+        if known is None:
+            known = self._known_flavors[id(server.flavor)] = self._new_flavor(server)
+        return known
+
+    def _new_flavor(self, server: Server) -> FlavorView:
         flavor = server.flavor
         flavor_id = str(flavor["id"])
         return FlavorView(

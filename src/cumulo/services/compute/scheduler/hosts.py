@@ -1,5 +1,6 @@
 """A host as the scheduler sees it, and what is asked of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     excluded: dict[str, str] = {}  # host -> why not there again
     extra_specs: dict[str, str] = {}
-    image_properties: dict[str, str] = {}
+    image_properties: Mapping[str, str] = {}
     hints: dict[str, Any] = {}
     group_policy: str | None = None
     group_most: int = 1

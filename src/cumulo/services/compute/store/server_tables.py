@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from cumulo.db import metadata
-from cumulo.db.types import UtcDateTime, long_text, text_key
+from cumulo.db.types import SharedJson, UtcDateTime, long_text, text_key
 
 server = sa.Table(
     "compute_server",
@@ -25,10 +25,10 @@ server = sa.Table(
     sa.Column("power_state", sa.Integer, nullable=False),
     sa.Column("host", text_key(255), index=True),
     sa.Column("image_id", text_key(36)),
-    sa.Column("image", sa.JSON, nullable=False),  # its format, sizes and hash, as they were at boot
-    sa.Column("image_properties", sa.JSON, nullable=False),
+    sa.Column("image", SharedJson, nullable=False),  # format, sizes and hash, at boot
+    sa.Column("image_properties", SharedJson, nullable=False),
     sa.Column("flavor_id", text_key(255), nullable=False),
-    sa.Column("flavor", sa.JSON, nullable=False),  # as it was at boot
+    sa.Column("flavor", SharedJson, nullable=False),  # as it was at boot
     sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("memory_mib", sa.Integer, nullable=False),
     sa.Column("key_name", text_key(255)),

@@ -37,10 +37,10 @@ class Server(msgspec.Struct, frozen=True, gc=False):
     power_state: int = 0
     host: str | None = None
     image_id: str | None = None
-    image: dict[str, Any] = {}
-    image_properties: dict[str, str] = {}
+    image: Mapping[str, Any] = {}
+    image_properties: Mapping[str, str] = {}
     flavor_id: str = ""
-    flavor: dict[str, Any] = {}
+    flavor: Mapping[str, Any] = {}
     key_name: str | None = None
     key_data: str | None = None
     key_type: str | None = None
