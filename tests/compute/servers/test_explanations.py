@@ -83,6 +83,28 @@ def test_a_refusal_tells_of_every_filter_and_of_what_would_help(
     assert own.get(f"/v2.1/explain/servers/{server['id']}").status == 403
 
 
+@pytest.mark.parametrize("action", ["resize", "migrate", "os-migrateLive", "unshelve"])
+def test_a_move_that_no_host_took_is_explained(
+    root: Client, ann: Client, emulated: Emulated, boot: Boot, action: str
+) -> None:
+    server_id = boot()["id"]
+    if action == "unshelve":
+        assert ann.post(f"/v2.1/servers/{server_id}/action", {"shelve": None}).status == 202
+        emulated.work()
+    for host in ("node1", "node2", "node3"):
+        disable(root, host)
+    body = {"os-migrateLive": {"host": None, "block_migration": "auto"}}.get(action)
+    body = {"flavorRef": "2"} if action == "resize" else body
+    asked = root.at("compute 2.25").post(f"/v2.1/servers/{server_id}/action", {action: body})
+    assert asked.status == 202, asked.text
+    emulated.work()
+    first, *earlier = explained(root, server_id)["decisions"]
+    assert (first["host"], len(earlier)) == (None, 1)
+    filters = {each["filter"] for one in first["hosts"] for each in one["reasons"]}
+    assert "ComputeFilter" in filters
+    assert first["would_fit"]
+
+
 def test_decisions_are_forgotten_in_the_end(root: Client, emulated: Emulated, boot: Boot) -> None:
     server = boot()
     forget_decisions(emulated.cloud.compute)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from cumulo.kit.clock import CLOCK, now
+from cumulo.services.compute.symptoms import symptoms
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.settings import Settings
 from cumulo.work import testing
@@ -85,3 +86,39 @@ def test_each_step_may_run_twice(one: Mover, verb: str) -> None:
 
     begin()
     testing.steps_may_repeat(CHANGE_POWER, None, one.cloud.db, one.tools)
+
+
+def test_what_is_deleted_softly_is_not_counted(one: Mover) -> None:
+    counted = one.counted()
+    delete(one)
+    assert one.counted() == (0, 0)
+    assert one.cloud.db.read(symptoms, mend=False) == []
+    limit = {"quota_set": {"instances": 0}}
+    assert one.root.put("/v2.1/os-quota-sets/p1", limit).status == 200
+    assert one.do("restore") == 403
+    assert one.status == "SOFT_DELETED"
+    limit = {"quota_set": {"instances": 1}}
+    assert one.root.put("/v2.1/os-quota-sets/p1", limit).status == 200
+    assert one.do("restore") == 202
+    assert one.counted() == counted
+    delete(one)
+    assert one.do("os-resetState", {"state": "active"}, by=one.root) == 202
+    assert one.counted() == counted
+    assert one.cloud.db.read(symptoms, mend=False) == []
+
+
+@pytest.mark.parametrize("end", ["fails", "is deleted"])
+def test_a_restore_that_comes_to_nothing_is_not_counted(one: Mover, end: str) -> None:
+    delete(one)
+    host = one.host
+    assert one.do("restore", work=False) == 202
+    assert one.counted() == (1, 512)
+    if end == "fails":
+        one.cloud.nodes[host].script.fail("ensure_power", error="host_error")
+        one.cloud.work()
+        assert one.status == "SOFT_DELETED"
+    else:
+        assert one.do("forceDelete") == 202
+        assert one.guests() == {}
+    assert one.counted() == (0, 0)
+    assert one.cloud.db.read(symptoms, mend=False) == []

@@ -15,8 +15,9 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from cumulo.node.api import HostFacts
 from cumulo.node.moving import Place
-from cumulo.services.compute import quotas, servers
-from cumulo.services.compute.scheduler.schedule import Wishes, schedule
+from cumulo.services.compute import quotas, servers, states
+from cumulo.services.compute.scheduler import schedule
+from cumulo.services.compute.scheduler.schedule import Wishes
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import flavors as flavor_rows
@@ -145,9 +146,18 @@ def place(
         placement.move(tx, server.id, migration.uuid)
     excluded = _excluded(tx, migration, settings)
     wishes = Wishes(host=host, excluded=excluded)
-    chosen = schedule(tx, moved(server, migration), wishes, health).name
+    chosen = schedule.schedule(tx, moved(server, migration), wishes, health).name
     store.migration_update(tx, migration.uuid, dest_host=chosen, status="preparing")
     return chosen
+
+
+def keep_refusal(
+    tx: Tx, migration: Migration, host: str | None, settings: ComputeSettings, health: Health
+) -> None:
+    """Keep why no host would do for a move."""
+    server = server_rows.server_get(tx, migration.server_id)
+    wishes = Wishes(host=host, excluded=_excluded(tx, migration, settings))
+    schedule.keep_refusal(tx, moved(server, migration), wishes, health)
 
 
 def _excluded(tx: Tx, migration: Migration, settings: ComputeSettings) -> dict[str, str]:
@@ -202,10 +212,26 @@ def finish(tx: Tx, migration: Migration, status: str, *, kept: Mapping[str, Any]
 
 def counted(tx: Tx, server: Server) -> dict[str, int]:
     """Return what the server counts for: on a move, the larger of both sizes."""
+    if not states.is_counted(server.vm_state, server.task_state):
+        return {}
     migration = store.migration_open(tx, server.id)
     if migration is None:
         return {**_amounts(server.flavor), "instances": 1}
     return {**most(migration.old_flavor, migration.new_flavor), "instances": 1}
+
+
+def release_quota(tx: Tx, server: Server) -> None:
+    """Give back what the server counts for."""
+    quotas.release(tx, server.project_id, server.user_id, counted(tx, server))
+
+
+def claim_quota(tx: Tx, server: Server) -> None:
+    """Count a server again that is brought back; Forbidden when that is too much."""
+    wanted = {**_amounts(server.flavor), "instances": 1}
+    try:
+        quotas.claim(tx, server.project_id, server.user_id, wanted)
+    except OverQuota as error:
+        raise Forbidden(quotas.refusal(error, wanted)) from error
 
 
 def forget(tx: Tx, server_id: str) -> None:

@@ -61,6 +61,13 @@ def refusal(error: OverQuota, wanted: Mapping[str, int]) -> str:
     )
 
 
+def count(tx: Tx, project_id: str, user_id: str, taken: Mapping[str, int]) -> None:
+    """Count what a user of a project has, whatever the limits are."""
+    for resource, amount in sorted(taken.items()):
+        quota.count(tx, SERVICE, project_id, resource, amount)
+        quota.count(tx, SERVICE, owner(project_id, user_id), resource, amount)
+
+
 def release(tx: Tx, project_id: str, user_id: str, given_back: Mapping[str, int]) -> None:
     """Give back what was claimed for a user of a project."""
     for resource, amount in sorted(given_back.items()):

@@ -14,7 +14,7 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Forbidden, NotFound
-from cumulo.services.compute import networking, server_groups, states
+from cumulo.services.compute import networking, quotas, server_groups, states
 from cumulo.services.compute.networking import Address
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.store import actions as action_store
@@ -156,6 +156,9 @@ def begin_delete(tx: Tx, ctx: Context, server_id: str) -> tuple[Server, int]:
 
 def mark_deleted(tx: Tx, ctx: Context, server: Server) -> int:
     """Mark that a server is being deleted, and record the action."""
+    if server.task_state == "restoring":
+        # It was counted again to be restored; one that is deleted softly is not.
+        quotas.release(tx, server.project_id, server.user_id, _amounts(server))
     store.server_update(tx, server.id, task_state="deleting")
     return action_store.action_insert(tx, server.id, "delete", doer(ctx))
 
@@ -166,6 +169,10 @@ def check_unlocked(ctx: Context, server: Server) -> None:
     over = ctx.may("os_compute_api:os-lock-server:unlock:unlock_override", **target)
     if server.locked_by and not over:
         raise Conflict(f"Instance {server.id} is locked", server_id=server.id)
+
+
+def _amounts(server: Server) -> dict[str, int]:
+    return {"cores": server.vcpus, "ram": server.memory_mib, "instances": 1}
 
 
 def record(tx: Tx, ctx: Caller | None, server: Server, action: str, **after: object) -> None:
@@ -219,6 +226,8 @@ def unlock_server(tx: Tx, ctx: Context, server_id: str) -> None:
 def reset_state(tx: Tx, ctx: Context, server_id: str, state: str) -> None:
     """Call the server active or in error, whatever it was; the machine is not touched."""
     server = server_visible(tx, ctx, server_id)
+    if not states.is_counted(server.vm_state, server.task_state):
+        quotas.count(tx, server.project_id, server.user_id, _amounts(server))
     store.server_update(tx, server.id, vm_state=state, task_state=None)
     record(tx, ctx, server, "reset_state", vm_state=state)
 

@@ -146,6 +146,11 @@ def _word(action: str) -> str:
     return "reboot" if action == "reboot hard" else action
 
 
+def is_counted(vm_state: str, task_state: str | None) -> bool:
+    """Say whether a server counts against quotas: one that is deleted softly does not."""
+    return vm_state != "soft-delete" or task_state == "restoring"
+
+
 def allowed_states(action: str) -> frozenset[str]:
     """Return the machine states in which `action` may be done."""
     return _ALLOWED[action]

@@ -11,7 +11,7 @@ import msgspec
 
 from cumulo.db import Tx, quota
 from cumulo.kit.errors import CloudError
-from cumulo.services.compute import moves, networking, server_groups, servers
+from cumulo.services.compute import moves, networking, server_groups, servers, states
 from cumulo.services.compute.scheduler.schedule import resources_of
 from cumulo.services.compute.store import hypervisors as hypervisor_rows
 from cumulo.services.compute.store import migrations as migration_rows
@@ -147,6 +147,8 @@ def _quota(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
     """What projects are counted to use is what their servers take."""
     wanted: Counter[tuple[str, str]] = Counter()
     for server in cloud.servers.values():
+        if not states.is_counted(server.vm_state, server.task_state):
+            continue
         for name, amount in _counted(tx, cloud, server).items():
             for owner in (server.project_id, owner_of(server.project_id, server.user_id)):
                 wanted[owner, name] += amount

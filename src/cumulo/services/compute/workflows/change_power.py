@@ -10,7 +10,7 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import Node, Power
-from cumulo.services.compute import guests, servers, states
+from cumulo.services.compute import guests, moves, servers, states
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -112,7 +112,7 @@ def settle(tx: Tx, run: Run) -> None:
     """Say what the server is now."""
     end = ENDS[run.params.verb]
     server = store.server_get(tx, run.params.server_id)
-    store.server_move(
+    is_first = store.server_move(
         tx,
         server.id,
         expected=_CHANGED,
@@ -121,6 +121,8 @@ def settle(tx: Tx, run: Run) -> None:
         task_state=None,
         power_state=end.power_state,
     )
+    if is_first and run.params.verb == "softDelete":
+        moves.release_quota(tx, server)
     actions.event_finish(tx, run.params.action, end.event)
     servers.record(tx, run, server, f"{run.params.verb} done")
 
@@ -133,13 +135,16 @@ def give_up(run: Run) -> None:
 
     def tell(tx: Tx) -> None:
         told = run.error.message if run.error else "interrupted"
-        store.server_move(
+        server = store.server_find(tx, run.params.server_id)
+        is_first = store.server_move(
             tx,
             run.params.server_id,
             expected=_CHANGED,
             tasks=[TASKS[run.params.verb]],  # else it is being deleted
             task_state=None,
         )
+        if is_first and server is not None and run.params.verb == "restore":
+            moves.release_quota(tx, server)
         actions.event_finish(tx, run.params.action, ENDS[run.params.verb].event, error=told)
 
     run.db.write(tell)

@@ -6,7 +6,7 @@ from cumulo.auth import Context
 from cumulo.auth.context import system
 from cumulo.db import Tx
 from cumulo.kit import clock, log
-from cumulo.services.compute import servers, states
+from cumulo.services.compute import moves, servers, states
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -34,8 +34,9 @@ def delete_at_once(tx: Tx, ctx: Context, server_id: str) -> None:
 
 
 def restore(tx: Tx, ctx: Context, server_id: str) -> None:
-    """Bring back a server that was deleted softly."""
+    """Bring back a server that was deleted softly, if the quota has room for it."""
     _change(tx, ctx, server_id, "restore", log_as="restore")
+    moves.claim_quota(tx, servers.server_visible(tx, ctx, server_id))
 
 
 def reclaim_servers(tools: Tools) -> None:

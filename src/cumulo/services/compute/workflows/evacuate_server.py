@@ -11,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute import guests, moves, networking, servers, states
+from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -129,6 +130,9 @@ def give_up(run: Run) -> None:
 def _give_up(tx: Tx, run: Run) -> None:
     told = run.error.message if run.error else "interrupted"
     migration = migrations.migration_get(tx, run.params.migration)
+    if run.error and run.error.kind == NoValidHost.__name__ and migration.is_open:
+        tools = run.tools
+        moves.keep_refusal(tx, migration, run.params.host, tools.settings, tools.health)
     try:
         moves.finish(tx, migration, "error", kept=migration.old_flavor)
         server = store.server_get(tx, migration.server_id)

@@ -9,6 +9,7 @@ from cumulo.kit.errors import NotFound
 from cumulo.node.api import HostError
 from cumulo.node.moving import Arrival
 from cumulo.services.compute import guests, live_moves, moves, networking, servers
+from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -178,6 +179,9 @@ def give_up(run: Run) -> None:
 def _give_up(tx: Tx, run: Run) -> None:
     told = run.error.message if run.error else "interrupted"
     migration = migrations.migration_get(tx, run.params.migration)
+    if run.error and run.error.kind == NoValidHost.__name__ and migration.is_open:
+        tools = run.tools
+        moves.keep_refusal(tx, migration, run.params.host, tools.settings, tools.health)
     try:
         status = migration.status if migration.status == live_moves.CANCELLED else "error"
         moves.finish(tx, migration, status, kept=migration.old_flavor)

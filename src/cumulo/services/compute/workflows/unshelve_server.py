@@ -9,7 +9,12 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node.api import GuestSpec
 from cumulo.services.compute import guests, networking, new_servers, servers, states, volumes
-from cumulo.services.compute.scheduler.schedule import Wishes, schedule
+from cumulo.services.compute.scheduler.schedule import (
+    NoValidHost,
+    Wishes,
+    keep_refusal,
+    schedule,
+)
 from cumulo.services.compute.store import actions, shelves
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -155,6 +160,8 @@ def give_up(run: Run) -> None:
             server = store.server_get(tx, params.server_id)
         except NotFound:
             return
+        if run.error and run.error.kind == NoValidHost.__name__:
+            keep_refusal(tx, server, Wishes(host=params.host), run.tools.health)
         servers.note_fault(tx, server, told)
         expected = ["shelved", "shelved_offloaded"]
         store.server_move(tx, server.id, expected=expected, task_state=None)
