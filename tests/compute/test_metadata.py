@@ -294,7 +294,9 @@ def test_files_that_a_server_was_given(cloud: Cloud) -> None:
     assert cloud.ask("/openstack/content/0000").body == b"hello\xff"
     for path in ("content", "content/0001", "content/0000/x", "content/../content"):
         assert cloud.ask(f"/openstack/{path}").status == 404
-    drive = config_drives.files(cloud.db.read(cloud.metadata, VM1))
+    metadata = cloud.db.read(cloud.metadata, VM1)
+    assert metadata is not None
+    drive = config_drives.files(metadata)
     assert drive["openstack/content/0000"] == b"hello\xff"
 
 
