@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 # For guests and networks, for compiling libvirt's binding, for the walks.
 host_packages="openvswitch-switch ovn-central ovn-host libvirt-daemon libvirt-daemon-system \
-libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils qemu-block-extra genisoimage iproute2 iputils-ping lz4 zstd \
+libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils qemu-block-extra genisoimage ovmf iproute2 iputils-ping lz4 zstd \
 openssh-client"
 build_packages="libvirt-dev pkg-config gcc libc6-dev"
 test_packages=

@@ -38,6 +38,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     memory_used_mib: int = 0
     disk_gib: int
     disk_free_gib: int = 0
+    memory_nodes: int = 1
     address: str = "127.0.0.1"
     port: int = 0  # where other hosts reach it for moves of guests; 0: they do not
     boot_id: str = ""  # changes when the machine restarts
@@ -85,6 +86,13 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, int] = {}  # read_iops_sec, total_bytes_sec ... as libvirt calls them
 
 
+class MemoryNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A memory node that a guest sees, with the processors near it."""
+
+    cpus: list[int]
+    memory_mib: int
+
+
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """All there is to know to make a guest."""
 
@@ -100,6 +108,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: ImageSource | None = None  # None: it boots from a volume and has no disk of its own
     nics: list[Nic] = []
     volumes: list[Volume] = []
+    memory_nodes: list[MemoryNode] = []  # none: the guest sees no such thing
     config_drive: dict[str, str] | None = None  # path on the drive -> text; None: no drive
     config_drive_bytes: dict[str, bytes] = {}  # more of it that is not text, as user data may be
     properties: dict[str, str] = {}  # image properties and flavor extra specs that matter to a host

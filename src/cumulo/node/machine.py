@@ -61,6 +61,11 @@ def processor() -> Processor:
     )
 
 
+def memory_nodes() -> int:
+    """Return how many memory nodes the machine has."""
+    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
+
+
 def processors() -> int:
     """Return how many processors we may run on."""
     return len(os.sched_getaffinity(0))

@@ -6,7 +6,16 @@ import msgspec
 
 from cumulo.node.api import GuestSpec
 
-_FIELDS = ("vcpus", "memory_mib", "root_gib", "ephemeral_gib", "swap_mib", "properties", "rescue")
+_FIELDS = (
+    "vcpus",
+    "memory_mib",
+    "root_gib",
+    "ephemeral_gib",
+    "swap_mib",
+    "properties",
+    "rescue",
+    "memory_nodes",
+)
 
 
 def shape_of(spec: GuestSpec) -> dict[str, Any]:

@@ -388,6 +388,7 @@ def generous(name: str) -> HostFacts:
         cpu_vendor="Cumulo",
         vcpus=64,
         memory_mib=256 * 1024,
+        memory_nodes=2,
         memory_used_mib=512,
         disk_gib=10 * 1024,
         disk_free_gib=10 * 1024,

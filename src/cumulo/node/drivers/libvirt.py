@@ -105,6 +105,7 @@ class LibvirtHypervisor:
             cpu_features=processor.features,
             vcpus=machine.processors(),
             memory_mib=memory.total_mib,
+            memory_nodes=machine.memory_nodes(),
             memory_used_mib=memory.used_mib,
             disk_gib=space.total_gib,
             disk_free_gib=space.free_gib,

@@ -6,7 +6,7 @@ an image decides how it is opened.
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Literal
@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from cumulo.node.api import GuestSpec, HostError, Nic, Volume
+from cumulo.node.drivers import libvirt_wishes
 from cumulo.node.properties import has_agent
 
 NAMESPACE = "https://cumulo.invalid/guest/1"
@@ -75,9 +76,10 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     _metadata(domain, spec)
     _add(domain, "memory", str(spec.memory_mib), unit="MiB")
     _add(domain, "vcpu", str(spec.vcpus), placement="static")
+    libvirt_wishes.shares(domain, spec)
     _firmware(domain, spec)
     _processor(domain, spec, layout)
-    _add(domain, "clock", offset="utc")
+    libvirt_wishes.clock(_add(domain, "clock"), spec)
     for event, what in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         _add(domain, f"on_{event}", what)
     devices = _add(domain, "devices")
@@ -89,9 +91,12 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     for nic in spec.nics:
         _interface(devices, nic, _chosen(spec, "hw_vif_model", _VIF_MODELS), layout.tap_offloads)
     _consoles(devices, spec, layout)
-    rng = _add(devices, "rng", model="virtio")
-    _add(rng, "backend", "/dev/urandom", model="random")
-    _fixed(rng, slots)
+    if libvirt_wishes.is_random(spec):
+        rng = _add(devices, "rng", model="virtio")
+        libvirt_wishes.randomness(rng, spec)
+        _add(rng, "backend", "/dev/urandom", model="random")
+        _fixed(rng, slots)
+    libvirt_wishes.extra_devices(devices, spec)
     # Reporting free pages is cheap for a processor that has help from hardware only.
     reporting = "on" if layout.virt_type == "kvm" else "off"
     _fixed(_add(devices, "memballoon", model="virtio", freePageReporting=reporting), slots)
@@ -126,7 +131,6 @@ def _metadata(domain: Element, spec: GuestSpec) -> None:
 
 
 def _firmware(domain: Element, spec: GuestSpec) -> None:
-    _chosen(spec, "hw_firmware_type", ("bios",))
     # By the product's name cloud-init knows on what it runs, and looks for the metadata service.
     system = _add(_add(domain, "sysinfo", type="smbios"), "system")
     for name, text in (
@@ -139,7 +143,8 @@ def _firmware(domain: Element, spec: GuestSpec) -> None:
     ):
         _add(system, "entry", text, name=name)
     firmware = _add(domain, "os")
-    _add(firmware, "type", "hvm", arch="x86_64", machine="q35")
+    _add(firmware, "type", "hvm", arch="x86_64", machine=libvirt_wishes.machine_of(spec))
+    libvirt_wishes.firmware(firmware, spec)
     _add(firmware, "smbios", mode="sysinfo")
 
 
@@ -147,17 +152,19 @@ def _processor(domain: Element, spec: GuestSpec, layout: Layout) -> None:
     features = _add(domain, "features")
     _add(features, "acpi")
     _add(features, "apic")
+    libvirt_wishes.features(features, spec)
     if layout.virt_type == "qemu":
         tcg = _add(features, "tcg")
         _add(tcg, "tb-cache", str(layout.tb_cache_mib), unit="MiB")
         cpu = _add(domain, "cpu", mode="maximum")
     else:
         cpu = _add(domain, "cpu", mode="host-passthrough", migratable="on")
-    _add(cpu, "topology", sockets=str(spec.vcpus), cores="1", threads="1")
+    libvirt_wishes.processor(cpu, spec)
 
 
 def _controllers(devices: Element, spec: GuestSpec, buses: set[str]) -> None:
-    _add(devices, "controller", type="usb", model="none")
+    usb = "qemu-xhci" if libvirt_wishes.wants_tablet(spec) else "none"
+    _add(devices, "controller", type="usb", model=usb)
     _add(devices, "controller", type="pci", index="0", model="pcie-root")
     for index in range(len(spec.nics) + len(spec.volumes) + _SPARE_SLOTS):
         _add(devices, "controller", type="pci", index=str(index + 1), model="pcie-root-port")
@@ -193,6 +200,8 @@ def _disks(
         names.add(name)
         if disk.is_cdrom:
             _add(element, "readonly")
+        else:
+            _limits(element, libvirt_wishes.disk_limits(spec))
         if disk.is_boot_disk:
             _add(element, "boot", order="1")
         if bus == "virtio":
@@ -235,11 +244,7 @@ def _volume(
         _add(element, "readonly")
     if volume.is_shared:
         _add(element, "shareable")
-    limits = {k: v for k, v in volume.limits.items() if k in _LIMITS}
-    if limits:
-        tune = _add(element, "iotune")
-        for key, value in sorted(limits.items()):
-            _add(tune, key, str(value))
+    _limits(element, {k: v for k, v in volume.limits.items() if k in _LIMITS})
     _add(element, "serial", volume.volume_id)
     if volume.is_boot_disk:
         _add(element, "boot", order="1")
@@ -247,6 +252,13 @@ def _volume(
     if volume.is_boot_disk and bus == "virtio" and slots is not None:
         _fixed(element, slots)
     return name
+
+
+def _limits(element: Element, limits: Mapping[str, int]) -> None:
+    if limits:
+        tune = _add(element, "iotune")
+        for key, value in sorted(limits.items()):
+            _add(tune, key, str(value))
 
 
 def _volume_source(element: Element, spec: GuestSpec, volume: Volume) -> None:
@@ -316,7 +328,7 @@ def _consoles(devices: Element, spec: GuestSpec, layout: Layout) -> None:
     if video != "none":
         graphics = _add(devices, "graphics", type="vnc")
         _add(graphics, "listen", type="socket", socket=str(layout.vnc_socket))
-    _add(_add(devices, "video"), "model", type=video)
+    libvirt_wishes.video_memory(_add(_add(devices, "video"), "model", type=video), spec)
 
 
 def _chosen(spec: GuestSpec, key: str, allowed: Sequence[str]) -> str:

@@ -47,12 +47,15 @@ def preview(tx: Tx, ctx: Context, wish: Wish, health: Health) -> Preview:
         new_servers.check_fit(flavor, image)
         properties = image.properties
     group = wish.hints.get("group")
+    facts = msgspec.structs.asdict(flavor)
+    required, forbidden = schedule.traits_for(facts, properties)
     demand = Demand(
         server_id="",
+        required=required,
+        forbidden=forbidden,
+        memory_nodes=schedule.memory_nodes_for(facts, properties),
         project_id=ctx.project_id or "",
-        resources=schedule.resources_for(
-            msgspec.structs.asdict(flavor), boots_from_image=wish.image_id is not None
-        ),
+        resources=schedule.resources_for(facts, boots_from_image=wish.image_id is not None),
         zone=wish.zone,
         host=wish.host,
         extra_specs=flavor.extra_specs,

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from cumulo.db import Tx
-from cumulo.node.api import GuestSpec, ImageSource, Power
-from cumulo.services.compute import guest_metadata, networking, servers, states, volumes
+from cumulo.node.api import GuestSpec, ImageSource, MemoryNode, Power
+from cumulo.services.compute import guest_metadata, networking, numa, servers, states, volumes
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -57,6 +57,10 @@ def spec_for(tx: Tx, server: Server, tools: Tools, admin_pass: str | None = None
         image=_source(server, tools.images),
         nics=networking.nics_of(tx, server.id),
         volumes=volumes.host_volumes(tx, server.id),
+        memory_nodes=[
+            MemoryNode(cpus=cell.cpus, memory_mib=cell.memory_mib)
+            for cell in numa.cells_of(flavor, server.image_properties)
+        ],
         config_drive_bytes=drive,
         properties={**server.image_properties, **flavor["extra_specs"]},
     )

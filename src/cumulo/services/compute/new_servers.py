@@ -13,7 +13,16 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from cumulo.kit.ids import new_id, new_secret, random_bytes
 from cumulo.kit.units import GIB, ceil_div
-from cumulo.services.compute import moves, networking, quotas, server_groups, servers, volumes
+from cumulo.services.compute import (
+    image_properties,
+    moves,
+    networking,
+    numa,
+    quotas,
+    server_groups,
+    servers,
+    volumes,
+)
 from cumulo.services.compute.flavors import Flavor, flavor_visible
 from cumulo.services.compute.keypairs import Keypair, keypair_visible
 from cumulo.services.compute.networking import RequestedNic
@@ -106,11 +115,13 @@ def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot,
         disks = volumes.disks_of_image(image.properties)
         if volumes.boot_disk(disks) is None:
             check_fit(flavor, image)
+            check_wishes(flavor, image)
             return boot, image_facts(image)
         boot = msgspec.structs.replace(boot, disks=[*disks, *boot.disks])
     else:
         image = image_of(tx, ctx, disk.source_id or "")
     check_memory(flavor, image)
+    check_wishes(flavor, image)
     properties = {k: v for k, v in image.properties.items() if k not in _OF_VOLUMES}
     facts: dict[str, object] = {"image_id": None, "image": {}, "image_properties": properties}
     return boot, facts
@@ -246,6 +257,12 @@ def check_memory(flavor: Flavor, image: images.Image) -> None:
             f"Flavor's memory is too small for requested image: it has {flavor.memory_mib} MB, "
             f"the image needs {image.min_ram} MB."
         )
+
+
+def check_wishes(flavor: Flavor, image: images.Image) -> None:
+    """Refuse what flavor and image ask of the guest, when it makes no sense or they disagree."""
+    image_properties.check(image.properties)
+    numa.cells_of(msgspec.structs.asdict(flavor), image.properties)
 
 
 def key_of(tx: Tx, ctx: Context, name: str | None) -> Keypair | None:

@@ -38,11 +38,13 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
         )
     image = new_servers.image_of(tx, ctx, wanted.image_id)
     kept = {k: v for k, v in server.flavor.items() if k in Flavor.__struct_fields__}
+    flavor = Flavor(**{"row": 0, **kept})
+    new_servers.check_wishes(flavor, image)
     values: dict[str, Any] = {**wanted.values, **new_servers.image_facts(image)}
     if server.image_id is not None:
-        new_servers.check_fit(Flavor(**{"row": 0, **kept}), image)
+        new_servers.check_fit(flavor, image)
     else:
-        new_servers.check_memory(Flavor(**{"row": 0, **kept}), image)
+        new_servers.check_memory(flavor, image)
         values |= {"image_id": None, "image": {}}
     if wanted.changes_key:
         values |= new_servers.key_facts(new_servers.key_of(tx, ctx, wanted.key_name))

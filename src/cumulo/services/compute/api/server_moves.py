@@ -8,7 +8,7 @@ from msgspec import Meta
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
-from cumulo.services.compute import moves, new_servers, servers
+from cumulo.services.compute import moves, new_servers, numa, servers
 from cumulo.services.compute.api.server_bodies import Name
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
@@ -96,6 +96,7 @@ def _resize(tx: Tx, ctx: Context, server_id: str, wanted: Resize) -> None:
         raise Invalid("Resize to zero disk flavor is not allowed.", field="flavorRef")
     kept = new_servers.sizes_of(flavor)["flavor"]
     assert isinstance(kept, dict)
+    numa.cells_of(kept, server.image_properties)
     begun = moves.begin(tx, ctx, server_id, moves.RESIZE, flavor=kept)
     if wanted.disk_config is not None:
         servers.update_server(tx, ctx, server_id, {"disk_config": wanted.disk_config})

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import TypeAlias
 
+from cumulo.services.compute import host_wishes
 from cumulo.services.compute.scheduler.hosts import Demand, HostState
 
 Filter: TypeAlias = Callable[[HostState, Demand], str | None]
@@ -38,7 +39,8 @@ def image_properties_filter(host: HostState, demand: Demand) -> str | None:
         value, offered = wanted.get(name), host.capabilities.get(capability, "")
         if value and value.lower() not in (offered.lower(), "kvm" if offered == "QEMU" else ""):
             return f"the image wants {name}={value}, the host offers {offered}"
-    return None
+    unmet = host_wishes.image_asks_too_much(wanted)
+    return f"the image wants {unmet}, which the host does not offer" if unmet else None
 
 
 def compute_capabilities_filter(host: HostState, demand: Demand) -> str | None:
@@ -50,7 +52,15 @@ def compute_capabilities_filter(host: HostState, demand: Demand) -> str | None:
         offered = host.capabilities.get(name)
         if offered is None or not matches(offered, wanted):
             return f"the flavor wants {key}={wanted}, the host offers {offered}"
-    return None
+    unmet = host_wishes.flavor_asks_too_much(demand.extra_specs)
+    return f"the flavor wants {unmet}, which the host does not offer" if unmet else None
+
+
+def numa_topology_filter(host: HostState, demand: Demand) -> str | None:
+    """Only hosts with as many memory nodes as the guest is to have."""
+    if demand.memory_nodes <= host.memory_nodes:
+        return None
+    return f"{demand.memory_nodes} memory nodes are wanted, the host has {host.memory_nodes}"
 
 
 def aggregate_instance_extra_specs_filter(host: HostState, demand: Demand) -> str | None:
@@ -103,6 +113,7 @@ FILTERS: dict[str, Filter] = {
     "AvailabilityZoneFilter": availability_zone_filter,
     "ComputeCapabilitiesFilter": compute_capabilities_filter,
     "ImagePropertiesFilter": image_properties_filter,
+    "NUMATopologyFilter": numa_topology_filter,
     "AggregateInstanceExtraSpecsFilter": aggregate_instance_extra_specs_filter,
     "SameHostFilter": same_host_filter,
     "DifferentHostFilter": different_host_filter,

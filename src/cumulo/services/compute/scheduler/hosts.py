@@ -17,6 +17,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     aggregates: list[dict[str, str]] = []  # the metadata of each aggregate it is in
     capabilities: dict[str, str] = {}
+    memory_nodes: int = 1
     servers: int = 0
     free: dict[str, int] = {}
     total: dict[str, int] = {}
@@ -28,6 +29,9 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     server_id: str
     project_id: str
     resources: dict[str, int]
+    required: frozenset[str] = frozenset()  # traits
+    forbidden: frozenset[str] = frozenset()
+    memory_nodes: int = 0  # that the guest is to see
     zone: str | None = None
     host: str | None = None
     forced: bool = False

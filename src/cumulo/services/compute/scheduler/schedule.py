@@ -9,9 +9,9 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit import clock
-from cumulo.kit.errors import CloudError, Conflict
+from cumulo.kit.errors import CloudError, Conflict, Invalid
 from cumulo.node.api import HostFacts
-from cumulo.services.compute import server_groups
+from cumulo.services.compute import numa, server_groups
 from cumulo.services.compute.scheduler.filters import hinted
 from cumulo.services.compute.scheduler.hosts import Demand, HostState
 from cumulo.services.compute.scheduler.verdicts import (
@@ -109,11 +109,13 @@ def _decision(demand: Demand, host: str | None, verdicts: list[Verdict]) -> Deci
 
 def _judged(tx: Tx, demand: Demand, health: Health) -> tuple[list[HostState], list[Verdict]]:
     """Return the hosts that will do, best first, and what was found out about each."""
-    roomy = {found.name: found for found in placement.candidates(tx, demand.resources)}
+    required, forbidden = demand.required, demand.forbidden
+    candidates = placement.candidates(tx, demand.resources, required, forbidden=forbidden)
+    roomy = {found.name: found for found in candidates}
     every = host_states(tx, health)
     against = {host.name: reasons_against(host, demand) for host in every}
     if any(host.name not in roomy for host in every):
-        for short in placement.shortfalls(tx, demand.resources):
+        for short in placement.shortfalls(tx, demand.resources, required, forbidden=forbidden):
             if short.name in against:
                 lacks = reasons_of_room(demand, short.figures, short.reasons)
                 against[short.name] = [*against[short.name], *lacks]
@@ -162,6 +164,7 @@ def host_states(tx: Tx, health: Health) -> list[HostState]:
             zone=zones.get(one.name, health.default_zone),
             aggregates=properties.get(one.name, []),
             capabilities=_capabilities(one.facts),
+            memory_nodes=one.facts.memory_nodes,
             servers=counts.get(one.name, 0),
         )
         for one in hypervisor_rows.hypervisor_list(tx)
@@ -189,18 +192,49 @@ def resources_for(flavor: Mapping[str, Any], *, boots_from_image: bool) -> dict[
     """Return what a server of a flavor takes."""
     root = flavor["root_gib"] if boots_from_image else 0  # else it is a volume
     disk = root + flavor["ephemeral_gib"] + -(-flavor["swap_mib"] // 1024)
-    wanted = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["memory_mib"], "DISK_GB": disk}
-    for key, value in flavor["extra_specs"].items():
-        if key.startswith("resources:") and str(value).isdigit():
-            wanted[key.removeprefix("resources:")] = int(value)
+    specs = flavor["extra_specs"]
+    processors = "PCPU" if specs.get("hw:cpu_policy") == "dedicated" else "VCPU"
+    wanted = {processors: flavor["vcpus"], "MEMORY_MB": flavor["memory_mib"], "DISK_GB": disk}
+    for key, value in specs.items():
+        group, _, name = key.partition(":")
+        if group == "resources" and str(value).isdigit():
+            wanted[name] = int(value)
+        elif group.startswith("resources") and str(value).isdigit():
+            # A host has all that it has in one place, where every group is to be had.
+            wanted[name] = wanted.get(name, 0) + int(value)
     return {name: amount for name, amount in wanted.items() if amount}
 
 
+def traits_for(
+    flavor: Mapping[str, Any], image: Mapping[str, str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the traits that a host of a server must have, and those that it must not have."""
+    said = [*flavor["extra_specs"].items(), *image.items()]
+    found: dict[str, set[str]] = {"required": set(), "forbidden": set()}
+    for key, value in said:
+        group, _, name = key.partition(":")
+        if group.startswith("trait") and value in found:
+            found[value].add(name)
+    return frozenset(found["required"]), frozenset(found["forbidden"])
+
+
+def memory_nodes_for(flavor: Mapping[str, Any], image: Mapping[str, str]) -> int:
+    """Return how many memory nodes a guest is to see; none where it does not matter."""
+    try:
+        return len(numa.cells_of(flavor, image))
+    except Invalid:
+        return 0  # it was made before that was refused
+
+
 def _demand(tx: Tx, server: Server, wishes: Wishes) -> Demand:
+    required, forbidden = traits_for(server.flavor, server.image_properties)
     demand = Demand(
         server_id=server.id,
         project_id=server.project_id,
         resources=resources_of(server),
+        required=required,
+        forbidden=forbidden,
+        memory_nodes=memory_nodes_for(server.flavor, server.image_properties),
         zone=server.availability_zone,
         host=wishes.host,
         forced=wishes.forced,

@@ -67,6 +67,7 @@ def _remedy(name: str, host: HostState, demand: Demand) -> str:
 _REMEDIES = {
     "ComputeCapabilitiesFilter": "take the capability out of the flavor's extra specs",
     "ImagePropertiesFilter": "use an image for this kind of host",
+    "NUMATopologyFilter": "ask for fewer memory nodes",
     "AggregateInstanceExtraSpecsFilter": "put the host into an aggregate with that property",
     "SameHostFilter": "leave out the hint same_host",
     "DifferentHostFilter": "leave out the hint different_host",
