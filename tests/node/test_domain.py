@@ -112,7 +112,7 @@ def test_devices_are_what_the_image_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"hw_disk_bus": "ide"}, {"hw_vif_model": "x"}, {"hw_firmware_type": "uefi"}]
+    "asked", [{"hw_disk_bus": "ide"}, {"hw_vif_model": "x"}, {"hw_firmware_type": "none"}]
 )
 def test_devices_there_are_not_are_refused_by_name(asked: dict[str, str]) -> None:
     (key,) = asked

@@ -14,6 +14,7 @@ from cumulo.services.compute.public import WORKFLOWS, symptoms
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.reconcile_guests import tidy_hosts
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
+from cumulo.services.compute.workflows.cache_images import CACHE_IMAGES
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
@@ -29,6 +30,8 @@ from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
 from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.snapshot_volumes import SNAPSHOT_VOLUMES
+from cumulo.services.compute.workflows.steer_move import STEER_MOVE
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 from cumulo.services.network.reconcile import tell
 from cumulo.work import Worker, Workflow, testing
@@ -169,7 +172,8 @@ def wrong(emulated: Emulated) -> list[str]:
 
 def test_every_workflow_is_tried() -> None:
     elsewhere = {CREATE_SERVER, DELETE_SERVER, CHANGE_POWER, LEAVE_HOST}
-    elsewhere |= {ATTACH_VOLUME, DETACH_VOLUME}  # where volumes are
+    elsewhere |= {ATTACH_VOLUME, DETACH_VOLUME, SNAPSHOT_VOLUMES}  # where volumes are
+    elsewhere |= {STEER_MOVE, CACHE_IMAGES}  # beside moves, and aggregates
     assert set(WORKFLOWS) == elsewhere | set(DEEDS)
 
 

@@ -10,6 +10,7 @@ from cumulo.db import Database
 from cumulo.services.compute.reconcile_guests import tidy_hosts
 from cumulo.services.compute.workflows.move_server import MOVE_SERVER
 from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
+from cumulo.services.compute.workflows.steer_move import STEER_MOVE
 from cumulo.services.network.reconcile import tell
 from cumulo.work import testing
 from tests.audit import disagreements
@@ -150,3 +151,13 @@ def test_there_is_nothing_to_steer_at_rest(one: Mover) -> None:
     begin(one, "os-migrateLive", LIVE)
     assert root.delete(place).status == 404
     assert root.post(f"{place}/action", {"force_complete": None}).status == 400
+
+
+def test_a_call_back_bears_repetition(one: Mover) -> None:
+    source = one.host
+    begin(one, "os-migrateLive", LIVE)
+    assert steer(one, "abort") == 202
+    testing.steps_may_repeat(STEER_MOVE, None, one.cloud.db, one.tools)
+    one.cloud.work()
+    assert (one.status, one.host, last_move(one)) == ("ACTIVE", source, "cancelled")
+    assert wrong(one) == []

@@ -10,6 +10,7 @@ from cumulo.services.compute.public import WORKFLOWS
 from cumulo.services.compute.reconcile_guests import tidy_hosts
 from cumulo.services.compute.store.servers import server_get
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
+from cumulo.services.compute.workflows.cache_images import CACHE_IMAGES
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER, Verb
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
@@ -25,6 +26,8 @@ from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
 from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.snapshot_volumes import SNAPSHOT_VOLUMES
+from cumulo.services.compute.workflows.steer_move import STEER_MOVE
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
 from cumulo.services.network.reconcile import tell
 from cumulo.work import Workflow, testing
@@ -54,7 +57,7 @@ TRIED_WHERE_THEY_ARE_TOLD_OF = {
     *(RESIZE_SERVER, CONFIRM_RESIZE, REVERT_RESIZE, MOVE_SERVER, LEAVE_HOST, EVACUATE_SERVER),
     *(SNAPSHOT_SERVER, SHELVE_SERVER, OFFLOAD_SERVER, UNSHELVE_SERVER, REBUILD_SERVER),
     *(RESCUE_SERVER, UNRESCUE_SERVER, ATTACH_INTERFACE, DETACH_INTERFACE),
-    *(ATTACH_VOLUME, DETACH_VOLUME),
+    *(ATTACH_VOLUME, DETACH_VOLUME, SNAPSHOT_VOLUMES, STEER_MOVE, CACHE_IMAGES),
 }
 
 verbs = pytest.mark.parametrize("verb", ACTIONS)

@@ -71,9 +71,9 @@ def processor(element: Element, spec: GuestSpec) -> None:
         return
     numa = ElementTree.SubElement(element, "numa")
     for number, node in enumerate(spec.memory_nodes):
-        cpus = ",".join(str(cpu) for cpu in node.cpus)
-        cell = {"id": str(number), "memory": str(node.memory_mib), "unit": "MiB"}
-        ElementTree.SubElement(numa, "cell", cpus=cpus, **cell)
+        cell = ElementTree.SubElement(numa, "cell", id=str(number), unit="MiB")
+        cell.set("cpus", ",".join(str(cpu) for cpu in node.cpus))
+        cell.set("memory", str(node.memory_mib))
 
 
 def topology(spec: GuestSpec) -> tuple[int, int, int]:
