@@ -12,6 +12,7 @@ from cumulo.app import Cloud, Machines, Outside
 from cumulo.auth.context import system
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Conflict
+from cumulo.kit.symptoms import Symptom
 from cumulo.node import certificates
 from cumulo.node.certificates import Authority, Identity, Peer
 from cumulo.node.controller import CONTROLLER, DOOR
@@ -20,6 +21,7 @@ from cumulo.node.tls import OpenTransport, TlsTransport
 from cumulo.node.wire import Vocabulary
 from cumulo.services.compute import public as compute
 from cumulo.services.machines import public as machines
+from cumulo.services.network import public as network
 from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.services.objectstore.assembly import served
 from cumulo.services.objectstore.drivers.server import DeviceServer
@@ -131,6 +133,15 @@ def with_machines(outside: Outside, authority: Authority, directory: Path) -> Ou
     identity = Identity(directory)
     identity.take_from(authority, _controller_name(outside.host), "controller")
     return dataclasses.replace(outside, machines=Machines(authority, identity))
+
+
+def outside_symptoms(db: Database, outside: Outside, *, mend: bool) -> list[Symptom]:
+    """Say what is not as it should be on hosts and in the network."""
+    nodes = outside.nodes
+    if outside.machines is not None:
+        nodes = machines.JoinedNodes(outside.nodes, db, outside.machines.identity)
+    on_hosts = compute.host_symptoms(db, nodes, mend=mend)
+    return on_hosts + network.symptoms(db, outside.driver, mend=mend)
 
 
 def _controller_name(host: str) -> str:

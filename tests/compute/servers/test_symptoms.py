@@ -1,19 +1,24 @@
 """What the doctor finds between servers, placement, ports, quotas and work; and mends."""
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.db.quota import quota_usage
-from cumulo.services.compute.public import symptoms
+from cumulo.services.compute.public import host_symptoms, symptoms
 from cumulo.services.compute.reconcile import mend
 from cumulo.services.compute.store import server_tables, tables
+from cumulo.services.network.public import symptoms as network_symptoms
+from cumulo.services.network.reconcile import tell
 from cumulo.services.network.store import tables as network_tables
 from cumulo.services.placement.store import tables as placement_tables
 from tests.audit import disagreements
 from tests.client import Client
 from tests.compute.servers.conftest import Boot
 from tests.compute.servers.mover import Mover
+from tests.network.drivers.plans import group
+from tests.node.bench import metadata_port as port_of
 
 SERVER = server_tables.server
 
@@ -118,3 +123,63 @@ def test_a_lost_deletion_is_told_of(one: Mover, ann: Client) -> None:
     assert ann.delete(f"/v2.1/servers/{one.id}").status == 204
     one.cloud.work()
     assert wrong(one) == []
+
+
+def outside(one: Mover, *, mended: bool = False) -> list[str]:
+    cloud = one.cloud
+    nodes = cloud.cloud.outside.nodes
+    found = host_symptoms(cloud.db, nodes, mend=mended)
+    return [each.what for each in found + network_symptoms(cloud.db, cloud.driver, mend=mended)]
+
+
+def test_on_hosts_and_in_the_network_of_a_sound_cloud_there_is_nothing(one: Mover) -> None:
+    one.cloud.tick()
+    assert outside(one) == []
+    assert one.do("resize", {"flavorRef": "2"}) == 202
+    one.cloud.tick()
+    assert outside(one) == []
+
+
+def test_guests_and_listeners_of_nobody_are_found_and_removed(one: Mover) -> None:
+    one.cloud.tick()
+    node, spec = one.node, one.node.spec(one.id)
+    stray = msgspec.structs.replace(spec, id="11111111-2222-4333-8444-555555555555")
+    node.ensure_guest(stray)
+    node.remove_metadata(spec_network(one))
+    node.ensure_metadata(port_of("99999999-2222-4333-8444-555555555555"))
+    told = outside(one)
+    assert [line.split()[0] for line in told] == ["Guest", "Host", "Host"]
+    assert outside(one, mended=True) == told
+    assert outside(one) == []
+    assert list(node.guests()) == [one.id]
+
+
+def test_a_guest_that_is_missing_or_otherwise_is_told(one: Mover) -> None:
+    one.cloud.tick()
+    one.node.power_off(one.id)
+    assert outside(one) == [f"Server {one.id} is active, its guest is stopped."]
+    one.node.remove_guest(one.id)
+    assert outside(one) == [f"Host {one.host} does not have the guest of server {one.id}."]
+    one.node.script.fail("guests")
+    assert outside(one)[0].startswith(f"Host {one.host} does not answer")
+
+
+def test_what_the_backend_has_or_lacks_is_found_and_mended(one: Mover) -> None:
+    one.cloud.tick()
+    network, port = spec_network(one), one.node.spec(one.id).nics[0].port_id
+    one.cloud.driver.remove("port", port)
+    stray = group("stray")
+    one.cloud.driver.sync_security_group(stray)
+    told = outside(one)
+    assert told == [
+        f"The backend lacks port {port}.",
+        f"The backend has security_group {stray.id}, which is gone.",
+    ]
+    assert outside(one, mended=True) == told
+    tell(one.cloud.cloud.network)
+    assert outside(one) == []
+    assert network in one.cloud.driver.present().networks
+
+
+def spec_network(one: Mover) -> str:
+    return next(iter(one.node.metadata_networks()))

@@ -7,13 +7,13 @@ from cumulo.services.compute.guest_metadata import metadata_of as metadata_of
 from cumulo.services.compute.guest_metadata import set_password as set_password
 from cumulo.services.compute.host_affairs import has_network as has_network
 from cumulo.services.compute.host_affairs import uses_image as uses_image
+from cumulo.services.compute.host_symptoms import host_symptoms as host_symptoms
 from cumulo.services.compute.hypervisors import hypervisor_of as hypervisor_of
 from cumulo.services.compute.hypervisors import list_hypervisors as list_hypervisors
 from cumulo.services.compute.server_volumes import ServerVolumes as ServerVolumes
 from cumulo.services.compute.servers import server_counts as server_counts
 from cumulo.services.compute.services import remove_host as remove_host
 from cumulo.services.compute.settings import ComputeSettings as ComputeSettings
-from cumulo.services.compute.symptoms import Symptom as Symptom
 from cumulo.services.compute.symptoms import symptoms as symptoms
 from cumulo.services.compute.tools import Tools as Tools
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME

@@ -11,6 +11,8 @@ import msgspec
 
 from cumulo.db import Tx, quota
 from cumulo.kit.errors import CloudError
+from cumulo.kit.symptoms import Symptom as Symptom
+from cumulo.kit.symptoms import told
 from cumulo.services.compute import moves, networking, server_groups, servers, states
 from cumulo.services.compute.scheduler.schedule import resources_of
 from cumulo.services.compute.store import hypervisors as hypervisor_rows
@@ -25,14 +27,6 @@ from cumulo.work import runs_under_way
 _EVERYTHING = 1_000_000
 _MANY_ATTEMPTS = 20
 _COUNTED = ("cores", "instances", "ram")
-
-
-class Symptom(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong; whether it was put right, and if not, what to do about it."""
-
-    what: str
-    is_mended: bool = False
-    remedy: str = ""
 
 
 class _Cloud(msgspec.Struct, kw_only=True):
@@ -56,9 +50,9 @@ def symptoms(tx: Tx, *, mend: bool) -> list[Symptom]:
         mend=mend,
     )
     checks = (_tasks, _allocations, _ports, _groups, _quota, _stuck_runs)
-    told = [symptom for check in checks for symptom in check(tx, cloud)]
-    counted = [_told(line, mend) for line in placement.miscounts(tx, mend=mend)]
-    return [*told, *counted]
+    found_wrong = [symptom for check in checks for symptom in check(tx, cloud)]
+    counted = [told(line, is_mended=mend) for line in placement.miscounts(tx, mend=mend)]
+    return [*found_wrong, *counted]
 
 
 def _tasks(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
@@ -71,12 +65,12 @@ def _tasks(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
             yield Symptom(what=what, remedy=f"Delete it again: openstack server delete {server.id}")
             continue
         if cloud.mend and server.vm_state == "building":
-            told = "Its making was lost. Delete it and make another."
-            servers.fail(tx, server, told, told)
+            why = "Its making was lost. Delete it and make another."
+            servers.fail(tx, server, why, why)
         elif cloud.mend:
             # How its guest really is, the reconciler of hosts finds out.
             store.server_update(tx, server.id, task_state=None)
-        yield _told(what, cloud.mend)
+        yield told(what, is_mended=cloud.mend)
 
 
 def _allocations(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
@@ -101,7 +95,7 @@ def _allocations(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
 def _orphan(tx: Tx, cloud: _Cloud, consumer: str, why: str) -> Symptom:
     if cloud.mend:
         placement.release(tx, consumer)
-    return _told(f"Room is held for {consumer}, which {why}.", cloud.mend)
+    return told(f"Room is held for {consumer}, which {why}.", is_mended=cloud.mend)
 
 
 def _claimed(
@@ -109,12 +103,12 @@ def _claimed(
 ) -> Symptom:
     what = f"Server {server.id} does not hold on {server.host} what it takes."
     if not cloud.mend:
-        return _told(what, False)
+        return told(what, is_mended=False)
     try:
         placement.claim(tx, server.id, server.project_id, server.user_id, wanted)
     except CloudError as error:
         return Symptom(what=f"{what} {error.message}", remedy="Move servers away from there.")
-    return _told(what, True)
+    return told(what, is_mended=True)
 
 
 def _ports(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
@@ -124,7 +118,9 @@ def _ports(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
     for server_id in sorted(gone - cloud.busy):
         if cloud.mend:
             networking.release_ports(tx, server_id)
-        yield _told(f"Ports are plugged into server {server_id}, which is gone.", cloud.mend)
+        yield told(
+            f"Ports are plugged into server {server_id}, which is gone.", is_mended=cloud.mend
+        )
     for one in bindings:
         server = cloud.servers.get(one.server_id)
         if server is None or server.id in cloud.busy | cloud.moving:
@@ -133,14 +129,14 @@ def _ports(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
             if cloud.mend:
                 networking.bind_ports(tx, server.id, server.host or "")
             what = f"Port {one.port_id} is bound to {one.host or 'no host'}, its server to "
-            yield _told(f"{what}{server.host or 'none'}.", cloud.mend)
+            yield told(f"{what}{server.host or 'none'}.", is_mended=cloud.mend)
 
 
 def _groups(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
     for server_id in sorted(store.deleted_among(tx, server_groups.every_member(tx)) - cloud.busy):
         if cloud.mend:
             server_groups.remove_member(tx, server_id)
-        yield _told(f"A server group has {server_id}, which is gone.", cloud.mend)
+        yield told(f"A server group has {server_id}, which is gone.", is_mended=cloud.mend)
 
 
 def _quota(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
@@ -164,7 +160,7 @@ def _quota(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
         elif cloud.mend:
             quota.count(tx, SERVICE, owner, name, -over)
         counted = f"is counted to use {used.get((owner, name), 0)} {name}"
-        yield _told(f"{owner} {counted}, and uses {wanted[owner, name]}.", cloud.mend)
+        yield told(f"{owner} {counted}, and uses {wanted[owner, name]}.", is_mended=cloud.mend)
 
 
 def _counted(tx: Tx, cloud: _Cloud, server: Server) -> dict[str, int]:
@@ -181,9 +177,3 @@ def _stuck_runs(tx: Tx, _cloud: _Cloud) -> Iterator[Symptom]:
                 what=f"{what} and waits: {run.waits_for}.",
                 remedy="It goes on by itself once that answers.",
             )
-
-
-def _told(what: str, is_mended: bool) -> Symptom:
-    return Symptom(
-        what=what, is_mended=is_mended, remedy="" if is_mended else "`cumulo doctor` mends it."
-    )

@@ -19,6 +19,7 @@ from cumulo.services.network import (
 from cumulo.services.network.drivers.base import BackendError as BackendError
 from cumulo.services.network.settings import NetworkSettings as NetworkSettings
 from cumulo.services.network.store import security_groups as rule_rows
+from cumulo.services.network.symptoms import symptoms as symptoms
 from cumulo.services.network.tools import Tools as Tools
 
 # What a server is plugged into.

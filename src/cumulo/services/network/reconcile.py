@@ -2,19 +2,12 @@
 
 from cumulo.db import Tx
 from cumulo.services.network import statuses
-from cumulo.services.network.drivers.base import Present, Unit
-from cumulo.services.network.loading import UNPLUGGED
 from cumulo.services.network.projection import project
 from cumulo.services.network.store import changes, inventory
+from cumulo.services.network.symptoms import UNITS
+from cumulo.services.network.symptoms import owned as owned
 from cumulo.services.network.tools import Tools
 from cumulo.work import Reconciler
-
-_UNITS: tuple[tuple[Unit, str], ...] = (
-    ("router", "routers"),
-    ("port", "ports"),
-    ("network", "networks"),
-    ("security_group", "security_groups"),
-)
 
 
 def tell(tools: Tools) -> None:
@@ -29,26 +22,16 @@ def compare(tools: Tools) -> None:
     """
     present = tools.driver.present()
     wanted = tools.db.read(owned)
-    for unit, field in _UNITS:
+    for unit, field in UNITS:
         for unit_id in sorted(getattr(present, field) - getattr(wanted, field)):
             tools.driver.remove(unit, unit_id)
     tools.db.write(_mark_all)
     project(tools)
 
 
-def owned(tx: Tx) -> Present:
-    """Return all that the backend should have."""
-    return Present(
-        networks=inventory.ids(tx, "network"),
-        ports=inventory.ids(tx, "port") - inventory.ports_owned_by(tx, UNPLUGGED),
-        routers=inventory.ids(tx, "router"),
-        security_groups=inventory.ids(tx, "security_group"),
-    )
-
-
 def _mark_all(tx: Tx) -> None:
     wanted = owned(tx)
-    for unit, field in reversed(_UNITS):
+    for unit, field in reversed(UNITS):
         changes.mark(tx, unit, sorted(getattr(wanted, field)))
 
 

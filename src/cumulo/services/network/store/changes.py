@@ -54,6 +54,11 @@ def mark(tx: Tx, unit: Unit, unit_ids: Iterable[str]) -> None:
         ring_after_commit(tx, TOPIC)
 
 
+def marked(tx: Tx) -> set[str]:
+    """Return the units that the backend is to be told of, whenever that is due."""
+    return set(tx.scalars(sa.select(_c.unit_id)))
+
+
 def is_due(tx: Tx) -> bool:
     """Say whether there is something to tell; cheap, since it is asked often."""
     return tx.scalar(_DUE, {"now": clock.timestamp(), "most": 1}) is not None
