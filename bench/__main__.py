@@ -18,6 +18,7 @@ from bench.http import Cloud, tell, timed, together
 from bench.pages import pages
 
 MANY = int(os.environ.get("MANY", "1000"))
+PROVIDERS = 6 * MANY
 CLIENTS = 8
 
 
@@ -150,12 +151,12 @@ def providers(cloud: Cloud) -> None:
         body = {"resource_provider_generation": 0, "inventories": stock}
         cloud.json("PUT", "placement", f"/resource_providers/{made['uuid']}/inventories", body)
 
-    together([partial(add, number) for number in range(MANY)], CLIENTS)
-    path = "/allocation_candidates?resources=VCPU:1,MEMORY_MB:512,DISK_GB:5&limit=100"
-    find = partial(
-        cloud.json, "GET", "placement", path, **{"OpenStack-API-Version": "placement 1.36"}
-    )
-    p50(f"allocation candidates of {MANY} providers", timed(find, 20))
+    together([partial(add, number) for number in range(PROVIDERS)], CLIENTS)
+    newest = {"OpenStack-API-Version": "placement 1.36"}
+    for most in (100, 1000):  # the latter is what Nova asks for
+        path = f"/allocation_candidates?resources=VCPU:1,MEMORY_MB:512,DISK_GB:5&limit={most}"
+        find = partial(cloud.fetch, "GET", "placement", path, **newest)
+        p50(f"allocation candidates of {PROVIDERS} providers, {most} of them", timed(find, 20))
     listing = cloud.json("GET", "placement", "/resource_providers")["resource_providers"]
     for one in listing:
         if one["name"].startswith("bench-"):

@@ -55,7 +55,7 @@ def _stopping(
                 threading.Event().wait()
 
     def stopping(run: Any) -> object:
-        server = run.db.read(server_find, run.params.server_id)
+        server = run.db.read(server_find, getattr(run.params, "server_id", ""))
         name = server and server.name
         stop_at(name, "before")
         result = do(run)
