@@ -17,6 +17,7 @@ SETTINGS = """
 threads = 64
 [compute]
 initial_cpu_allocation_ratio = 64.0
+shutdown_timeout = 1
 """
 
 

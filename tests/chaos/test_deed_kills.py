@@ -52,6 +52,13 @@ def attach(site: Site, server_id: str) -> None:
     assert answer.status == 200, answer.text
 
 
+def attach_and_stop(site: Site, server_id: str) -> None:
+    """Let there be two interfaces, and nobody in the guest who would have to let go of one."""
+    attach(site, server_id)
+    eventually(lambda: not site.speak.server(server_id)["OS-EXT-STS:task_state"], PATIENCE_S)
+    action("os-stop")(site, server_id)
+
+
 def detach(site: Site, server_id: str) -> None:
     place = f"/v2.1/servers/{server_id}/os-interface"
     found = site.speak("GET", "compute", place).json()["interfaceAttachments"]
@@ -73,7 +80,7 @@ DEEDS: dict[Workflow[Any, Any], tuple[Deed | None, str, Deed]] = {
     UNSHELVE_SERVER: (SHELVE, "SHELVED_OFFLOADED", action("unshelve")),
     SNAPSHOT_SERVER: (None, "ACTIVE", action("createImage", {"name": "copy"})),
     ATTACH_INTERFACE: (None, "ACTIVE", attach),
-    DETACH_INTERFACE: (attach, "ACTIVE", detach),
+    DETACH_INTERFACE: (attach_and_stop, "SHUTOFF", detach),
 }
 RESTS = {"ACTIVE", "SHUTOFF", "VERIFY_RESIZE", "RESCUE", "SHELVED", "SHELVED_OFFLOADED", "ERROR"}
 

@@ -129,8 +129,10 @@ def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot,
 
 def _note(tx: Tx, ctx: Context, server: Server, boot: Boot) -> None:
     """Record what is noted with a server, and that it is being made."""
-    store.metadata_set(tx, server.id, boot.metadata, replace=True)
-    store.tags_set(tx, server.id, boot.tags)
+    if boot.metadata:
+        store.metadata_set(tx, server.id, boot.metadata, replace=True)
+    if boot.tags:
+        store.tags_set(tx, server.id, boot.tags)
     group = boot.hints.get("group")
     if group is not None:
         server_groups.add_member(tx, ctx, str(group), server.id)
@@ -277,6 +279,8 @@ def key_of(tx: Tx, ctx: Context, name: str | None) -> Keypair | None:
 
 def _check_items(tx: Tx, ctx: Context, boot: Boot) -> None:
     """Hold metadata and injected files against their limits, which are for each server."""
+    if not boot.metadata and not boot.personality:
+        return
     limits = quotas.limits(tx, ctx.project_id or "", ctx.user_id)
     check_limit("metadata items", len(boot.metadata), limits["metadata_items"])
     check_files(limits, boot.personality)
@@ -300,12 +304,12 @@ def check_limit(what: str, count: int, limit: int) -> None:
 def _count(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> int:
     """Take as much quota as there is, down to the fewest servers wanted."""
     project_id = ctx.project_id or ""
-    used = quotas.usages(tx, project_id)
     count = boot.max_count
+    used = quotas.usages(tx, project_id) if count > boot.min_count else {}
     for resource, each in _amounts(flavor.vcpus, flavor.memory_mib, 1).items():
-        limit, in_use = used[resource].limit, used[resource].in_use
-        if limit >= 0 and each:
-            count = min(count, (limit - in_use) // each)
+        known = used.get(resource)
+        if known is not None and known.limit >= 0 and each:
+            count = min(count, (known.limit - known.in_use) // each)
     count = max(count, boot.min_count)
     wanted = _amounts(flavor.vcpus, flavor.memory_mib, count)
     try:

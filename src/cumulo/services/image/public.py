@@ -94,6 +94,8 @@ def bring(tools: ImageTools, image_id: str) -> None:
 
     They stay there, until the image is deleted, as a copy that the image does not tell of.
     """
+    if not tools.stores.are_several:
+        return
     try:
         image = tools.db.read(images.image_visible, as_the_cloud(), image_id)
     except NotFound:

@@ -7,6 +7,7 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
+from cumulo.node.api import GuestSpec
 from cumulo.services.compute import guests, networking, servers, states, volumes
 from cumulo.services.compute.scheduler.schedule import (
     NoValidHost,
@@ -87,15 +88,16 @@ def spawn(run: Run) -> None:
     """Make the guest and start it."""
     params, host = run.params, run.result_of(place).host
     connect_volumes(run, params.server_id, host)
-    run.db.write(_move_on, params.server_id)
-    spec = run.db.read(guests.spec_of, params.server_id, run.tools, params.admin_pass)
+    spec = run.db.write(_move_on, params, run.tools)
     with reached(run, host) as node:
         node.ensure_guest(guests.with_image(run.tools, spec))
 
 
-def _move_on(tx: Tx, server_id: str) -> None:
-    tasks = ["networking", "scheduling"]
+def _move_on(tx: Tx, params: CreateServer, tools: Tools) -> GuestSpec:
+    """Show what comes now, and return all that the host must know for it."""
+    tasks, server_id = ["networking", "scheduling"], params.server_id
     store.server_move(tx, server_id, expected=["building"], tasks=tasks, task_state="spawning")
+    return guests.spec_of(tx, server_id, tools, params.admin_pass)
 
 
 def destroy(run: Run) -> None:
