@@ -252,3 +252,81 @@ def test_a_machine_that_died_is_clean_when_it_comes_back(
     reach.until("it to be clean", lambda: not guests_of(dead), 60)
     assert status(openstack, "vm2") == "ACTIVE"
     assert reach.ping(guests["vm2"], prefix)
+
+
+def serves(openstack: QuickClient, machine: Machine, *, up: bool) -> None:
+    """Let new servers go to a machine, or not."""
+    word = "--enable" if up else "--disable"
+    openstack.run("compute", "service", "set", word, machine.name, "nova-compute")
+
+
+def resized(openstack: QuickClient, flavor: str) -> None:
+    openstack.run("server", "resize", "--flavor", flavor, "vm1")
+    ends = ("VERIFY_RESIZE", "ERROR")
+    reach.until("vm1 to be resized", lambda: status(openstack, "vm1") in ends, 90)
+    assert status(openstack, "vm1") == "VERIFY_RESIZE", openstack.show("server", "show", "vm1")
+
+
+@pytest.mark.parametrize("end", ["revert", "confirm"])
+def test_a_guest_grows_onto_another_machine(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str], key: Path, end: str
+) -> None:
+    flavors = {row["Name"] for row in openstack.rows("flavor", "list")}
+    if "larger" not in flavors:
+        size = ["--ram", "192", "--disk", "1", "--vcpus", "1"]
+        openstack.run("flavor", "create", *size, "larger")
+    address, prefix, before = guests["vm1"], machines[0].prefix, host(openstack, "vm1")
+    [here] = [machine for machine in machines if machine.name == before]
+    serves(openstack, here, up=False)
+    try:
+        resized(openstack, "larger")
+    finally:
+        serves(openstack, here, up=True)
+    assert host(openstack, "vm1") != before
+    openstack.run("server", "resize", end, "vm1")
+    reach.until("vm1 to stay", lambda: is_settled(openstack, "vm1"), 60)
+    assert status(openstack, "vm1") == "ACTIVE"
+    assert (host(openstack, "vm1") == before) == (end == "revert")
+
+    def told() -> list[str]:
+        ask = "sudo cat /root/mark; grep MemTotal /proc/meminfo"
+        return (reach.ssh(address, key, ask, prefix=prefix) or "").split()
+
+    reach.until("vm1 to answer with its mark", lambda: told()[:1] == ["here"], 90)
+    assert (int(told()[2]) > 140_000) == (end == "confirm")
+    [there] = {host(openstack, "vm1")}
+    server_id = openstack.value("id", "server", "show", "vm1")
+    others = [machine for machine in machines if machine.name != there]
+    reach.until(
+        "its files to go elsewhere",
+        lambda: not any(server_id in guests_of(machine) for machine in others),
+        60,
+    )
+
+
+def test_a_machine_leaves(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str]
+) -> None:
+    leaving = machines[1]
+    here = [name for name in guests if host(openstack, name) == leaving.name]
+    assert here
+    refused = machines[0].cumulo("node", "remove", leaving.name)
+    assert refused.returncode != 0
+    assert "Migrate or delete the instances first" in refused.stderr
+    assert leaving.name in machines[0].cumulo("node", "list").stdout
+    for name in here:
+        openstack.run("server", "delete", "--wait", name)
+    done = machines[0].cumulo("node", "remove", leaving.name)
+    assert done.returncode == 0, done.stderr
+
+    def hosts(*words: str, column: str = "Host") -> set[str]:
+        return {row[column] for row in openstack.rows(*words)}
+
+    services = ("compute", "service", "list")
+    reach.until("it to be forgotten", lambda: leaving.name not in hosts(*services), 30)
+    assert leaving.name not in hosts("hypervisor", "list", column="Hypervisor Hostname")
+    assert leaving.name not in hosts("network", "agent", "list")
+    assert leaving.name not in machines[0].cumulo("node", "list").stdout
+    # Its certificate opens nothing any more, and no report of its brings it back.
+    reach.until("hosts to report again", lambda: are_known(openstack, machines[2:]), 30)
+    assert leaving.name not in hosts(*services)
