@@ -333,3 +333,46 @@ CODE_AND_WORDS: dict[str, Callable[[Any], tuple[Any, str]]] = {
     "volume": lambda fault: next((one["code"], one["message"]) for one in fault.values()),
     "network": lambda fault: (fault["NeutronError"]["type"], fault["NeutronError"]["message"]),
 }
+
+
+# What stands in paths for things that one project owns and shows to no other.
+OWNED = {
+    "compute": {"server_id", "group_id", "tenant_id"},
+    "image": {"image_id"},
+    "network": {"network_id", "subnet_id", "port_id", "router_id", "trunk_id", "floatingip_id"},
+    "volume": {"volume_id", "snapshot_id", "backup_id", "attachment_id", "transfer_id"},
+}
+
+
+@pytest.mark.parametrize("service", OWNED)
+def test_what_another_project_owns_does_not_exist(
+    things: tuple[Emulated, Things, Kept], service: str
+) -> None:
+    """Whoever asks for it by its id, whatever for, is refused, and nothing is changed by it."""
+    cloud, there, kept = things
+    api = next(api for api in cloud.cloud.apis if api.name == service)
+    ids, asked = there.ids[service], 0
+    for operation in api.operations:
+        names = PARAMETER.findall(operation.path)
+        if OWNED[service] & set(names) & ids.keys() and operation.body is not Upload:
+            asked += 1
+            _ask_as_a_stranger(cloud, ids, kept, api, operation)
+    assert asked > 10
+
+
+def _ask_as_a_stranger(
+    cloud: Emulated, ids: dict[str, str], kept: Kept, api: Api, operation: Operation
+) -> None:
+    @_SETTINGS(max_examples=1)
+    @given(_right_body(operation, ids))
+    def once(body: Any) -> None:
+        kept.put_back()
+        path = {name: ids.get(name, "red") for name in PARAMETER.findall(operation.path)}
+        caller = "mallory:p2:manager"
+        sent = {"token": caller, "headers": {}, "raw": None, "path": path, "query": {}}
+        answer = _ask(cloud, api.name, operation, {**sent, "body": body})
+        where = (operation.method, operation.path, operation.action, answer.status, answer.text)
+        assert answer.status >= 400, where
+        assert not kept.is_changed(), where
+
+    once()
