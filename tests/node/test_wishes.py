@@ -102,6 +102,7 @@ def test_uefi_needs_firmware_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.real
+@pytest.mark.timeout(300)
 def test_a_real_guest_is_what_was_asked_for(libvirt_bench: Bench) -> None:
     properties = {
         "quota:cpu_shares": "512",
@@ -120,6 +121,7 @@ def test_a_real_guest_is_what_was_asked_for(libvirt_bench: Bench) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/usr/share/OVMF").exists(), reason="OVMF is not installed")
 def test_a_real_guest_of_uefi_starts_and_leaves_nothing(libvirt_bench: Bench) -> None:
     guest_id = libvirt_bench.guest(properties={"hw_firmware_type": "uefi"})
