@@ -24,6 +24,7 @@ _HISTORY = {
     "work_reconciler": "0",
     "compute_server": "not is_deleted",
     "compute_scheduling_decision": "0",
+    "compute_migration": "is_open",
     "compute_server_action": "0",
     "compute_server_action_event": "0",
     "compute_server_metadata": "server_id in (select id from compute_server where not is_deleted)",
