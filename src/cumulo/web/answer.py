@@ -13,6 +13,8 @@ from cumulo.web.operation import Operation, Reply, Stream
 from cumulo.web.versions import Version
 
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+# What only object storage says, in its words.
+_LINES |= {497: "497 Blacklisted", 498: "498 Rate Limited"}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from urllib.parse import urlparse
 
 from cumulo.auth import Context
+from cumulo.services.objectstore import account_lists
 from cumulo.services.objectstore.refusals import bad, denied
 from cumulo.services.objectstore.visits import Visit
 
@@ -21,7 +22,9 @@ def is_owner(visit: Visit, account: str) -> bool:
     if _has(visit, visit.settings.reseller_admin_role):
         return True
     mine = visit.ctx.project_id is not None and account == account_of(visit.ctx.project_id)
-    return mine and _has(visit, *visit.settings.operator_roles)
+    if mine and _has(visit, *visit.settings.operator_roles):
+        return True
+    return account_lists.ADMIN in account_lists.granted(visit, account)
 
 
 def may_read_all(visit: Visit, account: str) -> bool:
@@ -41,8 +44,16 @@ def require(
         return
     if visit.method in _READS and may_read_all(visit, account):
         return
-    if not _listed_in(visit, account, acl, lists=lists):
+    if _listed_in(visit, account, acl, lists=lists):
+        return
+    if not _is_let_in(visit, account, is_account=container is None):
         raise denied(is_known=bool(visit.ctx.user_id))
+
+
+def require_writer(visit: Visit, account: str) -> None:
+    """Refuse who may not make, change and delete the containers of an account."""
+    if account_lists.READ_WRITE not in account_lists.granted(visit, account):
+        require_owner(visit, account)
 
 
 def require_owner(visit: Visit, account: str) -> None:
@@ -89,6 +100,14 @@ def _referrer(header: str, entry: str, host: str) -> str:
     if not host or host == ".":
         raise bad(f"No host/domain value after referrer designation in ACL: {entry!r}")
     return f".r:{'-' if negated else ''}{host}"
+
+
+def _is_let_in(visit: Visit, account: str, *, is_account: bool) -> bool:
+    """Say whether an account's own list lets the caller do this to it, or to what it holds."""
+    lists, reads = account_lists.granted(visit, account), visit.method in ("GET", "HEAD")
+    if account_lists.READ_WRITE in lists:
+        return reads or not is_account
+    return reads and account_lists.READ_ONLY in lists
 
 
 def _has(visit: Visit, *roles: str) -> bool:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cumulo.services.objectstore import access, metadata
+from cumulo.services.objectstore import access, account_lists, metadata
 from cumulo.services.objectstore.drivers.base import Asked, Head, Row
 from cumulo.services.objectstore.metadata import titled
 from cumulo.services.objectstore.refusals import bad, missing, too_large, unmet
@@ -79,6 +79,8 @@ def ensure(visit: Visit, account: str) -> None:
 
 def is_shown(visit: Visit, account: str, name: str) -> bool:
     """Say whether the caller may see a header of this account."""
+    if account_lists.is_hidden(name):
+        return False
     return name not in SECRET or access.is_owner(visit, account)
 
 
@@ -128,7 +130,7 @@ def _set(visit: Visit, account: str, changes: dict[str, str]) -> bool:
 
 
 def _changes(visit: Visit) -> dict[str, str]:
-    return metadata.asked("Account", visit.headers) | _quotas(visit)
+    return metadata.asked("Account", visit.headers) | _quotas(visit) | account_lists.asked(visit)
 
 
 def _quotas(visit: Visit) -> dict[str, str]:

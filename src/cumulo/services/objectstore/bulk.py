@@ -144,7 +144,7 @@ def _store_one(
         if not name:
             return
         if container not in made and containers.find(visit, account, container) is None:
-            access.require_owner(visit, account)
+            access.require_writer(visit, account)
             if len(made) >= visit.settings.max_containers_per_extraction:
                 raise too_large("More containers than one archive may make.")
             containers.create(one, account, container)

@@ -71,7 +71,7 @@ def summed(visit: Visit, account: str, head: Head) -> Head:
 
 def create(visit: Visit, account: str, name: str) -> bool:
     """Make a container, or set metadata of one; say whether it was not there."""
-    access.require_owner(visit, account)
+    access.require_writer(visit, account)
     _check_name(name)
     wanted, old = policies.named(visit.settings, visit.headers), find(visit, account, name)
     if wanted and old and wanted != policies.name_of(visit.settings, old):
@@ -105,7 +105,7 @@ def make(visit: Visit, account: str, name: str, changes: dict[str, str]) -> bool
 
 def update(visit: Visit, account: str, name: str) -> None:
     """Set a container's metadata."""
-    access.require_owner(visit, account)
+    access.require_writer(visit, account)
     if find(visit, account, name) is None:
         raise missing()
     changes, stamp = _changes(visit, account, name), visit.cluster.stamps.next()
@@ -121,7 +121,7 @@ def note(visit: Visit, container: Container, headers: dict[str, str]) -> None:
 
 def check_deletable(visit: Visit, account: str, name: str) -> None:
     """Refuse to delete what is not there, not empty or not the caller's."""
-    access.require_owner(visit, account)
+    access.require_writer(visit, account)
     head = find(visit, account, name)
     if head is None:
         raise missing()
@@ -182,7 +182,7 @@ def _changes(visit: Visit, account: str, name: str) -> dict[str, str]:
     known = old.headers if old else {}
     found |= syncs.changes(visit, known)
     metadata.check_whole("X-Container-Meta-", known | found)
-    return found
+    return {header: value for header, value in found.items() if is_shown(visit, account, header)}
 
 
 def _versioning(visit: Visit, account: str, name: str) -> dict[str, str]:

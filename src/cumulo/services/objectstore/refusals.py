@@ -32,6 +32,20 @@ class NotAllowed(CloudError):
     """This method is not for this thing."""
 
 
+class SlowDown(CloudError):
+    """The caller came too often, and would have to wait too long."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, told=True, code="SlowDown")
+
+
+class Blacklisted(CloudError):
+    """The operator lets nobody into this account."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, told=True)
+
+
 class Elsewhere(CloudError):
     """The request must be made somewhere else; data holds `location`."""
 

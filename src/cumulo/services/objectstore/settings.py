@@ -60,6 +60,26 @@ class LocalUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "LocalUser(...)"
 
 
+Size = Annotated[str, Meta(pattern="^[0-9]{1,15}$")]
+Rate = Annotated[float, Meta(gt=0)]  # a second
+
+
+class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often is too often; nothing is limited unless it is set.
+
+    Rates of containers are by how many objects they hold: from that many on, changing evenly up to
+    the next that is given.
+    """
+
+    account_ratelimit: Annotated[float, Meta(ge=0)] = 0.0  # making and deleting containers
+    container_ratelimit: dict[Size, Rate] = {}
+    container_listing_ratelimit: dict[Size, Rate] = {}
+    max_sleep_time_seconds: Annotated[float, Meta(ge=0, le=600)] = 60.0
+    rate_buffer_seconds: Annotated[int, Meta(ge=0, le=600)] = 5
+    account_whitelist: tuple[str, ...] = ()
+    account_blacklist: tuple[str, ...] = ()
+
+
 class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Defaults are one machine's; limits are Swift's."""
 
@@ -87,6 +107,7 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     policies: Annotated[
         tuple[PolicyName | StoragePolicy, ...], Meta(min_length=1, max_length=32)
     ] = ("Policy-0",)
+    ratelimit: RateLimits = RateLimits()
     users: dict[str, LocalUser] = {}  # PROJECT:USER, where the store runs alone
     sync_realms: dict[str, SyncRealm] = {}
 

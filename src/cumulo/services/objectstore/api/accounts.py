@@ -1,6 +1,6 @@
 """Accounts over HTTP."""
 
-from cumulo.services.objectstore import accounts
+from cumulo.services.objectstore import access, account_lists, accounts
 from cumulo.services.objectstore.api import answers, bulk
 from cumulo.services.objectstore.records import Head
 from cumulo.services.objectstore.tools import Tools
@@ -67,4 +67,6 @@ def _headers(visit: Visit, account: str, head: Head) -> dict[str, str]:
         sums[f"{prefix}-Bytes-Used"] = str(size)
         sums[f"{prefix}-Object-Count"] = str(count)
         sums[f"{prefix}-Container-Count"] = str(items)
+    if access.is_owner(visit, account):
+        shown |= account_lists.shown(head.headers)
     return {**answers.sums("Account", head), **sums, **shown}

@@ -8,15 +8,16 @@ import msgspec
 
 from cumulo.kit import clock
 from cumulo.kit.errors import CloudError
-from cumulo.services.objectstore import containers, refusals
+from cumulo.services.objectstore import containers, ratelimits, refusals
 from cumulo.services.objectstore.records import Asked, Head, Row
 from cumulo.services.objectstore.refusals import bad, unmet
-from cumulo.services.objectstore.settings import LISTING_LIMIT
+from cumulo.services.objectstore.settings import LISTING_LIMIT, RateLimits
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
 from cumulo.web import Call, Reply, errors
 from cumulo.web.faults import PAGE, Family, Problem
 
+UNLIMITED = RateLimits()
 HTML = "text/html; charset=UTF-8"
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
@@ -95,6 +96,8 @@ FAMILY = Family(
         refusals.NotModified: 304,
         refusals.RangeNotSatisfiable: 416,
         refusals.NotAllowed: 405,
+        refusals.Blacklisted: 497,
+        refusals.SlowDown: 498,
     },
 )
 
@@ -106,8 +109,12 @@ def words_of(error: CloudError) -> str:
 
 
 def visit_of(call: Call[Tools], method: str) -> Visit:
-    """Return a request as the domain sees it."""
-    return Visit(call.tools, call.ctx, method, call.headers, call.filters)
+    """Return a request as the domain sees it, when it is its turn."""
+    visit = Visit(call.tools, call.ctx, method, call.headers, call.filters)
+    if visit.settings.ratelimit != UNLIMITED:
+        _, _, account, *rest = [*call.path.split("/", 4), "", ""]
+        ratelimits.check(visit, account, rest[0], rest[1])
+    return visit
 
 
 def done(status: int, headers: Mapping[str, str] | None = None) -> Reply:

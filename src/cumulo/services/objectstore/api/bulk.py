@@ -17,7 +17,7 @@ def extracted(visit: Visit, account: str, prefix: str, pieces: Iterable[bytes]) 
     """Unpack an archive."""
     form = format_of(visit)
     if not prefix:
-        access.require_owner(visit, account)
+        access.require_writer(visit, account)
     outcome = bulk.extract(visit, account, prefix, pieces, words_of)
     if outcome.status == "200 OK":
         outcome.status = "201 Created"
@@ -27,7 +27,7 @@ def extracted(visit: Visit, account: str, prefix: str, pieces: Iterable[bytes]) 
 def deleted(visit: Visit, account: str, pieces: Iterable[bytes]) -> Reply:
     """Delete line by line."""
     format_of(visit)
-    access.require_owner(visit, account)
+    access.require_writer(visit, account)
     return told_deleted(visit, account, pieces)
 
 

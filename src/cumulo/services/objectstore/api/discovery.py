@@ -1,5 +1,7 @@
 """What anybody may ask: what this store can do, and whether it is up."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from cumulo.services.objectstore.api.answers import JSON, TEXT
@@ -17,6 +19,7 @@ from cumulo.services.objectstore.settings import (
     MIN_SEGMENT_SIZE,
     SYMLOOP_MAX,
     ObjectStoreSettings,
+    RateLimits,
 )
 from cumulo.services.objectstore.signatures import ALGORITHMS, METHODS
 from cumulo.services.objectstore.tools import Tools
@@ -34,7 +37,8 @@ _DIGESTS = sorted(ALGORITHMS.values())
 @routes.get("/info", policy=None)
 def show_info(call: Call[Tools]) -> Reply:
     """Tell what this store can do."""
-    return Reply(msgspec.json.encode(_facts(call.tools.settings)), content_type=JSON)
+    alone = {} if call.tools.users is None else {"tempauth": {"account_acls": True}}
+    return Reply(msgspec.json.encode(_facts(call.tools.settings) | alone), content_type=JSON)
 
 
 @routes.head("/info", policy=None)
@@ -75,6 +79,7 @@ def _facts(settings: ObjectStoreSettings) -> dict[str, object]:
         },
         "container_quotas": {},
         **_realms(settings),
+        **_rates(settings.ratelimit),
         "crossdomain": {},
         "dlo": {"max_segments": settings.max_deletes_per_request},
         "formpost": {"allowed_digests": _DIGESTS, "deprecated_digests": ["sha1"]},
@@ -108,6 +113,24 @@ def _realms(settings: ObjectStoreSettings) -> dict[str, object]:
         for name, realm in settings.sync_realms.items()
     }
     return {"container_sync": {"realms": realms}}
+
+
+def _rates(limits: RateLimits) -> dict[str, object]:
+    """Return how often is too often, where anything is limited; lists of accounts are secret."""
+    if limits == RateLimits():
+        return {}
+    return {
+        "ratelimit": {
+            "account_ratelimit": limits.account_ratelimit,
+            "max_sleep_time_seconds": limits.max_sleep_time_seconds,
+            "container_ratelimits": _by_size(limits.container_ratelimit),
+            "container_listing_ratelimits": _by_size(limits.container_listing_ratelimit),
+        }
+    }
+
+
+def _by_size(rates: Mapping[str, float]) -> list[tuple[int, float]]:
+    return sorted((int(size), rate) for size, rate in rates.items())
 
 
 def _limits(settings: ObjectStoreSettings) -> dict[str, object]:

@@ -87,7 +87,7 @@ def update_object(
     visit = answers.visit_of(call, "POST")
     if body.content_type == "multipart/form-data":
         return forms.received(visit, account, container, name, body)
-    visit = _signed(call, "POST", (account, container, name))
+    visit = signatures.temp_url(visit, account, container, name, call.remote)
     stored = objects.update(visit, account, container, name)
     if links.TARGET in stored.system:
         target = quote("/v1/" + "/".join(links.target_of(account, stored)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from cumulo.kit.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthorized
-from cumulo.services.objectstore import access, refusals, signing
+from cumulo.services.objectstore import access, ratelimits, refusals, signing
 from cumulo.services.objectstore.containers import Container, container_visible
 from cumulo.services.objectstore.settings import MAX_META_NAME_LENGTH
 from cumulo.services.objectstore.signing import Asked, Claim
@@ -68,6 +68,8 @@ FAMILY = Family(
         refusals.LengthRequired: 411,
         refusals.Unprocessable: 400,
         refusals.RangeNotSatisfiable: 416,
+        refusals.Blacklisted: 403,
+        refusals.SlowDown: 503,
     },
 )
 
@@ -124,7 +126,9 @@ def entered(call: Call[Tools], method: str) -> Signed:
     if ctx.project_id is None:
         raise Forbidden("Access Denied.")
     visit = Visit(call.tools, ctx, method, _headers(call.headers), call.filters)
-    return Signed(visit, access.account_of(ctx.project_id), claim, asked)
+    account = access.account_of(ctx.project_id)
+    ratelimits.check(visit, account, *call.path.removeprefix("/").split("/", 1))
+    return Signed(visit, account, claim, asked)
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
