@@ -23,8 +23,8 @@ from cumulo.services.compute import public as compute
 from cumulo.services.machines import public as machines
 from cumulo.services.network import public as network
 from cumulo.services.network.drivers.ovn import OvnDriver
-from cumulo.services.objectstore.assembly import served
 from cumulo.services.objectstore.drivers.server import DeviceServer
+from cumulo.services.objectstore.recon import served
 from cumulo.services.objectstore.ring import LOOPBACK
 from cumulo.web.edge import Api, Edge
 from cumulo.web.gate import Gate
@@ -78,7 +78,9 @@ class Serving:
         """Lend the devices of objects to other machines where settings say at which address."""
         settings = self.cloud.settings.objectstore
         if settings.device_address != LOOPBACK:
-            self._devices = served(self.cloud.state / "objects", settings)
+            self._devices = served(
+                self.cloud.state / "objects", settings, self.cloud.objectstore.cluster
+            )
             self._devices.start()
 
     def _serve_machines(self) -> None:

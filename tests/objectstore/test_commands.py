@@ -7,7 +7,9 @@ from click.testing import CliRunner, Result
 
 from cumulo.cli.recon import command as recon_command
 from cumulo.cli.ring import command as ring_command
+from cumulo.cli.shards import command as shards_command
 from cumulo.db import Database
+from cumulo.services.objectstore import reconcile
 from tests.objectstore.service import ANN, Service
 
 
@@ -46,3 +48,29 @@ def test_rings_made_by_hand(state: Path, empty_db: Database) -> None:
     assert len([path for path in held if path.parts[-5] != "sd1"]) == 2
     assert again.user(ANN).get("box/o").body == b"box/o"
     again.close()
+
+
+def shards(state: Path, *words: str) -> Result:
+    return CliRunner().invoke(shards_command, ["--state", str(state), "AUTH_p1", *words])
+
+
+def test_shards_made_by_hand(state: Path, empty_db: Database) -> None:
+    assert "no object store" in shards(state, "box", "show").output
+    service = Service(empty_db, state / "control" / "objects")
+    ann = service.user(ANN)
+    ann.filled("box", *(f"box/{number:02}" for number in range(10)))
+    assert "no container" in shards(state, "absent", "show").output
+    assert shards(state, "box", "find", "4").output.splitlines()[0].strip() == "'' - '03'"
+    assert len(shards(state, "box", "show").output.splitlines()) == 1
+    assert shards(state, "box", "find_and_replace", "4").exit_code == 0
+    assert shards(state, "box", "find_and_replace", "4").exit_code == 1
+    assert "found" in shards(state, "box", "show").output
+    reconcile.shard(service.tools)
+    lines = shards(state, "box", "show").output.splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [
+        ["active", "4"],
+        ["active", "4"],
+        ["active", "2"],
+    ]
+    assert len(ann.names("box")) == 10
+    service.close()

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cumulo.services.objectstore.assembly import served
 from cumulo.services.objectstore.drivers.base import (
     BLOCK,
     Asked,
@@ -25,6 +24,7 @@ from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import CALL, Call, Wire, encoded, secret_of
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
+from cumulo.services.objectstore.recon import served
 from cumulo.services.objectstore.settings import ObjectStoreSettings
 from tests.ports import free_port
 from tests.waiting import eventually
@@ -243,6 +243,7 @@ def test_only_who_knows_the_secret_is_let_in(server: DeviceServer) -> None:
 
 def test_a_server_says_nothing_to_who_proves_nothing(server: DeviceServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"cumu")
         assert len(connection.recv(32, socket.MSG_WAITALL)) == 32
         connection.sendall(bytes(64))
         assert connection.recv(1) == b""

@@ -123,9 +123,8 @@ def uncut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the container that the other is compared with as it is."""
     real = sharding.tend
 
-    def tend_others(cluster: Any, settings: Any, account: str, name: str) -> None:
-        if name != "whole":
-            real(cluster, settings, account, name)
+    def tend_others(cluster: Any, settings: Any, account: str, name: str) -> bool:
+        return name == "whole" or real(cluster, settings, account, name)
 
     monkeypatch.setattr(sharding, "tend", tend_others)
 

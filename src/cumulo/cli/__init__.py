@@ -22,6 +22,7 @@ class _Commands(click.Group):
         "devices": "Serve this machine's devices of the object store to other machines.",
         "objects": "Serve object storage alone, without a cloud.",
         "recon": "Tell how the devices of the object store are.",
+        "shards": "Tell into what a long container of the object store was cut, or cut one.",
         "status": "Tell what runs.",
         "demo": "Start the cloud and walk through it: networks, a guest, a login.",
         "server": "Work with servers.",

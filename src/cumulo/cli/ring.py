@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cumulo.cli.options import state_option
+from cumulo.cli.options import config_option, settings_of, state_option
 from cumulo.cli.state import State
 
 if TYPE_CHECKING:
@@ -104,6 +104,20 @@ def rebalance(ring: tuple[Path, str]) -> None:
 
     moved, balance = public.rebalance(*ring)
     click.echo(f"Reassigned {moved} partitions. Balance is now {balance:.2f}.")
+
+
+@command.command("write_ring")
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@config_option
+@click.pass_context
+def write_ring(ctx: click.Context, config: Path | None, target: Path) -> None:
+    """Write the ring as Swift's tools read it into a directory, beside a swift.conf for them."""
+    from cumulo.services.objectstore import public
+
+    directory, kind = ctx.obj
+    assert ctx.parent is not None, "it is a command of the group"
+    settings = settings_of(ctx.parent.params["state"], config)
+    public.write_for_swift(directory, settings.objectstore, kind, target)
 
 
 @command.command()

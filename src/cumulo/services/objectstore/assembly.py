@@ -12,6 +12,7 @@ from cumulo.kit.errors import Invalid
 from cumulo.kit.ids import new_secret
 from cumulo.services.objectstore.cluster import Cluster
 from cumulo.services.objectstore.coding import scheme_of
+from cumulo.services.objectstore.drivers.asking import Answerer
 from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Scheme
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
@@ -65,7 +66,7 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
     builders = {kind: load(directory / f"{kind}.builder") for kind in kinds}
     rings = {kind: builder.ring() for kind, builder in builders.items()}
     _check_rings(settings, rings)
-    salt, is_new = _salt(directory)
+    salt, is_new = salt_of(directory)
     found = _Devices(directory, settings, secret_of(salt))
     devices = {
         one.label: found.device(one) for ring in rings.values() for one in ring.devices if one
@@ -115,9 +116,9 @@ def area_of(kind: str) -> str:
     return kind.replace(OBJECTS, "objects", 1)
 
 
-def served(directory: Path, settings: ObjectStoreSettings) -> DeviceServer:
+def served(directory: Path, settings: ObjectStoreSettings, answerer: Answerer) -> DeviceServer:
     """Return what serves the devices of this machine to the cluster's other machines."""
-    salt, _ = _salt(directory)
+    salt, _ = salt_of(directory)
     connections, held = Connections(), dict[str, DiskDevice]()
 
     def device(called: str) -> Device:
@@ -131,10 +132,10 @@ def served(directory: Path, settings: ObjectStoreSettings) -> DeviceServer:
         return held[called]
 
     address = (settings.device_address, settings.device_port)
-    return DeviceServer(device, address, secret_of(salt))
+    return DeviceServer(device, address, secret_of(salt), answerer)
 
 
-def _salt(directory: Path) -> tuple[str, bool]:
+def salt_of(directory: Path) -> tuple[str, bool]:
     """Return what names are hashed with, which is a secret, and whether it was made just now."""
     path = directory / "salt"
     if path.exists():

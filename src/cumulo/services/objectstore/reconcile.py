@@ -1,6 +1,7 @@
 """Keeping replicas whole, listings true, and what has expired away."""
 
 import contextlib
+from typing import Any
 
 from cumulo.auth.context import system
 from cumulo.kit import clock
@@ -11,11 +12,14 @@ from cumulo.services.objectstore import (
     mending,
     objects,
     pushing,
+    recon,
     sharding,
     updates,
 )
 from cumulo.services.objectstore.cluster import INTERNAL
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
+from cumulo.services.objectstore.recon import Pass
+from cumulo.services.objectstore.settings import StoragePolicy
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
@@ -36,14 +40,16 @@ def repair(tools: Tools) -> None:
 
 def replicate(tools: Tools) -> None:
     """Compare all replicas of everything, and bring what is missing."""
-    cluster = tools.cluster
+    cluster, indexes = tools.cluster, Pass()
     for device in cluster.devices.values():
         with contextlib.suppress(DeviceFailed):
             device.adopt()
     stale = set(cluster.stale)
     before = spelled(max(0.0, clock.timestamp() - tools.settings.reclaim_age_s))
-    left = mending.sweep_indexes(cluster, before) + mending.sweep_objects(cluster, before)
-    if not left:
+    listings_left = mending.sweep_indexes(cluster, before)
+    took_s, files = indexes.took_s, Pass()
+    left = mending.sweep_objects(cluster, before)
+    if not left + listings_left:
         cluster.stale -= {name for name in stale if _is_there(tools, name)}
     for device in cluster.devices.values():
         with contextlib.suppress(DeviceFailed):
@@ -53,6 +59,24 @@ def replicate(tools: Tools) -> None:
             with contextlib.suppress(DeviceFailed):
                 for part in device.parts():
                     device.reclaim(part, before)
+    told = _replicated((took_s, listings_left), (files.took_s, left))
+    if any(isinstance(one, StoragePolicy) for one in tools.settings.policies):
+        told["object_reconstruction_time"] = files.took_s / 60
+        told["object_reconstruction_last"] = clock.timestamp()
+    recon.remembered(cluster, told)
+
+
+def _replicated(indexes: tuple[float, int], files: tuple[float, int]) -> dict[str, Any]:
+    """Return what Swift's replicators tell; those of objects count in minutes."""
+    now, told = clock.timestamp(), dict[str, Any]()
+    for kind, (took_s, left) in (("account", indexes), ("container", indexes)):
+        told[f"{kind}:replication_time"] = took_s
+        told[f"{kind}:replication_last"] = now
+        told[f"{kind}:replication_stats"] = {"failure": left}
+    minutes = files[0] / 60
+    told |= {"object_replication_time": minutes, "object_replication_last": now}
+    told |= {"object:replication_time": minutes, "object:replication_last": now}
+    return {**told, "object:replication_stats": {"failure": files[1]}}
 
 
 def audit(tools: Tools) -> None:
@@ -60,20 +84,27 @@ def audit(tools: Tools) -> None:
     cluster = tools.cluster
     for kind in cluster.object_kinds:
         for device in cluster.holding(kind).values():
+            one, quarantined = Pass(), 0
             with contextlib.suppress(DeviceFailed):
-                mending.audit(cluster, kind, device)
+                quarantined = mending.audit(cluster, kind, device)
+            told = {"audit_time": one.took_s, "quarantined": quarantined, "errors": 0}
+            recon.remember(device, {"object_auditor_stats_ALL": {device.name: told}})
 
 
 def update(tools: Tools) -> None:
     """Write rows that had to wait, and tell accounts what their containers sum up to."""
-    cluster = tools.cluster
+    cluster, one = tools.cluster, Pass()
     for device in cluster.devices.values():
         with contextlib.suppress(DeviceFailed):
             for name, content in device.notes():
                 if updates.deliver(cluster, content):
                     device.drop_note(name)
-    for account in {account for account, _ in list(cluster.changed)}:
+    took_s, changed = one.took_s, {account for account, _ in list(cluster.changed)}
+    for account in changed:
         updates.report(cluster, account)
+    if changed:
+        figures = {"object_updater_sweep": took_s, "object_updater_last": clock.timestamp()}
+        recon.remembered(cluster, {**figures, "container_updater_sweep": one.took_s - took_s})
 
 
 def recount(tools: Tools) -> None:
@@ -84,6 +115,7 @@ def recount(tools: Tools) -> None:
 def expire(tools: Tools) -> None:
     """Delete objects whose time is over."""
     visit, now = Visit(tools, system(), "DELETE", {}, {}), int(clock.timestamp())
+    one_pass, count = Pass(), 0
     for account, container in mending.containers_of(tools.cluster):
         index = tools.cluster.container(account, container)
         rows: list[Row] = index.read(lambda one: one.expired(now, _AT_ONCE))
@@ -91,6 +123,9 @@ def expire(tools: Tools) -> None:
         for row in rows:
             if objects.find(visit, *root, row.name) is None:
                 objects.remove(visit, *root, row.name)
+                count += 1
+    figures = {"object_expiration_pass": one_pass.took_s, "expired_last_pass": count}
+    recon.remembered(tools.cluster, figures)
 
 
 def delete_later(tools: Tools) -> None:
@@ -101,8 +136,14 @@ def delete_later(tools: Tools) -> None:
 
 def shard(tools: Tools) -> None:
     """Cut containers that are long, and take back shards that hold next to nothing."""
-    for account, container in mending.containers_of(tools.cluster):
+    one, found = Pass(), mending.containers_of(tools.cluster)
+    done = [
         sharding.tend(tools.cluster, tools.settings, account, container)
+        for account, container in found
+    ]
+    told = {"attempted": len(done), "success": sum(done), "failure": len(done) - sum(done)}
+    figures = {"sharding_time": one.took_s, "sharding_last": clock.timestamp()}
+    recon.remembered(tools.cluster, {**figures, "sharding_stats": told})
 
 
 def apply_age_rules(tools: Tools) -> None:

@@ -1,12 +1,17 @@
 """The rings of a machine as operators' commands change them: one builder file for each kind."""
 
+import gzip
+import struct
 from pathlib import Path
+
+import msgspec
 
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
-from cumulo.services.objectstore.assembly import device_at, load, save
+from cumulo.services.objectstore.assembly import device_at, load, salt_of, save
 from cumulo.services.objectstore.drivers.base import Device
-from cumulo.services.objectstore.ring import Builder, RingDevice
+from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, Builder, RingDevice
+from cumulo.services.objectstore.settings import ObjectStoreSettings, StoragePolicy
 
 
 def builder(directory: Path, kind: str) -> Builder:
@@ -56,6 +61,61 @@ def rebalance(directory: Path, kind: str) -> tuple[int, float]:
     moved = changed.rebalance(clock.timestamp())
     save(directory / f"{kind}.builder", changed)
     return moved, changed.balance()
+
+
+def write_for_swift(
+    directory: Path, settings: ObjectStoreSettings, kind: str, target: Path
+) -> None:
+    """Write a ring as Swift's tools read it, and the swift.conf that they hash names by."""
+    here = (settings.device_address, settings.device_port)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / f"{kind}.ring.gz").write_bytes(as_swift_reads(builder(directory, kind), here))
+    conf = target / "swift.conf"
+    conf.touch(0o600)  # the salt is a secret of the cluster
+    conf.write_bytes(swift_conf(directory, settings))
+
+
+def as_swift_reads(ring: Builder, here: tuple[str, int]) -> bytes:
+    """Return a ring in Swift's format 1; `here` is where the devices of this machine are reached.
+
+    The same ring gives the same bytes, since Swift's tools compare their sums.
+    """
+    shown = [one and _as_swift_names(one, *address_of(one, here)) for one in ring.devices]
+    facts = {
+        "byteorder": "little",
+        "devs": shown,
+        "part_shift": 32 - ring.part_power,
+        "replica_count": len(ring.assignment),
+        "version": ring.version,
+    }
+    text = msgspec.json.encode(facts, order="sorted")
+    rows = b"".join(struct.pack(f"<{len(row)}H", *row) for row in ring.assignment)
+    head = b"R1NG" + struct.pack("!HI", 1, len(text))
+    return gzip.compress(head + text + rows, mtime=0)
+
+
+def _as_swift_names(one: RingDevice, ip: str, port: int) -> dict[str, object]:
+    named = {"ip": ip, "port": port, "replication_ip": ip, "replication_port": port}
+    return msgspec.structs.asdict(one) | named
+
+
+def address_of(one: RingDevice, here: tuple[str, int]) -> tuple[str, int]:
+    """Return where a device is reached; those of this machine have no address of their own."""
+    return here if (one.ip, one.port) == (LOOPBACK, DEVICE_PORT) else (one.ip, one.port)
+
+
+def swift_conf(directory: Path, settings: ObjectStoreSettings) -> bytes:
+    """Return the swift.conf that says what this store's settings say."""
+    salt, _ = salt_of(directory)
+    lines = ["[swift-hash]", f"swift_hash_path_prefix = {salt}", ""]
+    for number, one in enumerate(settings.policies):
+        policy = one if isinstance(one, StoragePolicy) else StoragePolicy(name=one)
+        said = msgspec.structs.asdict(policy).items()
+        is_coded = policy.policy_type == "erasure_coding"
+        shown = [f"{key} = {value}" for key, value in said if is_coded or key == "name"]
+        lines += [f"[storage-policy:{number}]", *shown]
+        lines += ["default = yes", ""] if number == 0 else [""]
+    return "\n".join(lines).encode()
 
 
 def devices(directory: Path) -> list[Device]:

@@ -100,7 +100,8 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     reclaim_age_s: Annotated[int, Meta(ge=60)] = 604800
     # A container of so many objects is cut into shards of half as many; 0 cuts none.
     shard_container_threshold: Annotated[int, Meta(ge=0)] = 1000000
-    # A shard with fewer than this percentage of the threshold goes back into its container.
+    # A shard with fewer than this percentage of the threshold, and a fifth of what it began with,
+    # goes back into its container.
     shard_shrink_point: Annotated[int, Meta(ge=0, le=50)] = 10
     cors_allow_origin: tuple[str, ...] = ()
     # The first is for containers that ask for none; the others' rings are object-1, object-2, ...

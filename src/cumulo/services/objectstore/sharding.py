@@ -35,27 +35,40 @@ from cumulo.services.objectstore.settings import ObjectStoreSettings
 LOG = log.get("objectstore")
 _AT_ONCE = 1000  # names that go from one index to another in one piece
 _LOWER, _UPPER = "X-Container-Sysmeta-Shard-Lower", "X-Container-Sysmeta-Shard-Upper"
+_BEGAN = "X-Container-Sysmeta-Shard-Began"  # with how many names
 _UNLISTED = "X-Container-Sysmeta-Unlisted"
 _GRACE_S = 60.0  # how long requests may still be under way that know of a shard
 _EVERYTHING = -1
 
 
-def tend(cluster: Cluster, settings: ObjectStoreSettings, account: str, name: str) -> None:
-    """Go on with what is to be done about one container, or one shard."""
+def tend(cluster: Cluster, settings: ObjectStoreSettings, account: str, name: str) -> bool:
+    """Go on with what is to be done about one container, or one shard; say whether one could."""
     try:
         _Tending(cluster, settings, account, name).run()
     except (DeviceFailed, Unavailable) as error:
         LOG.warning("not tended", container=name, error=str(error))
+        return False
+    return True
+
+
+def is_container(cluster: Cluster, account: str, name: str) -> bool:
+    """Say whether there is such a container."""
+    return cluster.container(account, name).head() is not None
+
+
+def find_shards(cluster: Cluster, account: str, name: str, size: int) -> list[tuple[str, str]]:
+    """Return bounds of ranges of about so many names, for what of a container is in none."""
+    index, least = cluster.container(account, name), max(1, size // 5)
+    head = index.head()
+    if head is None:
+        return []
+    lower, upper = (head.headers.get(bound, "") for bound in (_LOWER, _UPPER))
+    return index.read(lambda one: one.splits(size, least, lower, upper))
 
 
 def cut(cluster: Cluster, account: str, name: str, size: int) -> bool:
     """Plan shards of about so many names for what of a container is in none; say whether any."""
-    index, least = cluster.container(account, name), max(1, size // 5)
-    head = index.head()
-    if head is None:
-        return False
-    lower, upper = (head.headers.get(bound, "") for bound in (_LOWER, _UPPER))
-    bounds = index.read(lambda one: one.splits(size, least, lower, upper))
+    index, bounds = cluster.container(account, name), find_shards(cluster, account, name, size)
     stamp, root = cluster.stamps.next(), listings.root_of(account, name)[1]
     planned = [
         Range(f"{root}\0{stamp}-{number}", lower, upper, FOUND, stamp)
@@ -150,6 +163,9 @@ class _Tending:
     def _fill(self, one: Range) -> None:
         """Bring the names of a range to its shard, then have it read there."""
         if self._move(one):
+            held, now = self._shard(one).head(), self._cluster.stamps.next()
+            began = {_BEGAN: str(held.items if held else 0)}
+            self._shard(one).write(lambda index: index.change(now, began))
             self._change(one, ACTIVE)
             self._trim(msgspec.structs.replace(one, state=ACTIVE))
 
@@ -161,13 +177,15 @@ class _Tending:
             return
         if head.is_cut:
             self._adopt(one, head)
-        elif self._is_small(head.items, mine.items):
+        elif self._is_small(head, mine.items):
             self._change(one, SHRINKING)
 
-    def _is_small(self, held: int, mine: int) -> bool:
-        if not held:
+    def _is_small(self, head: Head, mine: int) -> bool:
+        """Say whether a shard may go back; one that was cut small by hand only when it emptied."""
+        if not head.items:
             return True
-        return held < self._smallest and held + mine <= self._longest * 3 // 4
+        most = min(self._smallest - 1, int(head.headers.get(_BEGAN, "0")) // 5)
+        return head.items <= most and head.items + mine <= self._longest * 3 // 4
 
     def _take_back(self, one: Range) -> None:
         replicas = list(self._replicas(self._shard(one)))

@@ -1,7 +1,7 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
 import zlib
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -380,12 +380,15 @@ class Device(Protocol):
     def quarantined(self) -> int:
         """Return how many things were put aside."""
 
+    def remember(self, figures: dict[str, Any]) -> None:
+        """Keep figures for whoever asks how things are; those of other names stay."""
+
 
 # What of a device and of an index is one question and one answer, over a network too.
 DEVICE_CALLS = (
     "is_there", "adopt", "state", "commit", "release", "quarantine_fragment", "post", "bury",
     "quarantine", "drop", "parts", "inventory", "verify", "reclaim", "drop_unfinished", "indexes",
-    "drop_index", "note", "notes", "drop_note", "usage", "quarantined",
+    "drop_index", "note", "notes", "drop_note", "usage", "quarantined", "remember",
 )  # fmt: skip
 INDEX_CALLS = (
     "create", "is_there", "head", "sums", "change", "delete", "put", "remove", "get", "page",

@@ -3,7 +3,7 @@
     incoming/                                   what is being written
     objects/PART/KEY/                           an object's files, see `object_names.py`
     account/PART/KEY.db, container/...     indexes
-    notes/ quarantined/
+    notes/ quarantined/ figures.json
 
 A file gets its name only when it is whole and on disk; the newest name counts.
 """
@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,6 +37,7 @@ from cumulo.services.objectstore.drivers.object_names import (
 )
 
 _HELD = 256 << 10
+_FIGURES = "figures.json"
 _FLUSH_EVERY = 64 << 20
 _KINDS = ("account", "container")
 
@@ -254,6 +256,18 @@ class DiskDevice:
     def quarantined(self) -> int:
         """Count what was put aside."""
         return len(_listed(f"{self.root}/quarantined"))
+
+    def remember(self, figures: dict[str, Any]) -> None:
+        """Keep figures."""
+        content = msgspec.json.encode(self.figures() | figures)
+        self._put_file(content, self.root, _FIGURES)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures that were kept, as far as they can be read."""
+        try:
+            return msgspec.json.decode(Path(self.root, _FIGURES).read_bytes(), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError):
+            return {}
 
     def place(self, part: int, key: str) -> str:
         """Return an object's directory."""

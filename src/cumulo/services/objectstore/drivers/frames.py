@@ -19,6 +19,7 @@ CALL, BYTES, DONE, FAILED, SPOILED = b"C", b"B", b"D", b"F", b"S"
 _HEAD = struct.Struct(">cI")
 _LONGEST = 256 << 20
 _NONCE = 32
+_HELLO = b"cumu"  # begins what a caller says, so that a server can tell it from a request over HTTP
 _LOST = "the connection was lost"
 
 
@@ -75,13 +76,17 @@ class Wire:
 
     def ask_in(self, secret: bytes) -> None:
         """Prove to a server that we belong to it, and have it do the same."""
+        self._send_raw(_HELLO)
         theirs, mine = self._exactly(_NONCE), secrets.token_bytes(_NONCE)
         self._send_raw(mine + _proof(secret, b"caller", theirs, mine))
         if not hmac.compare_digest(self._exactly(_NONCE), _proof(secret, b"server", theirs, mine)):
             raise DeviceFailed("the server does not know the cluster's secret")
 
     def let_in(self, secret: bytes) -> bool:
-        """Have a caller prove that it belongs to us; say whether it does."""
+        """Have a caller prove that it belongs to us; say whether it does.
+
+        Its first four bytes were read by `begun`.
+        """
         mine = secrets.token_bytes(_NONCE)
         self._send_raw(mine)
         theirs, proof = self._exactly(_NONCE), self._exactly(_NONCE)
@@ -89,6 +94,10 @@ class Wire:
             return False
         self._send_raw(_proof(secret, b"server", mine, theirs))
         return True
+
+    def begun(self) -> bytes:
+        """Return the first four bytes that a caller says."""
+        return self._exactly(len(_HELLO))
 
     def _send_raw(self, content: bytes) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from cumulo.kit import log
+from cumulo.services.objectstore.drivers.asking import Answerer, answer, is_asked
 from cumulo.services.objectstore.drivers.base import (
     DEVICE_CALLS,
     INDEX_CALLS,
@@ -45,9 +46,13 @@ class DeviceServer:
     """Listens from `start` to `stop`; a thread for each connection."""
 
     def __init__(
-        self, devices: Callable[[str], Device], address: tuple[str, int], secret: bytes
+        self,
+        devices: Callable[[str], Device],
+        address: tuple[str, int],
+        secret: bytes,
+        answerer: Answerer,
     ) -> None:
-        self._devices, self._secret = devices, secret
+        self._devices, self._secret, self._answerer = devices, secret, answerer
         self._listener = socket.create_server(address, backlog=256)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -83,6 +88,10 @@ class DeviceServer:
             try:
                 connection.settimeout(_HANDSHAKE_S)
                 wire = Wire(connection)
+                start = wire.begun()
+                if is_asked(start):
+                    answer(connection, start, self._answerer)
+                    return
                 if not wire.let_in(self._secret):
                     LOG.warning("caller refused", peer=str(connection.getpeername()))
                     return
