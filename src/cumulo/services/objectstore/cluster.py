@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
@@ -20,6 +20,8 @@ from cumulo.services.objectstore.stamps import Stamps
 T = TypeVar("T")
 LOG = log.get("objectstore")
 KINDS = ("account", "container")
+Layout: TypeAlias = tuple[list[Device], list[Device], list[tuple[int, Device | None]]]
+_LAYOUTS = 4096  # partitions whose devices are remembered
 INTERNAL = "."  # begins the names of accounts that are this service's own
 
 
@@ -64,6 +66,7 @@ class Cluster:
         default_factory=lambda: ThreadPoolExecutor(32, thread_name_prefix="replicas")
     )
     releases: Sequence[Callable[[], None]] = ()  # of what holds connections
+    _layouts: dict[tuple[str, int], "Layout"] = field(default_factory=dict)
     _locks: list[threading.Lock] = field(
         default_factory=lambda: [threading.Lock() for _ in range(256)]
     )
@@ -77,19 +80,30 @@ class Cluster:
 
     def place_of_key(self, kind: str, name: str, key: str) -> Place:
         """Return where something lies whose hash is known."""
-        ring = self.rings[kind]
-        part = ring.part_of(key)
-        devices = self.holding(kind)
-        primaries = [devices[one.label] for one in ring.primaries(part)]
-        others = [devices[one.label] for one in ring.handoffs(part)]
+        part = self.rings[kind].part_of(key)
+        found = self._layouts.get((kind, part))
+        if found is None:
+            if len(self._layouts) >= _LAYOUTS:
+                self._layouts.clear()
+            found = self._layouts[kind, part] = self._layout(kind, part)
+        primaries, others, slots = found
         scheme = self.schemes.get(kind)
         if scheme is None:
             return Place(kind, name, part, key, primaries, others)
+        return Place(kind, name, part, key, primaries, others, scheme, slots)
+
+    def _layout(self, kind: str, part: int) -> "Layout":
+        """Return which devices hold a partition, which stand in, and who holds which fragment."""
+        ring, devices, scheme = self.rings[kind], self.holding(kind), self.schemes.get(kind)
+        primaries = [devices[one.label] for one in ring.primaries(part)]
+        others = [devices[one.label] for one in ring.handoffs(part)]
+        if scheme is None:
+            return primaries, others, []
         slots = [
             (number % (scheme.data + scheme.parity), devices[one.label] if one else None)
             for number, one in enumerate(ring.slots(part))
         ]
-        return Place(kind, name, part, key, primaries, others, scheme, slots)
+        return primaries, others, slots
 
     def holding(self, kind: str) -> Mapping[str, Device]:
         """Return the devices by name, as they hold things of a kind."""
@@ -172,7 +186,7 @@ class Indexes:
 
     def read(self, ask: Callable[[Index], T]) -> T:
         """Ask the first replica that exists."""
-        return self._first(ask, lambda index, _: index.head() is not None)
+        return self._first(ask, lambda index, _: index.is_live())
 
     def head(self) -> Head | None:
         """Return what it sums up to, or None when it does not exist."""

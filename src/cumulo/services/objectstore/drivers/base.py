@@ -230,6 +230,9 @@ class Index(Protocol):
     def is_there(self) -> bool:
         """Say whether this device ever had it; cheap."""
 
+    def is_live(self) -> bool:
+        """Say whether it exists and was not deleted."""
+
     def head(self) -> Head | None:
         """Return what it sums up to, or None when it does not exist."""
 
@@ -393,7 +396,7 @@ DEVICE_CALLS = (
 INDEX_CALLS = (
     "create", "is_there", "head", "sums", "change", "delete", "put", "remove", "get", "page",
     "expired", "changes", "merge", "forget", "peer_revision", "told", "ranges", "set_ranges",
-    "splits", "batch", "moved", "trim",
+    "splits", "batch", "moved", "trim", "is_live",
 )  # fmt: skip
 
 

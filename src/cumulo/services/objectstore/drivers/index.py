@@ -8,6 +8,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from cumulo.services.objectstore.drivers import ranges
 from cumulo.services.objectstore.drivers.base import (
@@ -25,8 +26,19 @@ from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.listing import listed
 
 _COLUMNS = ranges.COLUMNS
+_ITEM = ", ".join(f"i.{name}" for name in _COLUMNS.split(", "))
 _PUT = f"INSERT OR REPLACE INTO item ({_COLUMNS}, revision) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _EXISTS = "SELECT put_at, created_at, items, count, size, cuts FROM fact WHERE put_at > deleted_at"
+_CUTS = "SELECT cuts FROM fact"
+_GET = f"SELECT f.cuts, {_ITEM} FROM fact f LEFT JOIN item i ON i.name = ?"  # noqa: S608
+_KNOWN = (
+    "SELECT i.stamp, i.size, i.count, g.stamp FROM (SELECT ?1 AS name) n "
+    "LEFT JOIN item i ON i.name = n.name LEFT JOIN gone g ON g.name = n.name"
+)
+_NEXT = (
+    "UPDATE fact SET revision = revision + 1, items = items + ?, count = count + ?, "
+    "size = size + ? RETURNING revision"
+)
 _GIVEN = "SELECT shard FROM shard WHERE state IN ('active', 'shrinking') ORDER BY lower"
 
 
@@ -52,16 +64,24 @@ class SqliteIndex:
         """Say whether there is a file."""
         return os.path.exists(self.path)
 
+    def is_live(self) -> bool:
+        """Say whether it exists."""
+        with self._connections.use(self.path) as db:
+            query = "SELECT 1 FROM fact WHERE put_at > deleted_at"
+            return db is not None and db.execute(query).fetchone() is not None
+
     def head(self) -> Head | None:
         """Return what it sums up to."""
-        with self._reading() as db:
+        with self._connections.use(self.path) as db:
             if db is None:
                 self._check_device()
             found = db.execute(_EXISTS).fetchone() if db else None
             if found is None or db is None:
                 return None
             rows = db.execute("SELECT name, value FROM header WHERE value <> ''").fetchall()
-            shards = [one[0] for one in db.execute(_GIVEN)] if found[5] else []
+        shards = list[str]()
+        if found[5]:
+            found, shards = self._sums_of_cut(found)
         put_at, created_at, items, count, size, cuts = found
         return Head(
             put_at=put_at,
@@ -73,6 +93,13 @@ class SqliteIndex:
             is_cut=bool(cuts),
             shards=shards,
         )
+
+    def _sums_of_cut(self, before: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[str]]:
+        """Return sums, and the shards that are not in them, of one moment."""
+        with self._reading() as db:
+            found = db.execute(_EXISTS).fetchone() if db else None
+            shards = [one[0] for one in db.execute(_GIVEN)] if db else []
+        return found or before, shards
 
     def sums(self) -> list[tuple[str, int, int, int]]:
         """Return what names sum up to by content type."""
@@ -88,7 +115,7 @@ class SqliteIndex:
     def delete(self, stamp: str) -> bool:
         """Delete it if it is empty."""
         with self._writing() as db:
-            if db.execute("SELECT cuts FROM fact").fetchone()[0] and not ranges.end(db, stamp):
+            if db.execute(_CUTS).fetchone()[0] and not ranges.end(db, stamp):
                 return False
             empty = "UPDATE fact SET deleted_at = ? WHERE items = 0 AND put_at < ?"
             return bool(db.execute(empty, (stamp, stamp)).rowcount)
@@ -96,10 +123,10 @@ class SqliteIndex:
     def put(self, row: Row) -> str:
         """Set a name."""
         with self._writing() as db:
-            revision, cuts = _next(db)
+            cuts = db.execute(_CUTS).fetchone()[0]
             home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
             if home.is_kept:
-                _put(db, row, revision, is_counted=home.is_counted)
+                _put(db, row, None, is_counted=home.is_counted)
         return home.told
 
     def remove(self, name: str, stamp: str) -> str:
@@ -113,16 +140,24 @@ class SqliteIndex:
 
     def get(self, name: str) -> Told:
         """Return one name."""
+        with self._connections.use(self.path) as db:
+            if db is None:
+                return Told()
+            cuts, *found = db.execute(_GET, (name,)).fetchone()
+        if cuts:
+            return self._get_of_cut(name)
+        return Told(Row(*found) if found[0] is not None else None)
+
+    def _get_of_cut(self, name: str) -> Told:
+        """Return one name, or its shard, as of one moment."""
         with self._reading() as db:
             if db is None:
                 return Told()
-            query = f"SELECT {_COLUMNS} FROM item WHERE name = ?"  # noqa: S608
-            found = db.execute(query, (name,)).fetchone()
-            is_cut = db.execute("SELECT cuts FROM fact").fetchone()[0]
-            home = ranges.home(db, name) if is_cut else ranges.NOWHERE
+            _, *found = db.execute(_GET, (name,)).fetchone()
+            home = ranges.home(db, name)
         if not home.is_counted:
             return Told(None, home.shard)
-        return Told(Row(*found) if found else None)
+        return Told(Row(*found) if found[0] is not None else None)
 
     def page(self, asked: Asked) -> Page:
         """Return names in order."""
@@ -286,20 +321,22 @@ def _next(db: sqlite3.Connection) -> tuple[int, int]:
     return found
 
 
-def _put(db: sqlite3.Connection, row: Row, revision: int, *, is_counted: bool) -> bool:
-    known = db.execute("SELECT stamp, size, count FROM item WHERE name = ?", (row.name,)).fetchone()
-    if known is not None and known[0] >= row.stamp:
+def _put(db: sqlite3.Connection, row: Row, revision: int | None, *, is_counted: bool) -> bool:
+    """Set a name, in a revision of its own unless it is one of many; say whether it was newer."""
+    stamp, size, count, gone = db.execute(_KNOWN, (row.name,)).fetchone()
+    if max(stamp or "", gone or "") >= row.stamp:
         return False
-    gone = db.execute("SELECT stamp FROM gone WHERE name = ?", (row.name,)).fetchone()
     if gone is not None:
-        if gone[0] >= row.stamp:
-            return False
         db.execute("DELETE FROM gone WHERE name = ?", (row.name,))
+    counted = (0, 0, 0)
+    if is_counted:
+        counted = (stamp is None, row.count - (count or 0), row.size - (size or 0))
+    if revision is None:
+        revision = db.execute(_NEXT, counted).fetchone()[0]
+    elif is_counted:
+        ranges.add(db, *counted)
     values = (row.name, row.stamp, row.modified, row.size, row.count, row.content_type)
     db.execute(_PUT, (*values, row.etag, row.expires, row.facts, revision))
-    _, size, count = known or ("", 0, 0)
-    if is_counted:
-        ranges.add(db, 0 if known else 1, row.count - count, row.size - size)
     return True
 
 
