@@ -18,6 +18,7 @@ from selenium.common.exceptions import (
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 
 from tests.waiting import eventually
 
@@ -104,6 +105,23 @@ class Chromium:
         if sure:
             self.one("#confirm [data-answer=yes]").click()
 
+    def fill_look(self, **values: str) -> None:
+        """Choose language, colours and region in the menu of the session."""
+        self.one(".menu summary").click()
+        for name, value in values.items():
+            Select(self.one(f".menu [name={name}]")).select_by_value(value)
+        self.one(".menu form button").click()
+
+    def tick(self, words: str) -> None:
+        """Tick or untick a box by its words."""
+        path = f"//main//label[starts-with(normalize-space(), '{words}')]"
+        eventually(lambda: self._clicked(path), tell=self._said, every_s=0.1)
+
+    def choose(self, words: str) -> None:
+        """Tick the box that stands before something in a table."""
+        path = f"//main//tr[contains(., '{words}')]//input[@name='id']"
+        eventually(lambda: self._clicked(path), tell=self._said, every_s=0.1)
+
     def _clicked(self, path: str) -> bool:
         """Click, unless the page is just being drawn anew, which live pages are at any time."""
         try:
@@ -119,6 +137,12 @@ class Chromium:
     def wait_for(self, words: str) -> None:
         """Wait until a page says something, by itself or because it was left for another."""
         eventually(lambda: words in self._said(), tell=self._said, every_s=0.05)
+
+    def wait_for_state(self, status: str) -> None:
+        """Wait until the thing that a page is about, or the first of a list, is in a state."""
+        found = "(document.querySelector('.head .state') || document.querySelector('td .state'))"
+        text = f"return {found}?.textContent.trim() || ''"
+        eventually(lambda: self.script(text) == status, tell=self._said, every_s=0.05)
 
     def _said(self) -> str:
         said: str = self.script("return document.body ? document.body.innerText : ''")

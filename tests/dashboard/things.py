@@ -73,41 +73,102 @@ def server(view: View, name: str, image: str, flavor: str, network: str, **more:
 
 
 def hostile(view: View, name: str) -> None:
-    """Make one of everything, and call all of it `name`."""
-    made = image(view, name, tags=[name.replace(",", "")], note=name)
-    net = network(view, name)
-    small = flavor(view, "hostile")
+    """Make one of everything, and call all of it `name`, wherever an API takes words."""
     tag = name.replace("/", "").replace(",", "")[:60]
-    more = {"description": name, "metadata": {"a key": name}, "tags": [tag]}
-    server(view, name, made, small, net, **more)
+    net = _hostile_networks(view, name, tag)
+    _hostile_servers(view, name, tag, net)
+    _hostile_volumes(view, name)
+    _hostile_people(view, name, tag)
+    container = part(name.replace("/", ""))
+    view.ask("PUT", "object-store", f"/{container}").read()
+    kind = {"Content-Type": name}
+    view.ask("PUT", "object-store", f"/{container}/{part(name)}", body=b"x", headers=kind).read()
+    view.ask("PUT", "object-store", f"/{container}/{part(f'{name}/x')}", body=b"x").read()
+
+
+def _hostile_networks(view: View, name: str, tag: str) -> str:
     words = {"name": name, "description": name}
-    view.post("network", "/routers", {"router": words})
-    view.post("network", "/ports", {"port": {**words, "network_id": net}})
+    net = network(view, name, description=name)
+    subnet = view.get("network", "/subnets", network_id=net)["subnets"][0]["id"]
+    view.put("network", f"/subnets/{subnet}", {"subnet": words})
+    port = view.post("network", "/ports", {"port": {**words, "network_id": net}})["port"]["id"]
+    router = view.post("network", "/routers", {"router": words})["router"]["id"]
+    view.put("network", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
     group = view.post("network", "/security-groups", {"security_group": words})["security_group"]
     rule = {"security_group_id": group["id"], "direction": "ingress", "description": name}
     view.post("network", "/security-group-rules", {"security_group_rule": rule})
     outside = network(view, name, "203.0.113.0/24", **{"router:external": True})
     floating = {"floating_network_id": outside, "description": name}
-    view.post("network", "/floatingips", {"floatingip": floating})
+    one = view.post("network", "/floatingips", {"floatingip": floating})["floatingip"]["id"]
+    for path in (
+        f"/networks/{net}", f"/subnets/{subnet}", f"/ports/{port}", f"/routers/{router}",
+        f"/security-groups/{group['id']}", f"/floatingips/{one}",
+    ):  # fmt: skip
+        view.put("network", f"{path}/tags", {"tags": [tag]})
+    return net
+
+
+def _hostile_servers(view: View, name: str, tag: str, net: str) -> None:
+    made = image(view, name, tags=[name.replace(",", "")], note=name, os_distro=name)
+    size = {"name": name, "vcpus": 1, "ram": 64, "disk": 1, "description": name}
+    small = view.post("compute", "/flavors", {"flavor": size})["flavor"]["id"]
+    specs = {"extra_specs": {"note": name}}
+    view.post("compute", f"/flavors/{small}/os-extra_specs", specs)
+    zone = "".join(sign for sign in name if sign not in ":,")
+    aggregate = {"aggregate": {"name": name, "availability_zone": zone}}
+    number = view.post("compute", "/os-aggregates", aggregate)["aggregate"]["id"]
+    body: Any = {"set_metadata": {"metadata": {"note": name}}}
+    view.post("compute", f"/os-aggregates/{number}/action", body)
+    body = {"binary": "nova-compute", "host": "node2", "disabled_reason": name}
+    service = view.get("compute", "/os-services", binary="nova-compute")["services"][-1]["id"]
+    body = {"status": "disabled", "disabled_reason": name}
+    view.put("compute", f"/os-services/{service}", body)
+    more = {"description": name, "metadata": {"a key": name}, "tags": [tag]}
+    server_id = server(view, name, made, str(small), net, **more)
+    body = {"lock": {"locked_reason": name}}
+    view.post("compute", f"/servers/{server_id}/action", body)
+    server(view, name, made, str(small), net, **more)
     plain = "".join(sign for sign in name if sign.isalnum() or sign in " @._-")
-    view.post(
-        "compute", "/os-server-groups", {"server_group": {"name": plain, "policy": "affinity"}}
-    )
-    container = part(name.replace("/", ""))
-    view.ask("PUT", "object-store", f"/{container}").read()
-    view.ask("PUT", "object-store", f"/{container}/{part(name)}", body=b"x").read()
-    short = {**words, "name": name[:64]}
-    view.post("identity", "/projects", {"project": {**short, "tags": [tag]}})
-    view.post("identity", "/users", {"user": {**short, "email": name}})
-    view.post("identity", "/groups", {"group": short})
-    view.post("identity", "/roles", {"role": short})
-    view.post("identity", "/domains", {"domain": short})
-    view.post("compute", "/os-aggregates", {"aggregate": {"name": name}})
+    group = {"server_group": {"name": plain, "policy": "affinity"}}
+    view.post("compute", "/os-server-groups", group)
+
+
+def _hostile_volumes(view: View, name: str) -> None:
+    words = {"name": name, "description": name}
+    kind = {**words, "extra_specs": {"note": name}}
+    view.post("volume", "/types", {"volume_type": kind})
     volume = {**words, "size": 1, "metadata": {"key": name}}
-    view.post("volume", "/volumes", {"volume": volume})
+    made = view.post("volume", "/volumes", {"volume": volume})["volume"]["id"]
+    view.put("volume", f"/volumes/{made}/metadata", {"metadata": {name: name}})
+
+
+def hostile_copies(view: View, name: str) -> None:
+    """Copy the volumes of that name, which are made by now."""
+    made = view.get("volume", "/volumes")["volumes"][0]["id"]
+    copy = {"name": name, "description": name, "metadata": {"key": name}, "volume_id": made}
+    view.post("volume", "/snapshots", {"snapshot": copy})
+    view.post("volume", "/backups", {"backup": copy})
+
+
+def _hostile_people(view: View, name: str, tag: str) -> None:
+    short = {"name": name[:64], "description": name}
+    project = view.post("identity", "/projects", {"project": {**short, "tags": [tag]}})["project"]
+    user = view.post("identity", "/users", {"user": {**short, "email": name}})["user"]["id"]
+    group = view.post("identity", "/groups", {"group": short})["group"]["id"]
+    role = view.post("identity", "/roles", {"role": short})["role"]["id"]
+    domain = view.post("identity", "/domains", {"domain": short})["domain"]["id"]
+    view.put("identity", f"/groups/{group}/users/{user}")
+    for where in (f"projects/{project['id']}", f"domains/{domain}"):
+        view.put("identity", f"/{where}/users/{user}/roles/{role}")
+    credential = {"application_credential": {"name": name, "description": name}}
     me = view.scope().user_id
-    credential = {"application_credential": words}
     view.post("identity", f"/users/{me}/application_credentials", credential)
+    region = view.post("identity", "/regions", {"region": {"id": "elsewhere", "description": name}})
+    service = {"service": {"type": name, "name": name, "description": name}}
+    one = view.post("identity", "/services", service)["service"]["id"]
+    endpoint = {"service_id": one, "interface": "public", "url": f"http://x/{name}"}
+    endpoint["region_id"] = region["region"]["id"]
+    view.post("identity", "/endpoints", {"endpoint": endpoint})
 
 
 def json(text: bytes) -> Any:

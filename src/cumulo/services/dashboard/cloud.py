@@ -87,8 +87,8 @@ class Cloud:
         self.region = ""
 
     def has(self, service: str) -> bool:
-        """Say whether the catalog has a service."""
-        return any(entry["type"] in _types(service) for entry in self.catalog)
+        """Say whether the catalog has a service in the region that was chosen."""
+        return any(url for kind in _types(service) for url in self._urls(kind))
 
     def base(self, service: str) -> str:
         """Return the address of a service in the region that was chosen."""
