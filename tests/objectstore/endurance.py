@@ -1,8 +1,8 @@
-"""`python -m tests.objectstore.endurance [SECONDS]`: clients at work while a store falls apart.
+"""`python -m tests.objectstore.endurance [SECONDS [SEED [coded]]]`: a store falls apart at work.
 
 Eight clients write, read and delete; meanwhile servers of devices are killed, devices vanish with
 all that they hold, and bytes rot.  In the end every object is what was acknowledged last, the
-listing says so, and three whole replicas lie where they belong.
+listing says so, and three whole replicas, or all fragments, lie where they belong.
 """
 
 import hashlib
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cumulo.db import Database
-from cumulo.services.objectstore import mending, reconcile
+from cumulo.services.objectstore import fragments, mending, reconcile
 from cumulo.services.objectstore.assembly import KINDS, save
 from cumulo.services.objectstore.ring import Builder, RingDevice
+from cumulo.services.objectstore.settings import StoragePolicy
 from tests.objectstore.service import ANN, MIB, Service, User
 from tests.ports import free_port
 from tests.waiting import eventually
@@ -32,6 +33,8 @@ CLIENTS = 8
 NAMES = ("d0", "d1")
 GONE = ""  # instead of a digest
 SALT = "endurance"
+WHOLE = StoragePolicy("whole")
+CODED = StoragePolicy("coded", "erasure_coding", "isa_l_rs_vand", 4, 2, 262144)
 
 
 class Machine:
@@ -96,24 +99,37 @@ class Ledger:
 class Endurance:
     """One run."""
 
-    def __init__(self, directory: Path, db: Database, seed: int, servers: int = 4) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        db: Database,
+        seed: int,
+        servers: int = 4,
+        policy: StoragePolicy = WHOLE,
+    ) -> None:
         self.random, self.ledger = random.Random(seed), Ledger()
         self.machines = [Machine(directory / f"m{number}") for number in range(servers)]
-        builder = Builder(5, 3, 0)
-        for zone, machine in enumerate(self.machines):
+        for machine in self.machines:
             machine.begin(*NAMES)
-            for name in NAMES:
-                builder.add(RingDevice(id=0, zone=zone, port=machine.port, device=name))
-        builder.rebalance(1.0)
         rings = directory / "rings"
         rings.mkdir()
         (rings / "salt").write_text(SALT)
         for kind in KINDS:
-            save(rings / f"{kind}.builder", builder)
+            replicas = policy.fragments if kind == "object" else 0
+            save(rings / f"{kind}.builder", self._builder(replicas or 3))
         for machine in self.machines:
             machine.serving()
-        self.service = Service(db, rings)
+        self.service = Service(db, rings, policies=(policy,))
         self._over, self._healed = threading.Event(), threading.Event()
+        self._broken = 0  # how often
+
+    def _builder(self, replicas: int) -> Builder:
+        builder = Builder(5, replicas, 0)
+        for zone, machine in enumerate(self.machines):
+            for name in NAMES:
+                builder.add(RingDevice(id=0, zone=zone, port=machine.port, device=name))
+        builder.rebalance(1.0)
+        return builder
 
     def run(self, seconds: float) -> None:
         """Work and break for some time, then look at all that is left."""
@@ -168,7 +184,7 @@ class Endurance:
     def _break(self, end: float) -> None:
         """Break one thing that holds data, and stop one server; then wait until all is healed.
 
-        Only then the next thing may break: three replicas stand the loss of two, not of all.
+        Only then the next thing may break: both kinds of policy stand the loss of two, not of all.
         """
         self._over.wait(0.3)
         machine, victim = self.random.sample(self.machines, 2)
@@ -180,8 +196,9 @@ class Endurance:
         if (began := time.monotonic()) > end:
             self._over.set()
             return
+        self._broken += 1
         self._healed.clear()
-        self._healed.wait(60)
+        assert self._healed.wait(60), "it does not heal"
         took = time.monotonic() - began
         self.ledger.counts["slowest healing, ms"] = max(
             self.ledger.counts["slowest healing, ms"], int(took * 1000)
@@ -212,7 +229,8 @@ class Endurance:
 
     def _heal(self) -> None:
         while not self._over.is_set():
-            if self._mend():
+            before = self._broken
+            if self._mend() and before == self._broken:
                 self._healed.set()
             self._over.wait(0.2)
 
@@ -244,9 +262,12 @@ class Endurance:
         cluster = self.service.tools.cluster
         for name in alive:
             place = cluster.place("object", "AUTH_p1", "box", name)
-            held = [one for one in cluster.devices.values() if _holds(one, place.part, place.key)]
+            known = {one: one.state(place.part, place.key) for one in cluster.devices.values()}
+            held = [one for one, state in known.items() if state.is_there]
             assert {one.name for one in held} == {one.name for one in place.primaries}, name
             assert all(one.verify(place.part, place.key) for one in held)
+            in_place = {device: known[cluster.devices[device.name]] for device in place.primaries}
+            assert place.scheme is None or fragments.is_settled(place, in_place), name
         ledger.counts["objects in the end"] = len(alive)
         ledger.counts["left to mend"] = mending.sweep_objects(cluster, "")
 
@@ -255,16 +276,14 @@ def _is_there(device: "Device") -> bool:
     return device.is_there()
 
 
-def _holds(device: "Device", part: int, key: str) -> bool:
-    return device.state(part, key).is_there
-
-
 def main() -> None:
     """Run for some seconds, on disk, and tell."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    policy = CODED if "coded" in sys.argv else WHOLE
     with tempfile.TemporaryDirectory() as directory:
-        run = Endurance(Path(directory), Database(f"sqlite:///{directory}/none.db"), seed)
+        db = Database(f"sqlite:///{directory}/none.db")
+        run = Endurance(Path(directory), db, seed, policy=policy)
         try:
             run.run(seconds)
         finally:

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from cumulo.db import Database
-from tests.objectstore.endurance import Endurance
+from cumulo.services.objectstore.settings import StoragePolicy
+from tests.objectstore.endurance import CODED, WHOLE, Endurance
 
 
 @pytest.mark.walk
-def test_nothing_acknowledged_is_lost(directory: Path, empty_db: Database) -> None:
-    run = Endurance(directory, empty_db, seed=3, servers=3)
+@pytest.mark.parametrize(("policy", "servers"), [(WHOLE, 3), (CODED, 4)], ids=["whole", "coded"])
+def test_nothing_acknowledged_is_lost(
+    policy: StoragePolicy, servers: int, directory: Path, empty_db: Database
+) -> None:
+    run = Endurance(directory, empty_db, seed=3, servers=servers, policy=policy)
     try:
         run.run(seconds=0.5)
     finally:
