@@ -37,10 +37,10 @@ def main() -> None:
             process.wait()
 
 
-def start(directory: Path) -> subprocess.Popen[bytes]:
-    """Start an emulated cloud and tell how long it took to answer with a token."""
+def start(directory: Path, more: str = "") -> subprocess.Popen[bytes]:
+    """Start an emulated cloud, with more settings; tell how long until it gave a token."""
     config = directory / "cumulo.toml"
-    config.write_text("log_level = 'warning'\n[emulated]\nhosts = 4\n")
+    config.write_text(f"log_level = 'warning'\n[emulated]\nhosts = 4\n{more}")
     began = time.perf_counter()
     argv = [sys.executable, "-m", "cumulo", "up", "--emulate", "--state", str(directory)]
     process = subprocess.Popen([*argv, "--config", str(config)], stdout=subprocess.DEVNULL)

@@ -1,11 +1,13 @@
-"""`python -m bench.objects`: object storage of an emulated cloud, three replicas, synced to disk.
+"""`python -m bench.objects [policies]`: object storage of an emulated cloud, synced to disk.
 
-The figures that they are held against are of Swift with three replicas on the same kind of machine:
-requests a second, and milliseconds of CPU for each, which other work on the machine changes less.
+The word policies has three replicas compared with erasure coding 4+2.  Without it, figures are held
+against those of Swift with three replicas on the same kind of machine: requests a second, and
+milliseconds of CPU for each, which other work on the machine changes less.
 """
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +18,15 @@ from bench.__main__ import pss, start
 from bench.http import Cloud, tell, timed, together
 
 CLIENTS = 16
+POLICIES = """[[objectstore.policies]]
+name = "whole"
+[[objectstore.policies]]
+name = "coded"
+policy_type = "erasure_coding"
+ec_type = "isa_l_rs_vand"
+ec_num_data_fragments = 4
+ec_num_parity_fragments = 2
+"""
 MIB = 1 << 20
 SWIFT = {
     "put 4 KiB": 73.4,
@@ -40,12 +51,16 @@ SWIFT_CPU_MS = {
 def main() -> None:
     """Start a cloud, measure, tell its memory."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIRECTORY")) as directory:
-        process = start(Path(directory))
+        is_of_policies = "policies" in sys.argv
+        process = start(Path(directory), POLICIES if is_of_policies else "")
         try:
             cloud = Cloud(os.environ["OS_AUTH_URL"])
             cloud.log_in()
             before = pss(process.pid)
-            measure(cloud, Path(directory), process.pid)
+            if is_of_policies:
+                compare(cloud, process.pid)
+            else:
+                measure(cloud, Path(directory), process.pid)
             tell("memory before and after", "MiB PSS", pss(process.pid), before=round(before))
         finally:
             process.terminate()
@@ -72,6 +87,33 @@ def measure(cloud: Cloud, directory: Path, pid: int) -> None:
             rate(f"get {name}", gets, clients, pid)
     large(cloud, url, directory, pid)
     listing(cloud, url, pid)
+
+
+def compare(cloud: Cloud, pid: int) -> None:
+    """Measure the same objects under both policies, in turns."""
+    url, policies = cloud.urls["object-store"], ("whole", "coded")
+    for policy in policies:
+        cloud.call("PUT", f"{url}/{policy}", headers={"X-Storage-Policy": policy})
+    for size, count in ((MIB, 64), (64 * MIB, 4)):
+        body, name = os.urandom(size), f"{size // MIB} MiB"
+        for clients in (1, 4):
+            for _ in range(3):
+                for policy in policies:
+                    urls = [f"{url}/{policy}/{size}-{n}" for n in range(count)]
+                    puts = [partial(put, cloud, one, body) for one in urls]
+                    speed(f"put {name} {policy}", puts, clients, pid, size)
+                    gets = [partial(get, cloud, one, size) for one in urls]
+                    speed(f"get {name} {policy}", gets, clients, pid, size)
+
+
+def speed(name: str, work: list[Callable[[], None]], clients: int, pid: int, size: int) -> None:
+    """Do the same many times and tell how many bytes a second, and the processor for each MiB."""
+    before = cpu_ms(pid)
+    seconds = together(work, clients)
+    cpu = (cpu_ms(pid) - before) * MIB / size / len(work)
+    tell(
+        name, "MB/s", size * len(work) / seconds / 1e6, clients=clients, cpu_ms_a_mib=round(cpu, 2)
+    )
 
 
 def rate(name: str, work: list[Callable[[], None]], clients: int, pid: int) -> None:

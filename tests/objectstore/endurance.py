@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cumulo.db import Database
+from cumulo.kit import log
 from cumulo.services.objectstore import fragments, mending, reconcile
 from cumulo.services.objectstore.assembly import KINDS, save
 from cumulo.services.objectstore.ring import Builder, RingDevice
@@ -198,7 +199,7 @@ class Endurance:
             return
         self._broken += 1
         self._healed.clear()
-        assert self._healed.wait(60), "it does not heal"
+        assert self._healed.wait(300), "it does not heal"
         took = time.monotonic() - began
         self.ledger.counts["slowest healing, ms"] = max(
             self.ledger.counts["slowest healing, ms"], int(took * 1000)
@@ -244,7 +245,7 @@ class Endurance:
         return not tools.cluster.stale and all(map(_is_there, tools.cluster.devices.values()))
 
     def _mended(self) -> None:
-        eventually(lambda: self._mend() and not self.service.tools.cluster.repairs, within_s=60)
+        eventually(lambda: self._mend() and not self.service.tools.cluster.repairs, within_s=300)
         self._mend()
 
     def _look(self) -> None:
@@ -278,6 +279,7 @@ def _is_there(device: "Device") -> bool:
 
 def main() -> None:
     """Run for some seconds, on disk, and tell."""
+    log.setup("error")
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     policy = CODED if "coded" in sys.argv else WHOLE

@@ -183,7 +183,7 @@ def test_killed_at_each_step_of_a_write(
     ann.put("box/o", b"old" * 100_000)
     where, name = STEPS[step]
     with monkeypatch.context() as patch:
-        patch.setattr(where, name, _dies(getattr(where, name), after))
+        patch.setattr(where, name, dies(getattr(where, name), after))
         with contextlib.suppress(Killed):
             ann.put("box/o", b"new" * 100_000)
     service.close()
@@ -197,7 +197,8 @@ def test_killed_at_each_step_of_a_write(
     again.close()
 
 
-def _dies(real: Callable[..., object], after: int) -> Callable[..., object]:
+def dies(real: Callable[..., object], after: int) -> Callable[..., object]:
+    """Return a call that ends the program after some times, and whatever follows."""
     left = [after]
 
     def call(*args: object, **more: object) -> object:

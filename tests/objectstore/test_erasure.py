@@ -1,17 +1,22 @@
 """Policies of erasure coding: what clients see is an object, what devices hold are fragments."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cumulo.db import Database
 from cumulo.kit.errors import Invalid
 from cumulo.services.objectstore import mending, reconcile
 from cumulo.services.objectstore.settings import StoragePolicy
+from tests.client import Answer
 from tests.objectstore.service import ANN, MIB, Service, User
+from tests.objectstore.test_durability import Killed, dies
 
 SEGMENT = 65536
 CODED = StoragePolicy("coded", "erasure_coding", "isa_l_rs_vand", 4, 2, SEGMENT)
@@ -268,3 +273,71 @@ def test_codes_that_cannot_be_trusted(
 ) -> None:
     with pytest.raises(Invalid, match=says):
         Service(empty_db, directory, policies=(policy,))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_every_range_is_what_it_would_be_of_the_whole(
+    data: st.DataObject, ranged: tuple[User, Service, bytes]
+) -> None:
+    ann, service, body = ranged
+    bounds = st.integers(0, len(body) + SEGMENT)
+    wanted = data.draw(st.lists(st.tuples(bounds, bounds), min_size=1, max_size=3))
+    lost = data.draw(st.sets(st.integers(0, 5), max_size=2))
+    found = fragments(service)
+    aside = [found[number].rename(found[number].with_suffix(".aside")) for number in lost]
+    spans = [(min(pair), max(pair)) for pair in wanted]
+    answer = ann.get("box/o", range="bytes=" + ",".join(f"{a}-{b}" for a, b in spans))
+    for path in aside:
+        path.rename(path.with_suffix(".data"))
+    expected = [body[a : b + 1] for a, b in spans if a < len(body)]
+    assert answer.status == (206 if expected else 416)
+    if len(expected) == 1:
+        assert answer.body == expected[0]
+    elif expected:
+        assert parts_of(answer) == expected
+
+
+@pytest.fixture
+def ranged(ann: User, service: Service) -> tuple[User, Service, bytes]:
+    """An object of several segments, the last not full."""
+    body = os.urandom(4 * SEGMENT + 1234)
+    ann.put("box/o", body)
+    return ann, service, body
+
+
+def parts_of(answer: Answer) -> list[bytes]:
+    """Return the contents of a body of several ranges."""
+    boundary = answer.headers["content-type"].partition("boundary=")[2].encode()
+    parts = (b"\r\n" + answer.body).split(b"\r\n--" + boundary)
+    assert parts[0] == b""
+    assert parts[-1] == b"--"
+    return [part.partition(b"\r\n\r\n")[2] for part in parts[1:-1]]
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize("after", [0, 1, 3, 5, 6, 7, 11, 12])
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename", "unlink"])
+def test_killed_at_each_step_of_a_write(
+    step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old object or the new one, whole, and after mending all fragments of it."""
+    service = Service(empty_db, directory / "killed", policies=(CODED,))
+    ann = service.user(ANN)
+    ann.filled("box")
+    ann.put("box/o", b"old" * 100_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, dies(getattr(os, step), after))
+        with contextlib.suppress(Killed):
+            ann.put("box/o", b"new" * 100_000)
+    service.close()
+    again = Service(empty_db, directory / "killed", policies=(CODED,))
+    ann = again.user(ANN)
+    body = ann.get("box/o").body
+    assert body in (b"old" * 100_000, b"new" * 100_000)
+    again.mend()
+    assert ann.get("box/o").body == body
+    assert len(again.files()) == 6
+    again.close()
