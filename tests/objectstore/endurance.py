@@ -268,7 +268,9 @@ class Endurance:
             assert {one.name for one in held} == {one.name for one in place.primaries}, name
             assert all(one.verify(place.part, place.key) for one in held)
             in_place = {device: known[cluster.devices[device.name]] for device in place.primaries}
-            assert place.scheme is None or fragments.is_settled(place, in_place), name
+            assert place.scheme is None or fragments.is_settled(place, fragments.Sight(in_place)), (
+                name
+            )
         ledger.counts["objects in the end"] = len(alive)
         ledger.counts["left to mend"] = mending.sweep_objects(cluster, "")
 

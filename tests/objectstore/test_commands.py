@@ -10,6 +10,7 @@ from cumulo.cli.ring import command as ring_command
 from cumulo.cli.shards import command as shards_command
 from cumulo.db import Database
 from cumulo.services.objectstore import reconcile
+from cumulo.services.objectstore.settings import StoragePolicy
 from tests.objectstore.service import ANN, Service
 
 
@@ -20,6 +21,18 @@ def state(directory: Path) -> Path:
 
 def ring(state: Path, *words: str) -> Result:
     return CliRunner().invoke(ring_command, ["--state", str(state), *words])
+
+
+def test_recon_tells_objects_from_fragments(state: Path, empty_db: Database) -> None:
+    coded = StoragePolicy("coded", "erasure_coding", "isa_l_rs_vand", 2, 1)
+    policies = ("gold", coded)
+    service = Service(empty_db, state / "control" / "objects", policies=policies, devices=3)
+    ann = service.user(ANN)
+    ann.put("box", x_storage_policy="coded")
+    ann.filled("plain", "plain/o", "box/o", "box/p")
+    service.close()
+    lines = CliRunner().invoke(recon_command, ["--state", str(state)]).output.splitlines()
+    assert [line.split()[3:5] for line in lines[1:]] == [["1", "2"]] * 3
 
 
 def test_rings_made_by_hand(state: Path, empty_db: Database) -> None:

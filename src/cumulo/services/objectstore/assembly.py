@@ -148,9 +148,9 @@ def salt_of(directory: Path) -> tuple[str, bool]:
     return made, True
 
 
-def device_at(directory: Path, name: str) -> DiskDevice:
-    """Return a device for a look at it."""
-    return DiskDevice(name, directory / name, Connections())
+def device_at(directory: Path, name: str, kind: str = OBJECTS) -> DiskDevice:
+    """Return a device for a look at it, as it holds the objects of a policy."""
+    return DiskDevice(name, directory / name, Connections(), area_of(kind))
 
 
 def load(path: Path) -> Builder:

@@ -35,32 +35,18 @@ IDLE_S = 2 * 3600.0
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
 class Sight:
     """What devices together say of an object."""
 
-    known: Mapping[Device, State]
-
-    @property
-    def stamp(self) -> str:
-        """Return which write counts: the newest that is durable anywhere."""
-        return max((state.data for state in self.known.values()), default="")
-
-    @property
-    def gone(self) -> str:
-        """Return when it was last deleted."""
-        return max((state.gone for state in self.known.values()), default="")
-
-    @property
-    def meta(self) -> str:
-        """Return when its headers were last replaced, if that was after the write."""
-        meta = max((state.meta for state in self.known.values()), default="")
-        return meta if meta > self.stamp else ""
-
-    @property
-    def is_there(self) -> bool:
-        """Say whether there is an object."""
-        return self.stamp > self.gone
+    def __init__(self, known: Mapping[Device, State]) -> None:
+        self.known, states = known, known.values()
+        # Which write counts, the newest that is durable anywhere; when it was last deleted; when
+        # its headers were last replaced, if that was after the write.
+        self.stamp = max((state.data for state in states), default="")
+        self.gone = max((state.gone for state in states), default="")
+        meta = max((state.meta for state in states), default="")
+        self.meta = meta if meta > self.stamp else ""
+        self.is_there = self.stamp > self.gone
 
     def is_up(self, device: Device) -> bool:
         """Say whether a device has the newest headers."""
@@ -76,18 +62,17 @@ class Sight:
         return found
 
 
-def is_settled(place: Place, known: Mapping[Device, State]) -> bool:
+def is_settled(place: Place, sight: Sight) -> bool:
     """Say whether every device of an object has its fragment, or the mark of its deletion."""
-    sight = Sight(known)
     for index, device in place.slots:
-        if device is None or device not in known:
+        state = sight.known.get(device) if device else None
+        if state is None:
             return False
-        state = known[device]
-        one = (Held(sight.stamp, index, is_durable=True),) if sight.is_there else ()
-        gone = "" if sight.is_there else sight.gone
-        if (state.fragments, state.gone) != (one, gone):
-            return False
-        if sight.is_there and state.meta != sight.meta:
+        if sight.is_there:
+            wanted = State(sight.stamp, sight.meta, "", (Held(sight.stamp, index, True),))
+        else:
+            wanted = State(gone=sight.gone)
+        if state != wanted:
             return False
     return True
 
@@ -353,26 +338,29 @@ class _Pieces:
         return piece
 
 
-def seen(cluster: Cluster, place: Place) -> Sight:
-    """Return what devices know of an object; stand-ins are asked unless all is in its place."""
-    known = asked(cluster, place, place.primaries)
-    if not is_settled(place, known) or not Sight(known).stamp:
-        known |= asked(cluster, place, place.others)
-    return Sight(known)
+def seen(cluster: Cluster, place: Place) -> tuple[Sight, bool]:
+    """Return what devices know of an object, and whether all is in its place.
+
+    Stand-ins are asked unless it is.
+    """
+    sight = Sight(asked(cluster, place, place.primaries))
+    if sight.stamp and is_settled(place, sight):
+        return sight, True
+    return Sight({**sight.known, **asked(cluster, place, place.others)}), False
 
 
 def opened(cluster: Cluster, place: Place) -> Reading | None:
     """Open what counts of an object, or return None when there is none."""
     before = ""
     for _ in range(_TRIES):
-        sight = seen(cluster, place)
+        sight, is_whole = seen(cluster, place)
         if not sight.is_there:
             away = len(place.primaries) + len(place.others) - len(sight.known)
             # So many may be those that alone know of it.
             if not sight.gone and away >= place.quorum:
                 raise Unavailable("Too few devices can be read.")
             return None
-        if not is_settled(place, sight.known):
+        if not is_whole:
             cluster.repairs.add((place.kind, place.name))
         try:
             return Reading(cluster, place, sight)
@@ -385,7 +373,7 @@ def opened(cluster: Cluster, place: Place) -> Reading | None:
 
 def post(cluster: Cluster, place: Place, stamp: str, headers: dict[str, str]) -> None:
     """Replace an object's headers on every device that has a fragment of it."""
-    sight = seen(cluster, place)
+    sight, _ = seen(cluster, place)
     holders = list({one.name: one for held in sight.holders().values() for one in held}.values())
 
     def act(device: Device) -> None:

@@ -93,7 +93,7 @@ def _is_settled(place: Place, key: str, held: Mapping[str, Mapping[str, State]])
     if place.scheme is not None:
         known = {one: held[one.name].get(key, State()) for one in place.primaries}
         is_elsewhere = any(key in held[one.name] for one in place.others)
-        return not is_elsewhere and fragments.is_settled(place, known)
+        return not is_elsewhere and fragments.is_settled(place, fragments.Sight(known))
     mine = {held[one.name].get(key) for one in place.primaries}
     return len(mine) == 1 and sum(key in each for each in held.values()) == len(place.primaries)
 

@@ -16,6 +16,7 @@ from cumulo.services.objectstore.ring_files import add as add
 from cumulo.services.objectstore.ring_files import builder as builder
 from cumulo.services.objectstore.ring_files import create as create
 from cumulo.services.objectstore.ring_files import devices as devices
+from cumulo.services.objectstore.ring_files import holdings as holdings
 from cumulo.services.objectstore.ring_files import prepare as prepare
 from cumulo.services.objectstore.ring_files import rebalance as rebalance
 from cumulo.services.objectstore.ring_files import remove as remove

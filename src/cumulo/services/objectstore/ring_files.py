@@ -10,7 +10,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.services.objectstore.assembly import device_at, load, salt_of, save
 from cumulo.services.objectstore.drivers.base import Device
-from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, Builder, RingDevice
+from cumulo.services.objectstore.ring import DEVICE_PORT, LOOPBACK, OBJECTS, Builder, RingDevice
 from cumulo.services.objectstore.settings import ObjectStoreSettings, StoragePolicy
 
 
@@ -127,6 +127,18 @@ def devices(directory: Path) -> list[Device]:
         if one
     }
     return [device_at(directory, name) for name in sorted(names)]
+
+
+def holdings(directory: Path, name: str) -> tuple[int, int]:
+    """Return of how many objects a device keeps anything whole, and how many fragments."""
+    whole = fragments = 0
+    for path in directory.glob(f"{OBJECTS}*.builder"):
+        device = device_at(directory, name, path.stem)
+        for part in device.parts():
+            held = [len(state.fragments) for state in device.inventory(part).values()]
+            whole += held.count(0)
+            fragments += sum(held)
+    return whole, fragments
 
 
 def prepare(directory: Path, name: str) -> None:
