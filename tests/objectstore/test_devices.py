@@ -176,6 +176,23 @@ def test_a_rotten_fragment_is_put_aside_alone(device: Device, directory: Path) -
     assert device.state(5, KEY).fragments == ()
 
 
+def test_a_new_disk_is_taken_though_a_write_was_under_way(device: Device, directory: Path) -> None:
+    incoming = device.begin()
+    (directory / "d1").rename(directory / "lost")
+    (directory / "d1").mkdir()
+    with pytest.raises(DeviceFailed):
+        incoming.keep(5, KEY, stored("1.0", b""))
+    incoming.discard()
+    assert not device.is_there()
+    device.adopt()
+    assert device.is_there()
+    (directory / "d1").rename(directory / "other")
+    (directory / "d1").mkdir()
+    (directory / "d1" / "letter").write_text("somebody's")
+    device.adopt()
+    assert not device.is_there()
+
+
 def test_what_is_not_kept_leaves_nothing(device: Device, directory: Path) -> None:
     incoming = device.begin()
     incoming.write(b"x")

@@ -58,8 +58,10 @@ class DiskDevice:
             Path(self.root, kind).mkdir(parents=True, exist_ok=True)
 
     def adopt(self) -> None:
-        """Take an empty directory as a new device in the place of one that was lost."""
-        if os.path.isdir(self.root) and not os.listdir(self.root):
+        """Take a directory without files as a new device in the place of one that was lost."""
+        # Directories may be in it: a write that was under way made them, or a new file system.
+        is_new = os.path.isdir(self.root) and not self.is_there()
+        if is_new and not any(files for _, _, files in os.walk(self.root)):
             self.prepare()
 
     def is_there(self) -> bool:
