@@ -267,10 +267,9 @@ class Endurance:
             held = [one for one, state in known.items() if state.is_there]
             assert {one.name for one in held} == {one.name for one in place.primaries}, name
             assert all(one.verify(place.part, place.key) for one in held)
-            in_place = {device: known[cluster.devices[device.name]] for device in place.primaries}
-            assert place.scheme is None or fragments.is_settled(place, fragments.Sight(in_place)), (
-                name
-            )
+            mine = {device: known[cluster.devices[device.name]] for device in place.primaries}
+            is_settled = fragments.is_settled(place, fragments.Sight(mine))
+            assert place.scheme is None or is_settled, name
         ledger.counts["objects in the end"] = len(alive)
         ledger.counts["left to mend"] = mending.sweep_objects(cluster, "")
 
