@@ -1,6 +1,8 @@
 """A whole cloud in this process, on hosts and networks that exist in memory."""
 
 import dataclasses
+import itertools
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,15 @@ from cumulo.settings import Settings
 from cumulo.web.edge import Edge
 from tests.client import Client, authenticate
 from tests.compute.sizes import add_usual_flavors
-from tests.stores import replace
+from tests.stores import replace, scratch
 
 SECRET = "the hosts' secret"
 _template: list[bytes] = []  # a new database with the usual flavors: quicker to copy than to make
+_files = tempfile.TemporaryDirectory(prefix="cumulo-databases-")
+_numbers = itertools.count()
+_spare: list[
+    Database
+] = []  # databases of clouds that closed: they keep the statements' compilations
 
 
 class Emulated:
@@ -35,7 +42,7 @@ class Emulated:
         kind: type[FakeNode] = FakeNode,
         **facts: Any,
     ) -> None:
-        """Make one on `db`, whose content is replaced, or on a new file in `state`."""
+        """Make one on `db`, whose content is replaced, or on a database of its own."""
         self.names = [f"node{number}" for number in range(1, hosts + 1)]
         self.nodes = {name: kind(name, facts=self._facts(name, facts)) for name in self.names}
         self.driver = FakeDriver(self.names)
@@ -45,7 +52,8 @@ class Emulated:
         passwords = Passwords(admin="admin-secret", demo="demo-secret", metadata=SECRET)
         if not _template:
             _template.append(_filled(state / "template.db"))
-        self.db = db or Database(f"sqlite:///{state}/cumulo.db")
+        self._is_lent = db is None
+        self.db = db or _database()
         replace(self.db, _template[0])
         self.cloud = Cloud(settings or Settings(), state, outside, passwords, self.db)
         # The projects of the tests' tokens are not in the database.
@@ -87,6 +95,13 @@ class Emulated:
 
     def close(self) -> None:
         self.db.close()
+        if self._is_lent:
+            self._is_lent = False
+            _spare.append(self.db)
+
+
+def _database() -> Database:
+    return _spare.pop() if _spare else scratch(Path(_files.name, f"{next(_numbers)}.db"))
 
 
 def _filled(file: Path) -> bytes:

@@ -7,7 +7,7 @@ import structlog
 
 from cumulo.db import Database, metadata
 from tests.ceph import Ceph, running_ceph
-from tests.stores import KINDS, Servers, filled, replace
+from tests.stores import KINDS, Servers, filled, replace, scratch
 from tests.stores import servers as servers
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 @pytest.fixture(scope="session")
 def reused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One database for many tests: what it has compiled of their statements is worth keeping."""
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('reused')}/cumulo.db")
+    database = scratch(tmp_path_factory.mktemp("reused") / "cumulo.db")
     yield database
     database.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -32,6 +33,17 @@ def servers() -> Iterator[Servers]:
     """Hold the URLs of the servers that some test has needed so far, until the end."""
     with ExitStack() as stack:
         yield Servers(stack)
+
+
+def scratch(file: Path) -> Database:
+    """Open a database file that no power cut has to leave whole."""
+    database = Database(f"sqlite:///{file}")
+
+    def on_connect(connection: Any, _record: object) -> None:
+        connection.execute("pragma synchronous = off")
+
+    sa.event.listen(database.engine, "connect", on_connect)
+    return database
 
 
 def replace(database: Database, content: bytes) -> None:

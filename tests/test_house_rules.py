@@ -48,9 +48,14 @@ class Facts:
 
 @functools.cache
 def facts(path: Path) -> Facts:
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    tree = ast.parse(text)
     found = Facts(says_what_it_is=bool(ast.get_docstring(tree)))
-    for node in ast.walk(tree):
+    if ".sleep" in text:
+        found.sleeps = any(
+            isinstance(n, ast.Attribute) and n.attr == "sleep" for n in ast.walk(tree)
+        )
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             found.imports |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -60,9 +65,15 @@ def facts(path: Path) -> Facts:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             found.functions.append((node.name, node.lineno, lines))
-        elif isinstance(node, ast.Attribute) and node.attr == "sleep":
-            found.sleeps = True
     return found
+
+
+def statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements in a block and in the blocks in it; expressions hold none."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for one in getattr(block, name, ()):
+            yield one
+            yield from statements(one)
 
 
 def written_by_hand(paths: list[Path]) -> list[Path]:

@@ -190,6 +190,7 @@ def _query(operation: Operation, ids: dict[str, str]) -> Any:
     return st.dictionaries(names, texts, max_size=1)
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(3600 if ASKED_FOR else 60)
 @pytest.mark.parametrize("service", SERVICES)
 def test_requests_are_answered_or_refused_with_a_reason(

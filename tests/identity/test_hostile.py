@@ -48,6 +48,7 @@ def right(noun: str, service_id: str) -> dict[str, Any]:
     return more.get(noun, {"name": "right"})
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("noun", SPECS)
 def test_no_field_is_a_bug(cloud: Cloud, admin: Client, noun: str) -> None:
@@ -67,6 +68,7 @@ def test_no_field_is_a_bug(cloud: Cloud, admin: Client, noun: str) -> None:
         assert admin.get(f"/v3/{plural}").status == 200
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("plural", ["users", "projects", "roles", "endpoints", "role_assignments"])
 def test_no_filter_is_a_bug(cloud: Cloud, admin: Client, plural: str) -> None:

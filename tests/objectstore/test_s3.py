@@ -1,6 +1,7 @@
 """S3 as boto3 speaks it, to an edge in this process."""
 
 import dataclasses
+import functools
 import hashlib
 import hmac
 import io
@@ -103,15 +104,19 @@ def wire(service: Service, empty_db: Database) -> Wire:
     return Wire(service, empty_db)
 
 
+@functools.cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()  # has read what Amazon offers, which takes long
+
+
 def client(wire: Wire, access: str = "annkey", version: str = "s3v4", **more: Any) -> Any:
-    session = boto3.session.Session()
     settings = config.Config(
         signature_version=version,
         s3={"addressing_style": "path"},
         retries={"max_attempts": 0},
         **more,
     )
-    made = session.client(
+    made = _session().client(
         "s3",
         endpoint_url="http://cloud:8080",
         region_name="us-east-1",

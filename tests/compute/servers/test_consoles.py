@@ -236,7 +236,8 @@ def test_tokens_are_in_no_log_and_not_in_the_database(
         root.at(version).get(f"/v2.1/os-console-auth-tokens/{token}")
         ann.as_(None).at(version).get(f"/v2.1/os-console-auth-tokens/{token}")
     assert token not in "".join(capsys.readouterr())
-    for path in emulated.cloud.state.glob("cumulo.db*"):
+    file = Path(str(emulated.db.engine.url.database))
+    for path in file.parent.glob(f"{file.name}*"):
         assert token.encode() not in path.read_bytes()
 
 

@@ -110,6 +110,7 @@ DEEDS: dict[Workflow[Any, Any], tuple[list[Deed], Deed]] = {
     ATTACH_INTERFACE: ([], attach),
     DETACH_INTERFACE: ([attach], detach),
 }
+pytestmark = pytest.mark.walk
 each = pytest.mark.parametrize("workflow", DEEDS, ids=lambda flow: flow.name.partition(".")[2])
 
 

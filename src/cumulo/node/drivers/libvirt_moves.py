@@ -21,6 +21,7 @@ import msgspec
 
 from cumulo.kit.errors import NotFound, Unavailable
 from cumulo.kit.units import MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.node import consoles, disks, streams
 from cumulo.node.api import GuestSpec, HostError, ImageSource
 from cumulo.node.drivers import libvirt_power
@@ -192,7 +193,7 @@ class LibvirtMoves:
             return
         with disks.drafted(path, self._owner) as draft, draft.open("wb") as file:
             for piece in _pieces(there, files.directory.name, name, size):
-                if piece.count(0) == len(piece):
+                if is_zero(piece):
                     file.seek(len(piece), os.SEEK_CUR)
                 else:
                     file.write(piece)

@@ -162,6 +162,7 @@ def _make_builders(directory: Path, settings: ObjectStoreSettings) -> None:
     """Make the rings that are not there, and the devices of a policy that came later."""
     policies = dict(enumerate(settings.storage_policies))
     fragments = {ring_name(number): policy.fragments for number, policy in policies.items()}
+    first: dict[int, Builder] = {}  # rings alike are balanced once: it is most of a start
     for kind in kinds_of(settings):
         path = directory / f"{kind}.builder"
         if path.exists():
@@ -169,7 +170,10 @@ def _make_builders(directory: Path, settings: ObjectStoreSettings) -> None:
         known = {
             one.device for made in directory.glob("*.builder") for one in load(made).devices if one
         }
-        builder = _first_builder(settings, fragments.get(kind, 0))
+        count = fragments.get(kind, 0)
+        if count not in first:
+            first[count] = _first_builder(settings, count)
+        builder = first[count]
         for one in builder.devices:
             if one and known and one.device not in known:
                 (directory / one.device).mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cumulo.kit.units import MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import BackendError
 
@@ -63,7 +64,7 @@ def keep(
     found: list[Piece] = []
     new = 0
     for number, piece in enumerate(_cut(content)):
-        if _ZEROS.startswith(piece):
+        if is_zero(piece):
             continue
         digest = hashlib.sha256(piece).hexdigest()
         before = known.get(number)

@@ -11,6 +11,7 @@ import msgspec
 
 from cumulo.kit import clock
 from cumulo.kit.units import GIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import (
     BackendError,
     Capacity,
@@ -86,7 +87,7 @@ class FakeDriver:
         for piece in content.pieces:
             if offset + len(piece) > size_gib * GIB:
                 raise BackendError(f"The image has more than {size_gib} GiB.")
-            if piece != bytes(len(piece)):
+            if not is_zero(piece):
                 _put(pieces, offset, piece)
             offset += len(piece)
         with self._lock:
@@ -205,7 +206,7 @@ class FakeDriver:
 
 def _put(pieces: dict[int, bytes], offset: int, piece: bytes) -> None:
     """Put bytes at their place; where there are only zeros nothing is kept."""
-    if piece == bytes(len(piece)):
+    if is_zero(piece):
         there = range(offset // _PIECE, (offset + len(piece) - 1) // _PIECE + 1)
         if pieces.keys().isdisjoint(there):
             return

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from cumulo.kit.errors import Invalid, Unavailable
 from cumulo.kit.units import GIB, MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import (
     BackendError,
     Capacity,
@@ -212,14 +213,14 @@ def _write_sparse(descriptor: int, pieces: Iterable[bytes], size_gib: int) -> No
             raise BackendError(f"The image is a disk of more than {size_gib} GiB.")
         for start in range(0, len(piece), _BLOCK):
             block = piece[start : start + _BLOCK]
-            if block.count(0) != len(block):
+            if not is_zero(block):
                 _write_at(descriptor, offset + start, block)
         offset += len(piece)
 
 
 def _put(descriptor: int, offset: int, piece: bytes) -> None:
     """Write a piece; one of zeros is written only where something is already."""
-    if piece.count(0) != len(piece):
+    if not is_zero(piece):
         _write_at(descriptor, offset, piece)
         return
     end = offset + len(piece)

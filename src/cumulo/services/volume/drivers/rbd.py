@@ -20,6 +20,7 @@ import msgspec
 from cumulo.kit.errors import Invalid, Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB, MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import (
     BackendError,
     Capacity,
@@ -342,7 +343,7 @@ def _present(volume_id: str, image: Image) -> list[Present]:
 
 def _write(image: Image, pieces: Iterable[tuple[int, bytes]]) -> None:
     for offset, piece in pieces:
-        if piece.count(0) == len(piece):
+        if is_zero(piece):
             image.write_zeros(offset, len(piece))
         else:
             image.write(offset, piece)

@@ -13,6 +13,7 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.kit.units import GIB, MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.image import public as images
 from cumulo.services.volume import messages, volumes
 from cumulo.services.volume.drivers.base import BackendError, Source
@@ -117,7 +118,7 @@ def _of_format(pieces: Iterator[bytes], disk_format: str) -> Iterator[Iterator[b
         raw, packed = Path(place) / "raw", Path(place) / "packed"
         with raw.open("wb") as file:
             for piece in pieces:
-                if piece.count(0) == len(piece):
+                if is_zero(piece):
                     file.seek(len(piece), 1)
                 else:
                     file.write(piece)
