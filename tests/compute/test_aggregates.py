@@ -12,7 +12,9 @@ from cumulo.kit.clock import CLOCK
 from cumulo.services.compute import availability_zones, host_affairs
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.tools import Tools
+from cumulo.services.compute.workflows.cache_images import CACHE_IMAGES
 from cumulo.services.placement import public as placement
+from cumulo.work import testing
 from tests.client import Answer, Client
 from tests.cloud import Emulated
 from tests.compute import residents
@@ -260,6 +262,6 @@ def test_images_are_fetched_before_guests_need_them(reused: Database, tmp_path: 
     assert newer.post(f"{place}/images", cache).status == 202
     assert cloud.db.read(host_affairs.uses_image, "node2", image_id)
     assert not cloud.db.read(host_affairs.uses_image, "node1", image_id)
-    cloud.work()
+    testing.steps_may_repeat(CACHE_IMAGES, None, cloud.db, cloud.cloud.compute)
     assert [cloud.nodes[name].images for name in ("node1", "node2")] == [set(), {image_id}]
     assert not cloud.db.read(host_affairs.uses_image, "node2", image_id)
