@@ -105,7 +105,7 @@ def wire(service: Service, empty_db: Database) -> Wire:
 
 
 @functools.cache
-def _session() -> boto3.session.Session:
+def _session() -> Any:
     return boto3.session.Session()  # has read what Amazon offers, which takes long
 
 

@@ -8,7 +8,7 @@ import pytest
 from cumulo.walks import clear, private, provider
 from cumulo.walks.client import Client
 from cumulo.walks.walk import Walk
-from tests.walks import power
+from tests.walks import power, projects
 from tests.walks.clouds import CommandCloud, QuickClient
 
 pytestmark = [pytest.mark.walk, pytest.mark.timeout(300)]
@@ -49,6 +49,7 @@ def test_walk(emulated: CommandCloud, openstack: Client, image: Path, tmp_path: 
     assert walk.key.read_text().startswith("-----BEGIN")
     assert provider.boot(walk).startswith("192.168.56.1")
     assert "login" in provider.console_log(walk)
+    projects.walk(emulated, openstack)
     for action, status in power.ACTIONS:
         openstack.run("server", action, provider.SERVER)
         walk.await_status(provider.SERVER, status)

@@ -12,7 +12,7 @@ from cumulo.node import processes
 from cumulo.walks import private, provider, reach
 from cumulo.walks.client import Client, Refused
 from cumulo.walks.walk import Walk
-from tests.walks import power
+from tests.walks import power, projects
 from tests.walks.clouds import CommandCloud
 
 # The addresses that the other project has too, but those that its guests got.
@@ -67,6 +67,10 @@ def test_a_guest_on_the_provider_network_is_reached(walk: Walk, direct: str) -> 
     log = provider.console_log(walk)
     assert f"GUEST-READY hostname=demo-instance eth0={direct}/24" in log
     assert "GUEST-DATASOURCE openstack" in log
+
+
+def test_projects_and_users(real: CommandCloud, walk: Walk, direct: str) -> None:
+    projects.walk(real, walk.client)
 
 
 def test_a_guest_behind_a_router_is_reached(walk: Walk, floating: str) -> None:

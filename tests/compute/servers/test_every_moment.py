@@ -41,7 +41,7 @@ from tests.compute.servers.conftest import DISK
 from tests.compute.servers.mover import LARGE, Mover, mover_in
 
 Deed: TypeAlias = Callable[[Mover], object]
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(180)]
 
 
 def action(name: str, body: Any = None, version: str = "2.1") -> Deed:
@@ -110,7 +110,6 @@ DEEDS: dict[Workflow[Any, Any], tuple[list[Deed], Deed]] = {
     ATTACH_INTERFACE: ([], attach),
     DETACH_INTERFACE: ([attach], detach),
 }
-pytestmark = pytest.mark.walk
 each = pytest.mark.parametrize("workflow", DEEDS, ids=lambda flow: flow.name.partition(".")[2])
 
 
