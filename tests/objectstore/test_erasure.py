@@ -1,9 +1,8 @@
 """Policies of erasure coding: what clients see is an object, what devices hold are fragments."""
 
 import contextlib
-import itertools
 import os
-import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,24 +11,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cumulo.db import Database
-from cumulo.kit.errors import Invalid
-from cumulo.services.objectstore import mending, reconcile
-from cumulo.services.objectstore.coding import coder
-from cumulo.services.objectstore.drivers.base import NotWhole, Scheme
-from cumulo.services.objectstore.settings import StoragePolicy
-from cumulo.settings import load
+from cumulo.kit.clock import CLOCK
+from cumulo.services.objectstore import layouts, reconcile
+from cumulo.services.objectstore.drivers.base import Stored
 from tests.client import Answer
+from tests.objectstore.coded import (
+    CODED,
+    SEGMENT,
+    away,
+    back,
+    coded_service,
+    device_of,
+    fragments,
+)
 from tests.objectstore.service import ANN, MIB, Service, User
-from tests.objectstore.test_durability import Killed, dies
-
-SEGMENT = 65536
-CODED = StoragePolicy("coded", "erasure_coding", "isa_l_rs_vand", 4, 2, SEGMENT)
 
 
 @pytest.fixture
 def service(empty_db: Database, directory: Path) -> Iterator[Service]:
-    """Eight devices, all with every listing, so that what is lost here are objects only."""
-    service = Service(empty_db, directory, policies=("gold", CODED), devices=8, replicas=8)
+    service = coded_service(empty_db, directory)
     yield service
     service.close()
 
@@ -39,37 +39,6 @@ def ann(service: Service) -> User:
     ann = service.user(ANN)
     ann.put("box", x_storage_policy="coded")
     return ann
-
-
-def fragments(service: Service, kind: str = "data") -> list[Path]:
-    return sorted(service.directory.glob(f"d*/objects-1/*/*/*#*.{kind}"))
-
-
-def device_of(path: Path) -> Path:
-    return path.parents[3]
-
-
-def away(service: Service, *paths: Path) -> list[Path]:
-    """Take away the devices on which files lie; return where they are kept."""
-    kept = []
-    for path in paths:
-        device = device_of(path)
-        kept.append(service.directory / f"away-{device.name}")
-        device.rename(kept[-1])
-    return kept
-
-
-def back(*kept: Path) -> None:
-    for path in kept:
-        device = path.with_name(path.name.removeprefix("away-"))
-        shutil.rmtree(device, ignore_errors=True)
-        path.rename(device)
-
-
-def rot(path: Path, at: int = 100) -> None:
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(content)
 
 
 def test_an_object_is_six_fragments(ann: User, service: Service) -> None:
@@ -141,142 +110,38 @@ def test_versions_and_expiry(ann: User, service: Service) -> None:
     ann.put("box/o", b"second")
     assert ann.get(f"box/o?version-id={first}").body == b"first"
     assert ann.get("box/o").body == b"second"
-    ann.put("box/brief", b"x", x_delete_at="99999999999")
-    assert ann.head("box/brief").headers["x-delete-at"] == "99999999999"
+    with CLOCK.held() as clock:
+        ann.put("box/brief", b"x", x_delete_after="10")
+        clock.move(11)
+        assert ann.get("box/brief").status == 404
+        reconcile.expire(service.tools)
+    assert ann.names("box") == ["o"]
     assert service.files() == []
 
 
-def test_what_is_not_durable_was_never_written(ann: User, service: Service) -> None:
-    ann.put("box/o", b"old" * SEGMENT)
-    before = fragments(service)
-    ann.put("box/o", b"new" * SEGMENT)
-    for path in fragments(service):
-        path.rename(path.with_suffix(".part"))
-    assert ann.get("box/o").status == 404
-    assert before
-    one = fragments(service, "part")[3]
-    one.rename(one.with_suffix(".data"))
-    assert ann.get("box/o").body == b"new" * SEGMENT
-    service.mend()
-    assert (len(fragments(service)), fragments(service, "part")) == (6, [])
-
-
-def test_rot_never_reaches_a_reader(ann: User, service: Service) -> None:
-    body = os.urandom(3 * SEGMENT + 5)
-    ann.put("box/o", body)
-    whole = {path.name: path.read_bytes() for path in fragments(service)}
-    found = fragments(service)
-    rot(found[0])
-    rot(found[1], -10)
-    assert ann.get("box/o").body == body
-    reconcile.audit(service.tools)
-    service.mend()
-    rot(found[4], 20_000)
-    found[5].write_bytes(found[5].read_bytes()[:2000])
-    assert ann.get("box/o").body == body
-    reconcile.audit(service.tools)
-    service.mend()
-    assert {path.name: path.read_bytes() for path in fragments(service)} == whole
-    assert sum(device.quarantined() for device in service.devices) == 4
-
-
-def test_a_new_device_is_filled(ann: User, service: Service) -> None:
-    bodies = {f"o{number}": os.urandom(number * 30_000) for number in range(8)}
-    for name, body in bodies.items():
-        ann.put(f"box/{name}", body, x_object_meta_a=name)
-    whole = {path: path.read_bytes() for path in fragments(service)}
-    for number in (0, 1):
-        service.lose(number)
-    service.mend()
-    for number in (0, 1):
-        Path(service.devices[number].root).mkdir()
-    service.mend()
-    assert {path: path.read_bytes() for path in fragments(service)} == whole
-    ann.post("box/o1", x_object_meta_a="later")
-    service.lose(7)
-    service.mend()
-    Path(service.devices[7].root).mkdir()
-    service.mend()
-    service.lose(2)
-    service.lose(3)
-    for name, body in bodies.items():
-        answer = ann.get(f"box/{name}")
-        assert (answer.status, answer.body) == (200, body)
-        assert answer.headers["x-object-meta-a"] == ("later" if name == "o1" else name)
-
-
-def test_stand_ins_give_back_what_they_held(ann: User, service: Service) -> None:
-    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
-    names = [device.name for _, device in place.slots if device]
-    kept = away(service, *(service.directory / name / "objects-1/0/0/0" for name in names[:2]))
-    assert ann.put("box/o", b"x" * MIB).status == 201
-    assert len(fragments(service)) == 6
-    back(*kept)
-    assert ann.get("box/o").body == b"x" * MIB
-    service.mend()
-    held = {device_of(path).name: path.name.rpartition("#")[2] for path in fragments(service)}
-    assert held == {name: f"{number}.data" for number, name in enumerate(names)}
-
-
-def test_deletions_reach_devices_that_missed_them(ann: User, service: Service) -> None:
-    ann.put("box/o", b"x")
-    kept = away(service, *fragments(service)[:1])
-    assert ann.delete("box/o").status == 204
-    back(*kept)
-    assert ann.get("box/o").status == 404
-    service.mend()
-    assert fragments(service) == []
-
-
-def test_five_of_six_devices_must_take_a_write(ann: User, service: Service) -> None:
-    ann.put("box/o", b"old")
-    for number in range(4):
-        service.lose(number)
-    before = fragments(service)
-    assert ann.put("box/o", b"new").status == 503
-    assert fragments(service) == before
-    assert fragments(service, "part") == []
-
-
-def test_what_cannot_be_read_any_more_is_put_aside_one_day(ann: User, service: Service) -> None:
-    ann.put("box/o", b"x")
-    for path in fragments(service)[:3]:
-        path.unlink()
-    service.mend()
-    assert len(fragments(service)) == 3
-    assert ann.get("box/o").status == 503
-    assert mending.sweep_objects(service.tools.cluster, "9999999999.00000") == 1
-    assert fragments(service) == []
-    assert sum(device.quarantined() for device in service.devices) == 3
-    assert ann.get("box/o").status == 404
-
-
-def test_what_a_dead_write_left_goes_in_time(ann: User, service: Service) -> None:
-    ann.put("box/o", b"old")
-    ann.put("box/o", b"new")
-    for path in fragments(service):
-        path.rename(path.with_suffix(".part"))
-    service.mend()
-    assert len(fragments(service, "part")) == 6
-    for path in fragments(service, "part"):
-        os.utime(path, (1, 1))
-    service.mend()
-    assert fragments(service, "part") == []
-
-
-@pytest.mark.parametrize(
-    ("policy", "says"),
-    [
-        (StoragePolicy("a", "erasure_coding", "rot13", 4, 2), "rot13"),
-        (StoragePolicy("a", "erasure_coding", "flat_xor_hd_3", 4, 2), "flat_xor_hd_3"),
-        (StoragePolicy("a", "erasure_coding", "isa_l_rs_vand", 10, 5), "isa_l_rs_cauchy"),
-    ],
-)
-def test_codes_that_cannot_be_trusted(
-    policy: StoragePolicy, says: str, empty_db: Database, directory: Path
-) -> None:
-    with pytest.raises(Invalid, match=says):
-        Service(empty_db, directory, policies=(policy,))
+def test_any_size_takes_the_same_memory(service: Service, ann: User) -> None:
+    piece, count = os.urandom(SEGMENT // 2), 400
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "large")
+    stored = Stored(name="", stamp="1.0", size=count * len(piece), etag="e", content_type="a/b")
+    tracemalloc.start()
+    try:
+        writing = layouts.writing(service.tools.cluster, place)
+        for _ in range(count):
+            writing.write(piece)
+        writing.keep(stored)
+        reading = layouts.opened(service.tools.cluster, place)
+        assert reading is not None
+        with contextlib.closing(reading):
+            assert sum(map(len, reading.pieces(0, stored.size))) == stored.size
+        service.lose(1)
+        service.lose(2)
+        Path(service.devices[1].root).mkdir()
+        Path(service.devices[2].root).mkdir()
+        service.mend()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40 * SEGMENT < stored.size
 
 
 @settings(
@@ -321,124 +186,25 @@ def parts_of(answer: Answer) -> list[bytes]:
     return [part.partition(b"\r\n\r\n")[2] for part in parts[1:-1]]
 
 
-def test_a_policy_may_come_later(empty_db: Database, directory: Path) -> None:
-    Service(empty_db, directory).close()
-    (directory / "d4").rename(directory / "gone")
-    service = Service(empty_db, directory, policies=("gold", CODED))
-    assert sorted(path.name for path in directory.glob("d*")) == ["d1", "d2", "d3", "d5", "d6"]
-    ann = service.user(ANN)
-    ann.put("box", x_storage_policy="coded")
-    ann.filled("box/o")
-    assert len(fragments(service)) == 5
-    service.close()
-
-
-def test_a_ring_must_fit_its_policy(empty_db: Database, directory: Path) -> None:
-    Service(empty_db, directory, policies=("gold", "silver")).close()
-    with pytest.raises(Invalid, match="object-1 has 3 replicas"):
-        Service(empty_db, directory, policies=("gold", CODED))
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('policy_type = "erasure_coding"', "must be set"),
-        ("ec_num_data_fragments = 4", "need policy_type"),
-        ('policy_type = "striped"', "policy_type"),
-        ("ec_object_segment_size = 1", "65536"),
-    ],
-)
-def test_settings_that_say_half_of_it(text: str, says: str, directory: Path) -> None:
-    path = directory.parent / "cumulo.toml"
-    path.write_text(f'[[objectstore.policies]]\nname = "coded"\n{text}\n')
-    with pytest.raises(Invalid, match=says):
-        load(path)
-
-
-def test_copies_of_fragments(empty_db: Database, directory: Path) -> None:
-    policy = StoragePolicy("coded", "erasure_coding", "isa_l_rs_cauchy", 2, 1, SEGMENT, 2)
-    service = Service(empty_db, directory, policies=(policy,))
-    ann, body = service.user(ANN), os.urandom(MIB)
-    ann.put("box")
-    ann.put("box/o", body)
-    names = [path.name.rpartition("#")[2] for path in service.files()]
-    assert sorted(names) == [f"{number}.data" for number in (0, 0, 1, 1, 2, 2)]
-    for path in {path.name: path for path in service.files()}.values():
-        path.unlink()
-    assert len(service.files()) == 3
-    assert ann.get("box/o").body == body
-    service.mend()
-    assert len(service.files()) == 6
-    service.close()
-
-
-def test_settings_may_change_for_what_comes(empty_db: Database, directory: Path) -> None:
-    """What was written before says itself how to read it."""
-    other = StoragePolicy("coded", "erasure_coding", "isa_l_rs_cauchy", 3, 3, 2 * SEGMENT)
-    bodies = {"old": os.urandom(5 * SEGMENT), "new": os.urandom(5 * SEGMENT)}
-    for policy, name in ((CODED, "old"), (other, "new")):
-        service = Service(empty_db, directory, policies=(policy,))
-        ann = service.user(ANN)
-        ann.put("box")
-        ann.put(f"box/{name}", bodies[name])
-        for there in list(bodies)[: 1 + (name == "new")]:
-            assert ann.get(f"box/{there}").body == bodies[there]
-        service.close()
-
-
-@pytest.mark.parametrize(
-    "ec_type",
-    ["isa_l_rs_vand", "isa_l_rs_cauchy", "isa_l_rs_vand_inv", "liberasurecode_rs_vand"],
-)
-def test_every_code_gives_back_what_it_took(ec_type: str) -> None:
-    code = coder(Scheme(ec_type, 5, 3, SEGMENT))
-    for size in (1, 2, 79, 80, 81, 1000, 12345, SEGMENT):
-        body = os.urandom(size)
-        made = dict(enumerate(code.encode(body)))
-        for kept in itertools.combinations(range(8), 5):
-            some = {index: made[index] for index in kept}
-            assert code.decode(some, size) == body
-            others = sorted(set(range(8)) - set(kept))
-            assert code.rebuild(some, others, size) == {index: made[index] for index in others}
-
-
-def test_fragments_that_lie_never_reach_the_library() -> None:
-    """It reads on behind a fragment whose header says that there is more."""
-    code = coder(Scheme("isa_l_rs_vand", 4, 2, SEGMENT))
-    good = dict(enumerate(code.encode(os.urandom(SEGMENT))))
-    assert code.decode(good, SEGMENT) == code.decode({n: good[n] for n in (2, 3, 4, 5)}, SEGMENT)
-    short = {index: fragment[:100] for index, fragment in good.items()}
-    moved = {index: good[(index + 1) % 6] for index in good}
-    for bad in (short, moved, {0: good[0]}, {**good, 1: b""}, {**good, 1: bytes(len(good[1]))}):
-        with pytest.raises(NotWhole):
-            code.decode(bad, SEGMENT)
-        with pytest.raises(NotWhole):
-            code.rebuild(bad, [5], SEGMENT)
-    with pytest.raises(NotWhole):
-        code.decode(good, SEGMENT - 1)
-
-
 @pytest.mark.walk
-@pytest.mark.parametrize("after", [0, 1, 3, 5, 6, 7, 11, 12])
-@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename", "unlink"])
-def test_killed_at_each_step_of_a_write(
-    step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The old object or the new one, whole, and after mending all fragments of it."""
-    service = Service(empty_db, directory / "killed", policies=(CODED,))
-    ann = service.user(ANN)
-    ann.filled("box")
-    ann.put("box/o", b"old" * 100_000)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, step, dies(getattr(os, step), after))
-        with contextlib.suppress(Killed):
-            ann.put("box/o", b"new" * 100_000)
+def test_buckets_too(empty_db: Database, directory: Path) -> None:
+    s3_edge = pytest.importorskip("tests.objectstore.test_s3")
+    service = Service(empty_db, directory, policies=(CODED,))
+    s3 = s3_edge.client(s3_edge.Wire(service, empty_db))
+    s3.create_bucket(Bucket="box")
+    where = {"Bucket": "box", "Key": "o"}
+    begun = s3.create_multipart_upload(**where)["UploadId"]
+    bodies = [os.urandom(5 * MIB), b"end"]
+    into = {**where, "UploadId": begun}
+    made = [s3.upload_part(**into, PartNumber=n, Body=body) for n, body in enumerate(bodies, 1)]
+    parts = [{"PartNumber": n, "ETag": one["ETag"]} for n, one in enumerate(made, 1)]
+    s3.complete_multipart_upload(**into, MultipartUpload={"Parts": parts})
+    for path in [*service.directory.glob("d*/*/*/*/*#[04].data")]:
+        path.unlink()
+    assert s3.get_object(**where)["Body"].read() == b"".join(bodies)
+    some = s3.get_object(**where, Range=f"bytes={5 * MIB - 2}-{5 * MIB}")["Body"].read()
+    assert some == bodies[0][-2:] + b"e"
+    s3.delete_object(**where)
+    assert s3.list_objects_v2(Bucket="box")["KeyCount"] == 0
     service.close()
-    again = Service(empty_db, directory / "killed", policies=(CODED,))
-    ann = again.user(ANN)
-    body = ann.get("box/o").body
-    assert body in (b"old" * 100_000, b"new" * 100_000)
-    again.mend()
-    assert ann.get("box/o").body == body
-    assert len(again.files()) == 6
-    again.close()
+    s3.close()

@@ -43,7 +43,7 @@ def mend_object(cluster: Cluster, place: Place) -> bool:
     if is_whole:
         for device in place.others:
             if known.get(device, State()) != State():
-                device.drop(place.part, place.key)
+                device.release(place.part, place.key, known[device], 0.0)
     return is_whole
 
 

@@ -338,9 +338,6 @@ class Device(Protocol):
     def quarantine(self, part: int, key: str) -> None:
         """Put an object that is not whole aside."""
 
-    def drop(self, part: int, key: str) -> None:
-        """Forget an object without a mark: others hold it."""
-
     def parts(self) -> list[int]:
         """Return the partitions of which anything is kept."""
 
@@ -390,7 +387,7 @@ class Device(Protocol):
 # What of a device and of an index is one question and one answer, over a network too.
 DEVICE_CALLS = (
     "is_there", "adopt", "state", "commit", "release", "quarantine_fragment", "post", "bury",
-    "quarantine", "drop", "parts", "inventory", "verify", "reclaim", "drop_unfinished", "indexes",
+    "quarantine", "parts", "inventory", "verify", "reclaim", "drop_unfinished", "indexes",
     "drop_index", "note", "notes", "drop_note", "usage", "quarantined", "remember",
 )  # fmt: skip
 INDEX_CALLS = (

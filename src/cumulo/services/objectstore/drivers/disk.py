@@ -10,7 +10,6 @@ A file gets its name only when it is whole and on disk; the newest name counts.
 
 import contextlib
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -163,12 +162,6 @@ class DiskDevice:
         with contextlib.suppress(OSError):
             os.rename(self.place(part, key), target)
 
-    def drop(self, part: int, key: str) -> None:
-        """Forget an object."""
-        shutil.rmtree(self.place(part, key), ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.rmdir(f"{self._objects}/{part}")
-
     def parts(self) -> list[int]:
         """Return the partitions of which anything is kept."""
         return [int(name) for name in _listed(self._objects)]
@@ -199,7 +192,7 @@ class DiskDevice:
             self._drop_files(part, key, superseded(names))
             state = state_of(names)
             if state.gone and not state.is_there and state.gone < before:
-                self.drop(part, key)
+                self.release(part, key, State(gone=state.gone), 0.0)
 
     def drop_unfinished(self, before_s: float) -> None:
         """Drop what dead writes left behind."""

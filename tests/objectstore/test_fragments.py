@@ -1,0 +1,241 @@
+"""Fragments outlast what breaks: devices, bytes and whoever writes them."""
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cumulo.db import Database
+from cumulo.services.objectstore import mending, reconcile
+from cumulo.services.objectstore.drivers import disk
+from cumulo.services.objectstore.drivers.base import DeviceFailed
+from tests.objectstore.coded import (
+    CODED,
+    SEGMENT,
+    away,
+    back,
+    coded_service,
+    device_of,
+    fragments,
+    rot,
+)
+from tests.objectstore.service import ANN, MIB, Service, User
+from tests.objectstore.test_durability import Killed, dies
+
+
+@pytest.fixture
+def service(empty_db: Database, directory: Path) -> Iterator[Service]:
+    service = coded_service(empty_db, directory)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def ann(service: Service) -> User:
+    ann = service.user(ANN)
+    ann.put("box", x_storage_policy="coded")
+    return ann
+
+
+def test_what_is_not_durable_was_never_written(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old" * SEGMENT)
+    before = fragments(service)
+    ann.put("box/o", b"new" * SEGMENT)
+    for path in fragments(service):
+        path.rename(path.with_suffix(".part"))
+    assert ann.get("box/o").status == 404
+    assert before
+    one = fragments(service, "part")[3]
+    one.rename(one.with_suffix(".data"))
+    assert ann.get("box/o").body == b"new" * SEGMENT
+    service.mend()
+    assert (len(fragments(service)), fragments(service, "part")) == (6, [])
+
+
+def test_rot_never_reaches_a_reader(ann: User, service: Service) -> None:
+    body = os.urandom(3 * SEGMENT + 5)
+    ann.put("box/o", body)
+    whole = {path.name: path.read_bytes() for path in fragments(service)}
+    found = fragments(service)
+    rot(found[0])
+    rot(found[1], -10)
+    assert ann.get("box/o").body == body
+    reconcile.audit(service.tools)
+    service.mend()
+    rot(found[4], 20_000)
+    found[5].write_bytes(found[5].read_bytes()[:2000])
+    assert ann.get("box/o").body == body
+    reconcile.audit(service.tools)
+    service.mend()
+    assert {path.name: path.read_bytes() for path in fragments(service)} == whole
+    assert sum(device.quarantined() for device in service.devices) == 4
+
+
+def test_a_new_device_is_filled(ann: User, service: Service) -> None:
+    bodies = {f"o{number}": os.urandom(number * 30_000) for number in range(8)}
+    for name, body in bodies.items():
+        ann.put(f"box/{name}", body, x_object_meta_a=name)
+    whole = {path: path.read_bytes() for path in fragments(service)}
+    for number in (0, 1):
+        service.lose(number)
+    service.mend()
+    for number in (0, 1):
+        Path(service.devices[number].root).mkdir()
+    service.mend()
+    assert {path: path.read_bytes() for path in fragments(service)} == whole
+    ann.post("box/o1", x_object_meta_a="later")
+    service.lose(7)
+    service.mend()
+    Path(service.devices[7].root).mkdir()
+    service.mend()
+    service.lose(2)
+    service.lose(3)
+    for name, body in bodies.items():
+        answer = ann.get(f"box/{name}")
+        assert (answer.status, answer.body) == (200, body)
+        assert answer.headers["x-object-meta-a"] == ("later" if name == "o1" else name)
+
+
+def test_stand_ins_give_back_what_they_held(ann: User, service: Service) -> None:
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
+    names = [device.name for _, device in place.slots if device]
+    kept = away(service, *(service.directory / name / "objects-1/0/0/0" for name in names[:2]))
+    assert ann.put("box/o", b"x" * MIB).status == 201
+    assert len(fragments(service)) == 6
+    back(*kept)
+    assert ann.get("box/o").body == b"x" * MIB
+    service.mend()
+    held = {device_of(path).name: path.name.rpartition("#")[2] for path in fragments(service)}
+    assert held == {name: f"{number}.data" for number, name in enumerate(names)}
+
+
+def test_deletions_reach_devices_that_missed_them(ann: User, service: Service) -> None:
+    ann.put("box/o", b"x")
+    kept = away(service, *fragments(service)[:1])
+    assert ann.delete("box/o").status == 204
+    back(*kept)
+    assert ann.get("box/o").status == 404
+    service.mend()
+    assert fragments(service) == []
+
+
+def test_five_of_six_devices_must_take_a_write(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old")
+    for number in range(4):
+        service.lose(number)
+    before = fragments(service)
+    assert ann.put("box/o", b"new").status == 503
+    assert fragments(service) == before
+    assert fragments(service, "part") == []
+
+
+def breaking(patch: pytest.MonkeyPatch, *roots: str) -> None:
+    """Have devices take the first fragments of an object, and then no more."""
+    real, taken = disk.IncomingFile.write, Counter[str]()
+
+    def write(incoming: disk.IncomingFile, piece: bytes) -> None:
+        root = incoming._device.root
+        taken[root] += 1
+        if root in roots and taken[root] > 1:
+            raise DeviceFailed("it broke")
+        real(incoming, piece)
+
+    patch.setattr(disk.IncomingFile, "write", write)
+
+
+def refusing(*_: object) -> None:
+    raise DeviceFailed("it broke")
+
+
+def test_devices_may_break_while_bytes_arrive(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = os.urandom(5 * SEGMENT)
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
+    roots = [str(service.directory / device.name) for device in place.primaries]
+    with monkeypatch.context() as patch:
+        breaking(patch, roots[0])
+        assert ann.put("box/o", body).status == 201
+        assert len(fragments(service)) == 5
+    with monkeypatch.context() as patch:
+        breaking(patch, *roots[:2])
+        assert ann.put("box/o", b"new" * SEGMENT).status == 503
+    assert ann.get("box/o").body == body
+    assert fragments(service, "part") == list(service.directory.glob("d*/incoming/*")) == []
+    service.mend()
+    assert len(fragments(service)) == 6
+
+
+def test_a_write_that_any_made_durable_is_carried_out(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client was told that it failed, and may find either."""
+    ann.put("box/o", b"old" * SEGMENT)
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.DiskDevice, "commit", refusing)
+        assert ann.put("box/o", b"new" * SEGMENT).status == 503
+    assert ann.get("box/o").body == b"old" * SEGMENT
+    stamp = fragments(service, "part")[0].name.partition("#")[0]
+    place.primaries[2].commit(place.part, place.key, stamp)
+    assert len(fragments(service, "part")) == 5
+    assert ann.get("box/o").body == b"new" * SEGMENT
+    assert ann.post("box/o", x_object_meta_a="1").status == 202
+    service.mend()
+    assert len(fragments(service)) == 6
+    assert ann.get("box/o").headers["x-object-meta-a"] == "1"
+
+
+def test_what_cannot_be_read_any_more_is_put_aside_one_day(ann: User, service: Service) -> None:
+    ann.put("box/o", b"x")
+    for path in fragments(service)[:3]:
+        path.unlink()
+    service.mend()
+    assert len(fragments(service)) == 3
+    assert ann.get("box/o").status == 503
+    assert mending.sweep_objects(service.tools.cluster, "9999999999.00000") == 1
+    assert fragments(service) == []
+    assert sum(device.quarantined() for device in service.devices) == 3
+    assert ann.get("box/o").status == 404
+
+
+def test_what_a_dead_write_left_goes_in_time(ann: User, service: Service) -> None:
+    ann.put("box/o", b"old")
+    ann.put("box/o", b"new")
+    for path in fragments(service):
+        path.rename(path.with_suffix(".part"))
+    service.mend()
+    assert len(fragments(service, "part")) == 6
+    for path in fragments(service, "part"):
+        os.utime(path, (1, 1))
+    service.mend()
+    assert fragments(service, "part") == []
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize("after", [0, 1, 3, 5, 6, 7, 11, 12])
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename", "unlink"])
+def test_killed_at_each_step_of_a_write(
+    step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old object or the new one, whole, and after mending all fragments of it."""
+    service = Service(empty_db, directory / "killed", policies=(CODED,))
+    ann = service.user(ANN)
+    ann.filled("box")
+    ann.put("box/o", b"old" * 100_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, dies(getattr(os, step), after))
+        with contextlib.suppress(Killed):
+            ann.put("box/o", b"new" * 100_000)
+    service.close()
+    again = Service(empty_db, directory / "killed", policies=(CODED,))
+    ann = again.user(ANN)
+    body = ann.get("box/o").body
+    assert body in (b"old" * 100_000, b"new" * 100_000)
+    again.mend()
+    assert ann.get("box/o").body == body
+    assert len(again.files()) == 6
+    again.close()
