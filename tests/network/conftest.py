@@ -112,7 +112,7 @@ class Net:
 
 
 # Collections that are spelled with dashes in paths.
-DASHED = ("security", "rbac", "address", "default")
+DASHED = ("security", "rbac", "address", "default", "service")
 
 
 def plural(noun: str) -> str:

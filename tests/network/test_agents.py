@@ -18,6 +18,27 @@ def test_agents_are_the_backends_parts(net: Net) -> None:
     assert error_of(net.admin.http.get("/v2.0/agents?colour=red"))[0] == 400
 
 
+def test_no_agent_is_needed_for_dhcp(net: Net) -> None:
+    network, _ = net.network("10.0.0.0/24")
+    agent = f"/v2.0/agents/{net.admin.list('agent')[0]['id']}"
+    hosting = net.admin.http.get(f"/v2.0/networks/{network['id']}/dhcp-agents")
+    assert hosting.json() == {"agents": []}
+    assert net.admin.http.get(f"{agent}/dhcp-networks").json() == {"networks": []}
+    wanted = {"network_id": network["id"]}
+    refused = net.admin.http.request("POST", f"{agent}/dhcp-networks", wanted)
+    assert error_of(refused) == (404, "InvalidDHCPAgent")
+    refused = net.admin.http.request("DELETE", f"{agent}/dhcp-networks/{network['id']}")
+    assert error_of(refused) == (409, "NetworkNotHostedByDhcpAgent")
+    assert error_of(net.admin.http.get("/v2.0/agents/x/dhcp-networks"))[0] == 404
+    assert net.http.get(f"/v2.0/networks/{network['id']}/dhcp-agents").status in (403, 404)
+
+
+def test_routers_have_a_provider(net: Net) -> None:
+    [provider] = net.list("service_provider", "?default=True")
+    assert provider == {"service_type": "L3_ROUTER_NAT", "name": "fake", "default": True}
+    assert net.list("service_provider", "?service_type=VPN") == []
+
+
 def test_zones_are_available_while_a_host_lives(net: Net) -> None:
     zones = net.list("availability_zone")
     assert {(z["name"], z["resource"], z["state"]) for z in zones} == {

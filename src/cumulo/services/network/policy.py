@@ -258,6 +258,10 @@ RULES: dict[str, str] = {
     "update_quota": "rule:admin_only",
     "delete_quota": "rule:admin_only",
     "get_agent": "rule:admin_only",
+    "get_dhcp-agents": "rule:admin_only",
+    "get_dhcp-networks": "rule:admin_only",
+    "create_dhcp-network": "rule:admin_only",
+    "delete_dhcp-network": "rule:admin_only",
     "create_rbac_policy": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
     "create_rbac_policy:target_project": (
         "rule:admin_only or not field:rbac_policy:target_project=*"

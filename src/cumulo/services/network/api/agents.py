@@ -50,7 +50,7 @@ def list_agents(call: Call[Tools]) -> Answer:
     found = agents.list_agents(call.tools.driver) if call.ctx.may("get_agent") else []
     texts = call.db.read(agents.descriptions)
     views = [_view(call, agent, texts) for agent in found]
-    return {"agents": _matching(call, views, AgentView)}
+    return {"agents": matching(call, views, AgentView)}
 
 
 @routes.get("/v2.0/agents/{agent_id}", policy="get_agent")
@@ -89,7 +89,7 @@ def list_availability_zones(call: Call[Tools]) -> Answer:
         )
         for resource, alive in found.items()
     ]
-    return {"availability_zones": _matching(call, views, ZoneView)}
+    return {"availability_zones": matching(call, views, ZoneView)}
 
 
 def _one(call: Call[Tools], agent: AgentReport) -> AgentView:
@@ -111,7 +111,7 @@ def _view(call: Call[Tools], agent: AgentReport, texts: Mapping[str, str]) -> Ag
     )
 
 
-def _matching(call: Call[Tools], views: list[Any], kind: type[msgspec.Struct]) -> list[Any]:
+def matching(call: Call[Tools], views: list[Any], kind: type[msgspec.Struct]) -> list[Any]:
     """Return what fulfils the query's filters, in the order that it asks for."""
     wanted = listing_of(call)
     names = {field.encode_name for field in msgspec.structs.fields(kind)} - {"configurations"}

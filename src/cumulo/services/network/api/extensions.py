@@ -40,6 +40,18 @@ _EXTENSIONS = {
         ),
         ("binding", "Port Binding", "How and where a port is plugged in.", "2014-02-03"),
         (
+            "dhcp_agent_scheduler",
+            "DHCP Agent Scheduler",
+            "Which DHCP agents serve a network.",
+            "2013-02-07",
+        ),
+        (
+            "service-type",
+            "Neutron Service Type Management",
+            "Who carries services out.",
+            "2013-01-20",
+        ),
+        (
             "dns-integration",
             "DNS Integration",
             "Names of ports and domains of networks.",
@@ -401,6 +413,12 @@ _EXTENSIONS = {
             "Vlantransparent",
             "Networks that let guests' tags pass.",
             "2015-03-23",
+        ),
+        (
+            "qos-fip",
+            "Floating IP QoS",
+            "How fast floating IPs may be.",
+            "2017-07-20",
         ),
         (
             "qos-default",
