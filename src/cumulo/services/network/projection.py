@@ -30,7 +30,9 @@ from cumulo.services.network.tools import Tools
 
 LOG = log.get("network")
 Key: TypeAlias = tuple[Unit, str]
-_BATCH, _LEASE_S = 200, 60.0
+# As long as the backend may be behind after the death of a process that had claimed a change; to
+# tell it twice does no harm.
+_BATCH, _LEASE_S = 200, 5.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 # What a unit refers to comes before it, and goes after it.
 _ORDER: dict[Unit, int] = {"security_group": 0, "network": 1, "port": 2, "router": 3}

@@ -49,7 +49,7 @@ def watch(tools: Tools) -> None:
 
 
 RECONCILERS = [
-    Reconciler(tell, every_s=5.0, name="network.tell", wake=(changes.TOPIC,)),
+    Reconciler(tell, every_s=2.0, name="network.tell", wake=(changes.TOPIC,)),
     Reconciler(watch, every_s=2.0, name="network.watch"),
     Reconciler(compare, every_s=600.0, name="network.compare"),
 ]
