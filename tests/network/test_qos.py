@@ -85,6 +85,38 @@ def test_ports_have_their_own_policy_or_their_networks(
     assert error_of(missing) == (404, "QosPolicyNotFound")
 
 
+def test_floating_ips_have_a_policy_of_their_own(net: Net, boss: Net, driver: FakeDriver) -> None:
+    slow = boss.make("policy", name="slow")
+    limit = say(boss, slow, "bandwidth_limit", max_kbps=100).json()["bandwidth_limit_rule"]
+    say(boss, slow, "dscp_marking", dscp_mark=46)
+    outside, _ = net.outside()
+    network, subnet = net.network()
+    router = net.make("router", external_gateway_info={"network_id": outside["id"]})
+    net.attach(router["id"], subnet_id=subnet["id"])
+    port = net.make("port", network_id=network["id"])
+    made = {"floating_network_id": outside["id"], "port_id": port["id"]}
+    floating = net.make("floatingip", **made, qos_policy_id=slow["id"])
+    assert floating["qos_policy_id"] == slow["id"]
+    assert net.list("floatingip", f"?qos_policy_id={slow['id']}") == [floating]
+
+    def limits() -> list[tuple[str, int, int]]:
+        net.project()
+        (plan,) = driver.routers[router["id"]].floating_ips
+        assert plan.dscp_mark == (46 if plan.bandwidth else None)
+        return [(b.direction, b.max_kbps, b.max_burst_kbps) for b in plan.bandwidth]
+
+    assert limits() == [("egress", 100, 80)]
+    path = f"/v2.0/qos/policies/{slow['id']}/bandwidth_limit_rules/{limit['id']}"
+    boss.http.put(path, {"bandwidth_limit_rule": {"max_kbps": 200}})
+    assert limits() == [("egress", 200, 160)]
+    assert error_of(boss.delete("policy", slow["id"])) == (409, "QosPolicyInUse")
+    changed = net.change("floatingip", floating["id"], qos_policy_id=None)
+    assert (changed["qos_policy_id"], changed["port_id"]) == (None, port["id"])
+    assert limits() == []
+    missing = net.try_change("floatingip", floating["id"], qos_policy_id=NOWHERE)
+    assert error_of(missing) == (404, "QosPolicyNotFound")
+
+
 def test_policies_are_shared_and_lent(net: Net, boss: Net) -> None:
     policy = boss.make("policy", name="gold")
     network, _ = net.stranger.network()

@@ -1,5 +1,6 @@
 """Routers carry packets between networks and out, and floating IPs lead in."""
 
+import contextlib
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from cumulo.node import links
 from cumulo.services.network.drivers.base import (
+    BandwidthPlan,
     Flow,
     NetworkPlan,
     PortForwardingPlan,
@@ -176,6 +178,50 @@ def test_a_second_way_out_has_floating_ips_of_its_own(driver: OvnDriver, boot: B
     driver.sync_router(r1())
     driver.wait_in_force(10)
     eventually(lambda: not host_pings("192.168.56.60", tries=1))
+
+
+def test_a_floating_ip_is_as_fast_as_planned(driver: OvnDriver, boot: Boot) -> None:
+    one, slow = up(boot, VM1), ("203.0.113.10", 9)
+    limits = [
+        BandwidthPlan(direction=direction, max_kbps=1000, max_burst_kbps=100)
+        for direction in ("ingress", "egress")
+    ]
+    counts = []
+    for bandwidth in ([], limits):
+        address = msgspec.structs.replace(floating_ip(slow[0], VM1), bandwidth=bandwidth)
+        driver.sync_router(r1(floating_ips=[address]))
+        driver.wait_in_force(10)
+        eventually(partial(host_pings, slow[0]))
+        with one.inside(_listener) as inside, _listener() as outside:
+            one.inside(lambda: _blast((OUTSIDE, 9)))
+            _blast(slow)
+            counts.append((_count(outside), _count(inside)))
+    free, limited = counts
+    assert all(few > 0 and few * 2 < many for few, many in zip(limited, free, strict=True)), counts
+
+
+def _listener() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
+    sock.bind(("", 9))
+    sock.settimeout(1.0)
+    return sock
+
+
+def _blast(target: tuple[str, int]) -> None:
+    """Send 8 Mbit as fast as they go, of which a busy switch may lose some."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(1000):
+            sock.sendto(b"x" * 1000, target)
+
+
+def _count(listener: socket.socket) -> int:
+    """Return how many datagrams arrive."""
+    count = 0
+    with contextlib.suppress(TimeoutError):
+        while listener.recv(2048):
+            count += 1
+    return count
 
 
 def test_ovn_tells_the_way_of_a_packet(driver: OvnDriver) -> None:

@@ -11,7 +11,15 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, names, ports, quotas, refusals, spelling
+from cumulo.services.network import (
+    journal,
+    names,
+    ports,
+    qos_policies,
+    quotas,
+    refusals,
+    spelling,
+)
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.networks import network_visible
 from cumulo.services.network.owners import owner, viewer
@@ -45,6 +53,7 @@ class FloatingIpSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     description: Text = ""
     dns_name: Text = ""
     dns_domain: Text = ""
+    qos_policy_id: Id | None = None
     project_id: Text | UnsetType = UNSET
     tenant_id: Text | UnsetType = UNSET
 
@@ -55,6 +64,7 @@ class FloatingIpChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     port_id: Id | UnsetType | None = UNSET
     fixed_ip_address: str | UnsetType | None = UNSET
     description: Text | UnsetType = UNSET
+    qos_policy_id: Id | UnsetType | None = UNSET
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -78,11 +88,8 @@ def create_floatingip(
     tx: Tx, ctx: Context, settings: NetworkSettings, spec: FloatingIpSpec
 ) -> FloatingIp:
     """Record a new floating IP, with a port of its own that holds its address."""
-    project_id, floatingip_id, now = (
-        owner(ctx, spec.project_id, spec.tenant_id),
-        new_id(),
-        clock.now(),
-    )
+    project_id = owner(ctx, spec.project_id, spec.tenant_id)
+    floatingip_id, now = new_id(), clock.now()
     network = network_visible(tx, ctx, spec.floating_network_id)
     _check_network(tx, network)
     quotas.take(tx, settings, project_id, "floatingip")
@@ -103,6 +110,7 @@ def create_floatingip(
         dns_name=names.checked_name(spec.dns_name),
         dns_domain=names.checked_domain(spec.dns_domain),
         status="DOWN",
+        qos_policy_id=qos_policies.usable(tx, ctx, spec.qos_policy_id),
     )
     if spec.fixed_ip_address and not spec.port_id:
         raise _address_without_port()
@@ -164,6 +172,9 @@ def update_floatingip(
     values: dict[str, object] = {}
     if wanted.description is not UNSET:
         values["description"] = wanted.description
+    if wanted.qos_policy_id is not UNSET:
+        values["qos_policy_id"] = qos_policies.usable(tx, ctx, wanted.qos_policy_id)
+        changes.mark(tx, "router", [floatingip.router_id] if floatingip.router_id else [])
     if wanted == FloatingIpChange():  # as clients said "nowhere" when there was nothing else
         wanted = FloatingIpChange(port_id=None)
     forwards = bool(forwarding_store.forwardings_of(tx, [floatingip.id]))
@@ -304,6 +315,7 @@ _SHAPE = listing.Shape(
         "fixed_ip_address",
         "router_id",
         "status",
+        "qos_policy_id",
     ),
 )
 

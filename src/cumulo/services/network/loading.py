@@ -123,6 +123,7 @@ def _routers(tx: Tx, ids: Collection[str]) -> list[RouterPlan]:
         {port.id: port.mac_address for port in port_rows.values()},
         pool_store.scopes_of_subnets(tx, subnet_ids),
         forwarding_store.forwardings_of(tx, [one.id for one in floating]),
+        qos_store.rules_of(tx, {one.qos_policy_id for one in floating if one.qos_policy_id}),
     )
     legs: defaultdict[str, list[plans.Leg]] = defaultdict(list)
     for row in rows:

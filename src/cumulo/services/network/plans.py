@@ -46,6 +46,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     macs: Mapping[str, str]  # of floating IPs' own ports
     scopes: Mapping[str, str]  # address scopes, by subnet
     forwardings: Mapping[str, Sequence[PortForwarding]]  # by floating IP
+    qos: Mapping[str, Sequence[QosRule]]  # by policy
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -140,7 +141,7 @@ def port_plan(
         hostname=port.dns_name.rstrip("."),
         dns_domain=(port.dns_domain or network.dns_domain).rstrip("."),
         bandwidth=_bandwidth(qos),
-        dscp_mark=next((one.dscp_mark for one in qos if one.dscp_mark is not None), None),
+        dscp_mark=_mark(qos),
         parent_id=carried.parent_id if carried else "",
         tag=carried.tag if carried else None,
     )
@@ -162,6 +163,10 @@ def _bandwidth(rules: Sequence[QosRule]) -> list[BandwidthPlan]:
         for one in rules
         if one.max_kbps is not None
     ]
+
+
+def _mark(rules: Sequence[QosRule]) -> int | None:
+    return next((one.dscp_mark for one in rules if one.dscp_mark is not None), None)
 
 
 def _options(port: Port, version: int) -> dict[str, str]:
@@ -189,14 +194,7 @@ def router_plan(
         more_gateways=[_gateway_plan(leg, router, around) for leg in outs[1:]],
         routes=_routes(router.routes),
         floating_ips=[
-            FloatingIpPlan(
-                id=one.id,
-                address=one.floating_ip_address,
-                fixed_ip=one.fixed_ip_address or "",
-                port_id=one.port_id or "",
-                mac=around.macs[one.floating_port_id],
-                gateway_port_id=beyond.get(one.floating_network_id, ""),
-            )
+            _floating_plan(one, beyond.get(one.floating_network_id, ""), around)
             for one in floating
             if one.port_id
         ],
@@ -205,6 +203,20 @@ def router_plan(
             for one in floating
             for each in around.forwardings.get(one.id, [])
         ],
+    )
+
+
+def _floating_plan(one: FloatingIp, gateway_port_id: str, around: Surroundings) -> FloatingIpPlan:
+    qos = around.qos.get(one.qos_policy_id or "", [])
+    return FloatingIpPlan(
+        id=one.id,
+        address=one.floating_ip_address,
+        fixed_ip=one.fixed_ip_address or "",
+        port_id=one.port_id or "",
+        mac=around.macs[one.floating_port_id],
+        gateway_port_id=gateway_port_id,
+        bandwidth=_bandwidth(qos),
+        dscp_mark=_mark(qos),
     )
 
 

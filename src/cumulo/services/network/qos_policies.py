@@ -138,7 +138,11 @@ def update_policy(
 
 def delete_policy(tx: Tx, ctx: Context, policy: QosPolicy) -> None:
     """Forget a QoS policy that nothing has."""
-    users = [*store.networks_with(tx, policy.id), *store.ports_with(tx, policy.id)]
+    users = [
+        *store.networks_with(tx, policy.id),
+        *store.ports_with(tx, policy.id),
+        *store.floatingips_with(tx, policy.id),
+    ]
     if users:
         raise Conflict(
             f"QoS Policy {policy.id} is used by {', '.join(users[:5])}.", type="QosPolicyInUse"

@@ -133,6 +133,7 @@ def _check_alone(tx: Tx, rule: QosRule) -> None:
 def _tell(tx: Tx, policy_id: str) -> None:
     standard.change(tx, tables.qos_policy, policy_id)
     changes.mark(tx, "port", store.ports_with(tx, policy_id))
+    changes.mark(tx, "router", store.routers_with(tx, policy_id))
 
 
 def update_rule(

@@ -1860,6 +1860,7 @@ def upgrade() -> None:
         sa.Column("dns_name", types.text_key(255), nullable=False),
         sa.Column("dns_domain", types.text_key(255), nullable=False),
         sa.Column("status", types.text_key(16), nullable=False),
+        sa.Column("qos_policy_id", types.text_key(36), nullable=True),
         sa.ForeignKeyConstraint(
             ["floating_network_id"],
             ["network_network.id"],
@@ -1874,6 +1875,11 @@ def upgrade() -> None:
             ["port_id"],
             ["network_port.id"],
             name=op.f("fk_network_floatingip_port_id_network_port"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"],
+            ["network_qos_policy.id"],
+            name=op.f("fk_network_floatingip_qos_policy_id_network_qos_policy"),
         ),
         sa.ForeignKeyConstraint(
             ["router_id"],
@@ -1902,6 +1908,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             batch_op.f("ix_network_floatingip_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_network_floatingip_qos_policy_id"), ["qos_policy_id"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_network_floatingip_router_id"), ["router_id"], unique=False

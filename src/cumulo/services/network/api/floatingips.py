@@ -66,6 +66,7 @@ class FloatingIpView(StandardView, kw_only=True, gc=False):
     status: str | UnsetType
     dns_name: str | UnsetType
     dns_domain: str | UnsetType
+    qos_policy_id: str | UnsetType | None
     port_details: PortDetails | UnsetType | None
     port_forwardings: list[Forwarding] | UnsetType
 
@@ -139,6 +140,7 @@ def _view(call: Call[Tools], found: Details) -> FloatingIpView:
         status=floatingip.status,
         dns_name=floatingip.dns_name,
         dns_domain=floatingip.dns_domain,
+        qos_policy_id=floatingip.qos_policy_id,
         port_details=_port_details(found),
         port_forwardings=[
             Forwarding(

@@ -121,6 +121,8 @@ class FloatingIpPlan(msgspec.Struct, frozen=True, kw_only=True):
     port_id: str
     mac: str  # of the floating IP's own port, for distributed NAT
     gateway_port_id: str = ""  # the way out that its network is beyond
+    bandwidth: list[BandwidthPlan] = []
+    dscp_mark: int | None = None
 
 
 class RouterPortPlan(msgspec.Struct, frozen=True, kw_only=True):

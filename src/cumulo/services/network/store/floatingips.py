@@ -29,6 +29,7 @@ class FloatingIp(msgspec.Struct, frozen=True, gc=False):
     dns_name: str
     dns_domain: str
     status: str
+    qos_policy_id: str | None = None
 
 
 def floatingip_find(

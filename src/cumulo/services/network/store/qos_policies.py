@@ -78,8 +78,25 @@ def ports_with(tx: Tx, policy_id: str) -> list[str]:
     return sorted(tx.scalars(found))
 
 
+def floatingips_with(tx: Tx, policy_id: str) -> list[str]:
+    """Return the floating IPs that have the policy."""
+    f = tables.floatingip.c
+    return sorted(tx.scalars(sa.select(f.id).where(f.qos_policy_id == policy_id)))
+
+
+def routers_with(tx: Tx, policy_id: str) -> list[str]:
+    """Return the routers that carry floating IPs with the policy."""
+    f = tables.floatingip.c
+    found = sa.select(f.router_id).where(f.qos_policy_id == policy_id, f.router_id.is_not(None))
+    return sorted(tx.scalars(found.distinct()))
+
+
 def policy_users(tx: Tx, policy_id: str) -> set[str]:
-    """Return the projects that have networks or ports with the policy."""
-    p, n = tables.port.c, tables.network.c
-    users = set(tx.scalars(sa.select(p.project_id).where(p.qos_policy_id == policy_id)))
-    return users | set(tx.scalars(sa.select(n.project_id).where(n.qos_policy_id == policy_id)))
+    """Return the projects that have networks, ports or floating IPs with the policy."""
+    return {
+        project_id
+        for table in (tables.port, tables.network, tables.floatingip)
+        for project_id in tx.scalars(
+            sa.select(table.c.project_id).where(table.c.qos_policy_id == policy_id)
+        )
+    }

@@ -271,6 +271,7 @@ floatingip = sa.Table(
     sa.Column("dns_name", text_key(_NAME), nullable=False),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.Column("status", text_key(16), nullable=False),
+    sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
     sa.UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
 )
 

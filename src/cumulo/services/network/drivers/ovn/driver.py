@@ -159,6 +159,8 @@ class OvnDriver:
                 for way in plan.gateways
             }
             rows = router_rows(plan, hosts, distributed=distributed)
+            for way in plan.gateways:
+                change.ensure_exists(bare_switch(way.network_id))
             change.only(unit_mark("router", plan.id), rows)
             several = any(len(known) > 1 for known in hosts.values())
             return [*change.operations, *(watching(north) if several else [])]

@@ -15,12 +15,12 @@ from cumulo.services.network.drivers.ovn.names import (
     router_port_name,
     switch_id,
 )
+from cumulo.services.network.drivers.ovn.qos import qos_cells, qos_rows
 from cumulo.services.network.drivers.ovn.replica import Row as Present
 from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, row_id, unit_mark
 
 WISHES = "cumulo:dhcp"
 GROUPS = "cumulo:groups"
-_DIRECTIONS = {"ingress": ("to-lport", "outport"), "egress": ("from-lport", "inport")}
 _FAMILIES = {4: "dhcpv4_options", 6: "dhcpv6_options"}
 
 
@@ -245,32 +245,8 @@ def _qos(plan: PortPlan) -> list[Row]:
     """Return how fast a guest may be and how its packets are marked."""
     if plan.device_owner.startswith("network:"):
         return []
-    found: dict[str, dict[str, Value]] = {
-        one.direction: {"bandwidth": {"rate": one.max_kbps, "burst": one.max_burst_kbps}}
-        for one in plan.bandwidth
-        if one.max_kbps
-    }
-    if plan.dscp_mark is not None:
-        found.setdefault("egress", {})["action"] = {"dscp": plan.dscp_mark}
-    return [_qos_row(plan, direction, cells) for direction, cells in sorted(found.items())]
-
-
-def _qos_row(plan: PortPlan, direction: str, cells: dict[str, Value]) -> Row:
-    pipeline, port = _DIRECTIONS[direction]
-    return Row(
-        table="QoS",
-        key=f"{plan.id} {direction}",
-        unit=unit_mark("port", plan.id),
-        columns={
-            "priority": 2002,
-            "direction": pipeline,
-            "match": f'{port} == "{plan.id}"',
-            "action": {},
-            "bandwidth": {},
-            **cells,
-        },
-        parent=Parent("Logical_Switch", switch_id(plan.network_id), "qos_rules"),
-    )
+    place, cells = (plan.network_id, plan.id), qos_cells(plan.bandwidth, plan.dscp_mark)
+    return qos_rows(plan.id, unit_mark("port", plan.id), place, cells)
 
 
 def _bare(ip: str) -> str:

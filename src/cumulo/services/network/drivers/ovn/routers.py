@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cumulo.services.network.drivers.base import GatewayPlan, RouterPlan, RouterPortPlan
 from cumulo.services.network.drivers.ovn.names import router_port_name, switch_name
+from cumulo.services.network.drivers.ovn.qos import qos_cells, qos_rows
 from cumulo.services.network.drivers.ovn.rows import Parent, Row, Value, row_id, unit_mark
 
 _RA_MODES = {
@@ -46,6 +47,7 @@ def router_rows(
     if plan.gateway is not None:
         rows += _floating_ips(router, plan, distributed=distributed)
         rows += _forwardings(router, plan)
+        rows += _limits(router, plan)
     for route in plan.routes:
         rows.append(_route(router, route.destination, route.nexthop))
     return rows
@@ -132,6 +134,18 @@ def _floating_ips(router: Row, plan: RouterPlan, *, distributed: bool) -> list[R
             }
         nat = ("dnat_and_snat", address.address, address.fixed_ip)
         rows.append(_nat(router, address.id, nat, place))
+    return rows
+
+
+def _limits(router: Row, plan: RouterPlan) -> list[Row]:
+    """Return how fast floating IPs may be, beyond the router, where their addresses are seen."""
+    ways = {way.port_id: way for way in plan.gateways}
+    rows: list[Row] = []
+    for one in plan.floating_ips:
+        way = ways.get(one.gateway_port_id, plan.gateway)
+        assert way is not None
+        cells = qos_cells(one.bandwidth, one.dscp_mark)
+        rows += qos_rows(one.id, router.unit, (way.network_id, way.port_id), cells, one.address)
     return rows
 
 
