@@ -1,19 +1,28 @@
-"""`python -m bench.ovn`: how fast a real OVN is told things, as root, in namespaces of its own."""
+"""`python -m bench.ovn`: how fast a real OVN is told things, as root, in namespaces of its own.
 
+First by the driver alone, then through the API of a cloud, until every host has what was made.
+"""
+
+import os
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import msgspec
 
-from bench.http import tell, timed
+from bench.http import Cloud, tell, timed, together
 from cumulo.services.network.drivers.base import PortPlan, SecurityGroupPlan
 from cumulo.services.network.drivers.ovn import OvnDriver
+from tests.conformance.__main__ import real_cloud
 from tests.fabric import HOST, running_site
 from tests.guests import Guest
 from tests.network.drivers import plans
 from tests.waiting import eventually
 
-MANY, RULES, MEMBERS = 300, 100, 50
+MANY, RULES, MEMBERS, CLIENTS = 300, 100, 50, 8
 OPEN = plans.group("open", *plans.EGRESS, plans.rule("ingress"))
 HOME = plans.network("home", plans.subnet("home4", "10.0.0.0/16"))
 
@@ -32,6 +41,74 @@ def main() -> None:
         rules(driver, "with a guest on the host")
         guest.remove()
         driver.close()
+    through_the_api()
+
+
+def through_the_api() -> None:
+    """Make networks, ports and rules by HTTP, and wait until they are in force."""
+    with (
+        tempfile.TemporaryDirectory(prefix="cumulo-", dir="/var/tmp") as short,
+        real_cloud(Path(short) / "s") as real,
+    ):
+        os.environ |= real.environment("admin")
+        cloud = Cloud(os.environ["OS_AUTH_URL"])
+        cloud.log_in()
+        own = cloud.json("GET", "identity", "/auth/tokens", **{"X-Subject-Token": cloud.token})
+        limits = dict.fromkeys(("network", "subnet", "port", "security_group_rule"), -1)
+        path = f"/v2.0/quotas/{own['token']['project']['id']}"
+        cloud.json("PUT", "network", path, {"quota": limits})
+        remotes = (f"unix:{real.state}/ovn/{part}.sock" for part in ("nb", "sb"))
+        with closing(OvnDriver(*remotes)) as driver:
+            _made_by_http(cloud, driver)
+
+
+def _made_by_http(cloud: Cloud, driver: OvnDriver) -> None:
+    def make(noun: str, **facts: object) -> str:
+        made = cloud.json("POST", "network", f"/v2.0/{noun.replace('_', '-')}s", {noun: facts})
+        return str(made[noun]["id"])
+
+    def rate(name: str, unit: str, work: Callable[[], object]) -> None:
+        before = len(getattr(driver.present(), unit))
+        began = time.perf_counter()
+        accepted = together([work] * MANY, CLIENTS)
+        eventually(lambda: len(getattr(driver.present(), unit)) >= before + MANY, 120)
+        driver.wait_in_force(60)
+        seconds = time.perf_counter() - began
+        tell(name, "1/s", MANY / seconds, clients=CLIENTS, accepted=round(MANY / accepted, 1))
+
+    rate("networks made by HTTP, in force", "networks", partial(make, "network", name="bench"))
+    home = make("network", name="home")
+    make("subnet", network_id=home, cidr="10.0.0.0/16", ip_version=4)
+    strict = make("security_group", name="strict")
+    rate("ports made by HTTP, in force", "ports", partial(make, "port", network_id=home))
+    for _ in range(MEMBERS):
+        make("port", network_id=home, security_groups=[strict])
+    _rules_by_http(cloud, driver, strict)
+
+
+def _rules_by_http(cloud: Cloud, driver: OvnDriver, group_id: str) -> None:
+    """Give a group of 50 ports 100 rules in one request."""
+
+    def rule(number: int) -> dict[str, object]:
+        ports = dict.fromkeys(("port_range_min", "port_range_max"), 1000 + number)
+        way = {"direction": "ingress", "protocol": "tcp"}
+        return {"security_group_id": group_id, **way, **ports}
+
+    def acls() -> int:
+        found = driver._north.read(lambda north: north.rows("ACL"))
+        return sum(
+            f"security_group {group_id}" in str(row["external_ids"]) for row in found.values()
+        )
+
+    eventually(lambda: acls() > 0, 60)
+    driver.wait_in_force(60)
+    before, began = acls(), time.perf_counter()
+    body = {"security_group_rules": [rule(number) for number in range(RULES)]}
+    cloud.json("POST", "network", "/v2.0/security-group-rules", body)
+    eventually(lambda: acls() == before + RULES, 60)
+    driver.wait_in_force(60)
+    milliseconds = (time.perf_counter() - began) * 1000
+    tell(f"{RULES} rules on {MEMBERS} ports made by HTTP, in force", "ms", milliseconds)
 
 
 def networks(driver: OvnDriver) -> None:
