@@ -12,6 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
+from cumulo.db import Database
+from cumulo.node import processes
+from cumulo.node.api import FixedNodes
+from cumulo.node.client import UnixDialer, remote_node
+from cumulo.services.network.drivers.ovn import OvnDriver
+from tests.audit import disagreements
 from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
 
@@ -49,6 +55,21 @@ _NORTH = (
 _SOUTH = ("Datapath_Binding", "Port_Binding", "MAC_Binding", "Chassis", "DHCP_Options", "DNS")
 # Logs and databases grow and shrink; an image once fetched is kept for a day.
 _NOT_FILES = ("log/", "cache/", "control/parked", "control/cumulo.db-", "ovs/", "libvirt/run/")
+
+
+def kill_apis(cloud: CommandCloud) -> None:
+    """Kill the part without rights alone; the program starts it again."""
+    [serve] = processes.marked(cloud.state / "run", "serve")
+    serve.end(9, grace_s=10)
+
+
+def disagreements_of(cloud: CommandCloud) -> list[str]:
+    """Return on what the database, the host and the network of a cloud are not of one mind."""
+    node = remote_node(UnixDialer(cloud.state / "run" / "node.sock"))
+    ovn = OvnDriver(f"unix:{cloud.state}/ovn/nb.sock", f"unix:{cloud.state}/ovn/sb.sock")
+    database = Database(f"sqlite:///{cloud.state}/control/cumulo.db")
+    with closing(database), closing(ovn):
+        return disagreements(database, FixedNodes({node.facts().name: node}), ovn)
 
 
 def look(cloud: CommandCloud) -> Look:

@@ -43,7 +43,7 @@ def one_of_each(speak: Speaker, number: int, *, boots: bool) -> Iterator[str]:
         _identity(maker, number)
         flavor = _compute(maker, number)
         image = _image(maker)
-        network = _network(maker)
+        network = one_of_each_network(maker)
         if boots:
             _server(maker, flavor, image, network)
         yield network
@@ -96,7 +96,9 @@ def _image(maker: Maker) -> str:
     return image_id
 
 
-def _network(maker: Maker) -> str:
+def one_of_each_network(maker: Maker) -> str:
+    """Make what the network service has, and return the network inside."""
+
     def make(path: str, kind: str, **fields: Any) -> str:
         return str(maker.make("network", f"{_NEUTRON}/{path}", kind, **fields)["id"])
 

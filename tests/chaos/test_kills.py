@@ -5,22 +5,16 @@ All moments are tried at once: a server for each stands still there, then everyt
 
 import functools
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 
-from cumulo.db import Database
 from cumulo.node import processes
-from cumulo.node.api import FixedNodes
-from cumulo.node.client import UnixDialer, remote_node
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
 from cumulo.services.compute.workflows.delete_server import DELETE_SERVER
-from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.work import Workflow
-from tests.audit import disagreements
 from tests.chaos.inside import Speaker
-from tests.chaos.machine import Look, at_rest, look, more
+from tests.chaos.machine import Look, at_rest, disagreements_of, kill_apis, look, more
 from tests.waiting import eventually as _eventually
 from tests.walks.clouds import CommandCloud
 
@@ -78,12 +72,7 @@ class Site:
         )
 
     def disagreements(self) -> list[str]:
-        cloud = self.cloud
-        node = remote_node(UnixDialer(cloud.state / "run" / "node.sock"))
-        ovn = OvnDriver(f"unix:{cloud.state}/ovn/nb.sock", f"unix:{cloud.state}/ovn/sb.sock")
-        database = Database(f"sqlite:///{cloud.state}/control/cumulo.db")
-        with closing(database), closing(ovn):
-            return disagreements(database, FixedNodes({node.facts().name: node}), ovn)
+        return disagreements_of(self.cloud)
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +105,6 @@ def kill_all(cloud: CommandCloud) -> None:
     program.end(9, grace_s=10)  # first, so that it starts nothing again
     for process in processes.marked(cloud.state / "run"):
         process.end(9, grace_s=10)
-
-
-def kill_apis(cloud: CommandCloud) -> None:
-    """Kill the part without rights alone; the program starts it again."""
-    [serve] = processes.marked(cloud.state / "run", "serve")
-    serve.end(9, grace_s=10)
 
 
 def nothing_left(site: Site, empty: Look) -> None:

@@ -4,6 +4,8 @@ Python runs this at the start of every process that has this directory in its pa
 named after the moment at which its run stops for ever, the first time that it comes there:
 `compute.create_server:spawn:after` stops when the guest is made and nobody has noted it yet.
 Servers with other names go on.  What stands still is a file in the state directory.
+
+The network's telling of its backend stops at the moment that the file `park-at` there names.
 """
 
 import sys
@@ -18,6 +20,7 @@ def park(argv: list[str]) -> None:
     if "serve" not in argv:
         return
     directory = Path(argv[argv.index("--state") + 1]) / "control" / "parked"
+    _park_network(directory)
     from cumulo.services.compute.public import WORKFLOWS
     from cumulo.work import execution
     from cumulo.work.workflow import Write
@@ -39,6 +42,37 @@ def park(argv: list[str]) -> None:
         return taken(self.run)
 
     passage._step = taking
+
+
+def _park_network(directory: Path) -> None:
+    from cumulo.services.network import projection
+
+    module: Any = projection
+    tell, tell_one, carry_out = module._tell, module._tell_one, module._carry_out
+
+    def stop_at(moment: str) -> None:
+        wanted = directory.parent / "park-at"
+        if wanted.exists() and wanted.read_text() == moment:
+            directory.mkdir(exist_ok=True)
+            wanted.rename(directory / moment)
+            threading.Event().wait()
+
+    def telling(*what: Any) -> object:
+        stop_at("claimed")
+        result = tell(*what)
+        stop_at("told")
+        return result
+
+    def telling_one(*what: Any) -> None:
+        tell_one(*what)
+        stop_at("begun")
+
+    def carrying_out(*what: Any) -> object:
+        result = carry_out(*what)
+        stop_at("settled")
+        return result
+
+    module._tell, module._tell_one, module._carry_out = telling, telling_one, carrying_out
 
 
 def _stopping(
