@@ -132,6 +132,7 @@ class Host:
             pieces_from(self._controller) if self._controller is not None else None,
         )
         hypervisor.warm_up()
+        self._fabric.mend_guests_by(hypervisor.mend_nics)
         self._serve(hypervisor)
 
     def _serve(self, hypervisor: LibvirtHypervisor) -> None:

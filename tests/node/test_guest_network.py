@@ -46,8 +46,10 @@ def wired_host(site: Site) -> Iterator[Host]:
 @pytest.fixture
 def wired(wired_host: Host, site: Site) -> Iterator[Bench]:
     hypervisor = wired_host.hypervisor(site.fabric.switch.unplug)
+    site.fabric.mend_guests_by(hypervisor.mend_nics)
     node = LocalNode(hypervisor, FakeNode("host-1"))
     yield Bench(node, guest_image(), patience_s=120)
+    site.fabric.mend_guests_by(lambda guest_id: None)
     for guest_id in node.guests():
         node.remove_guest(guest_id)
     hypervisor.close()
@@ -147,6 +149,17 @@ def test_interfaces_come_and_go_while_the_guest_runs(
     eventually(lambda: second.id in site.fabric.switch.plugged().values())
     wired.node.remove_guest(guest_id)
     assert site.fabric.switch.plugged() == {}
+
+
+def test_a_link_removed_from_under_a_guest_comes_back(
+    wired: Bench, red: OvnDriver, neighbour: Guest
+) -> None:
+    plan = red_port(red, "vm1", "10.0.0.11")
+    wired.booted(nics=[nic_of(plan)])
+    eventually(lambda: neighbour.reaches("10.0.0.11", 22), 30)
+    links.remove(tap_name(plan.id))
+    eventually(lambda: links.exists(tap_name(plan.id)), 10)
+    eventually(lambda: neighbour.reaches("10.0.0.11", 22), 30)
 
 
 def test_a_guest_that_died_while_nobody_looked_leaves_the_switch(

@@ -1,6 +1,6 @@
 """All of Open vSwitch and OVN that a machine has of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,7 +46,8 @@ class Fabric:
             settings.physical_networks,
             settings.datapath,
         )
-        self._keepers: list[PlugKeeper | AdvertisementGuard] = []
+        self._keeper: PlugKeeper | None = None
+        self._guard: AdvertisementGuard | None = None
         self._served = settings.served
         self.central = None if settings.south else _central(settings, supervisor)
         self.controller = Controller(
@@ -67,10 +68,15 @@ class Fabric:
         if self.central is not None and self._served is not None:
             self.central.open_to_hosts(self._served.address, self._served.port)
         self.controller.start()
-        if not self._keepers:
-            guard = AdvertisementGuard(self.switch.integration)
-            self._keepers = [PlugKeeper(self.switch), guard]
-            guard.await_in_place()
+        if self._guard is None:
+            self._keeper = PlugKeeper(self.switch)
+            self._guard = AdvertisementGuard(self.switch.integration)
+            self._guard.await_in_place()
+
+    def mend_guests_by(self, mend: Callable[[str], None]) -> None:
+        """Have guests whose links somebody removed mended by `mend`, once the fabric runs."""
+        assert self._keeper is not None
+        self._keeper.mend_guests_by(mend)
 
     def let_go(self) -> None:
         """Leave everything running, for a successor."""
@@ -86,8 +92,10 @@ class Fabric:
             self.central.stop()
 
     def _end_keepers(self) -> None:
-        while self._keepers:
-            self._keepers.pop().close()
+        for each in (self._guard, self._keeper):
+            if each is not None:
+                each.close()
+        self._guard = self._keeper = None
 
 
 def _central(settings: FabricSettings, supervisor: Supervisor) -> Central:

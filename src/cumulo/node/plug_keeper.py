@@ -1,7 +1,8 @@
 """Putting back what somebody took out of the switch: bridges, and guests' links in them.
 
 A link that is there but no longer plugged in was taken out by mistake: who unplugs a guest
-removes its link too, a moment later.  So nothing is put back that is not missing twice.
+removes its link too, a moment later.  So nothing is put back that is not missing twice.  A link
+that is gone while it is still plugged in is its guest's hypervisor's to mend.
 """
 
 import json
@@ -9,7 +10,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -21,7 +22,7 @@ from cumulo.node.ovs import Plug, Switch
 
 _SETTLED_S = 1.0
 _PAUSE_S = 1.0  # until the next try when the database does not answer
-_WATCHED = {"Interface": {"columns": ["external_ids"]}, "Bridge": {"columns": ["name"]}}
+_WATCHED = {"Interface": {"columns": ["external_ids", "ifindex"]}, "Bridge": {"columns": ["name"]}}
 log = structlog.get_logger(__name__)
 
 
@@ -30,11 +31,17 @@ class PlugKeeper:
 
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
+        self._mend_guest: Callable[[str], None] | None = None
         self._known: dict[str, Plug] = {}
         self._closing = threading.Event()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="plugs", daemon=True)
         self._thread.start()
+
+    def mend_guests_by(self, mend: Callable[[str], None]) -> None:
+        """Call `mend` with the id of each guest that has lost a link, and look for such now."""
+        self._mend_guest = mend
+        os.write(self._wake_write, b"x")
 
     def close(self) -> None:
         """Stop watching; everything stays as it is."""
@@ -59,6 +66,10 @@ class PlugKeeper:
             pass
         elif not self._closing.wait(_SETTLED_S):
             missing, bridges = self._missing(), self._switch.mend_bridges()
+            for guest_id in self._guests_without_link():
+                log.warning("guest has lost a link", guest_id=guest_id)
+                assert self._mend_guest is not None
+                self._mend_guest(guest_id)
             for plug in missing:
                 self._switch.plug(plug)
             if bridges or missing:
@@ -68,7 +79,14 @@ class PlugKeeper:
         self._known = {one.device: one for one in present}
 
     def _is_whole(self) -> bool:
-        return not self._missing() and not self._switch.lost_bridges()
+        return not (self._missing() or self._switch.lost_bridges() or self._guests_without_link())
+
+    def _guests_without_link(self) -> list[str]:
+        if self._mend_guest is None:
+            return []
+        plugs = self._switch.plugs()
+        gone = {one.guest_id for one in plugs if not links.exists(one.device)}
+        return sorted(gone - {""})
 
     def _missing(self) -> list[Plug]:
         present = {one.device for one in self._switch.plugs()}
@@ -88,6 +106,7 @@ def _changes(path: Path, wake: int) -> Iterator[None]:
         while True:
             ready, _, _ = select.select([sock.fileno(), wake], [], [])
             if wake in ready:
+                os.read(wake, 1)
                 return
             data = sock.recv(1 << 16)
             if not data:

@@ -221,6 +221,15 @@ class LibvirtHypervisor:
                 self._unplug(libvirt_domain.tap_name(port_id))
             files.remember(_with(record, nics=list(nics)))
 
+    def mend_nics(self, guest_id: str, timeout_s: float = 20.0) -> None:
+        """Plug a running guest in anew by those interfaces whose links somebody removed."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._find(connection, guest_id)
+            if domain is not None:
+                nics = self.remembered(guest_id)[1].spec.nics
+                taps = {nic.port_id: libvirt_domain.tap_name(nic.port_id) for nic in nics}
+                libvirt_nics.mend(domain, taps, timeout_s)
+
     def ensure_volumes(
         self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0
     ) -> None:

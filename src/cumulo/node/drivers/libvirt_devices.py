@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 import libvirt
@@ -36,6 +36,15 @@ def ensure(domain: Domain, kind: Kind, wanted: Mapping[str, str], timeout_s: flo
     for place in places:
         for device_id in present[place].keys() - wanted.keys():
             _detach(domain, kind, device_id, place, timeout_s)
+
+
+def renew(domain: Domain, kind: Kind, device_ids: Iterable[str], timeout_s: float) -> None:
+    """Take devices out of a running domain, and put them in again as they were."""
+    live = libvirt.VIR_DOMAIN_AFFECT_LIVE
+    stored = kind.present(domain, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    for device_id in device_ids:
+        _detach(domain, kind, device_id, live, timeout_s)
+        domain.attachDeviceFlags(stored[device_id], live)
 
 
 def _detach(domain: Domain, kind: Kind, device_id: str, place: int, timeout_s: float) -> None:

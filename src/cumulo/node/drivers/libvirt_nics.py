@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import libvirt
 
+from cumulo.node import links
 from cumulo.node.drivers import libvirt_devices
 
 Domain: TypeAlias = "libvirt.virDomain"
@@ -14,6 +15,23 @@ Domain: TypeAlias = "libvirt.virDomain"
 def ensure(domain: Domain, wanted: Mapping[str, str], timeout_s: float) -> None:
     """Let the domain have exactly `wanted`, port id -> its definition, now and when it starts."""
     libvirt_devices.ensure(domain, _PORTS, wanted, timeout_s)
+
+
+def mend(domain: Domain, taps: Mapping[str, str], timeout_s: float) -> None:
+    """Plug a running domain in anew where its link is gone; `taps` by port id.
+
+    Nothing else brings the link back: it is QEMU's end of it that went.
+    """
+    if not domain.isActive():
+        return
+    live = _present(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    stored = _present(domain, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    lost = [
+        port_id
+        for port_id in stored
+        if port_id not in live or not links.exists(taps.get(port_id, ""))
+    ]
+    libvirt_devices.renew(domain, _PORTS, lost, timeout_s)
 
 
 def _present(domain: Domain, place: int) -> dict[str, str]:
