@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cumulo.guest.build import build_guest
 from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 
@@ -39,3 +40,11 @@ def real(state: Path) -> Iterator[CommandCloud]:
         cloud.up()
         yield cloud
         cloud.down("--purge")
+
+
+@pytest.fixture(scope="module")
+def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image of a guest to log in to."""
+    cache = Path.home() / ".cache/cumulo-tests/guest"
+    cache.mkdir(parents=True, exist_ok=True)
+    return build_guest(tmp_path_factory.mktemp("guest"), cache, print)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cumulo.guest.build import build_guest
 from cumulo.node import processes
 from cumulo.walks import private, provider, reach
 from cumulo.walks.client import Client, Refused
@@ -26,13 +25,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = Path.home() / ".cache/cumulo-tests/guest"
-    cache.mkdir(parents=True, exist_ok=True)
-    return build_guest(tmp_path_factory.mktemp("guest"), cache, print)
-
-
-@pytest.fixture(scope="module")
 def walk(real: CommandCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     client = real.client()
     yield Walk(client, tmp_path_factory.mktemp("walk"), tell=print)
@@ -40,10 +32,10 @@ def walk(real: CommandCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def direct(walk: Walk, image: Path) -> str:
+def direct(walk: Walk, guest_image: Path) -> str:
     """The address of a guest on the provider network."""
     provider.identity(walk)
-    provider.flavor_and_image(walk, image)
+    provider.flavor_and_image(walk, guest_image)
     provider.flat_network(walk)
     provider.access(walk)
     address = provider.boot(walk)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 WANTED = (
-    *("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "overlay"),
+    *("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "overlay", "8021q"),
     *("virtio_scsi", "sd_mod", "sr_mod", "ata_piix", "isofs", "vfat", "nls_cp437", "nls_ascii"),
     *("virtio_rng", "virtio_balloon", "button", "evdev"),
 )

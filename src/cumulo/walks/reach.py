@@ -20,10 +20,16 @@ def ping(address: str, prefix: Sequence[str] = ()) -> bool:
 
 
 def ssh(
-    address: str, key: Path, command: str, *, user: str = "cirros", prefix: Sequence[str] = ()
+    address: str,
+    key: Path,
+    command: str,
+    *,
+    user: str = "cirros",
+    port: int = 22,
+    prefix: Sequence[str] = (),
 ) -> str | None:
     """Return what a command prints on the guest; None when there is no login."""
-    words = [*prefix, *_SSH, "-i", str(key), f"{user}@{address}", command]
+    words = [*prefix, *_SSH, "-i", str(key), "-p", str(port), f"{user}@{address}", command]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired:

@@ -61,12 +61,12 @@ class Walk:
             f"{address} to answer a ping", lambda: reach.ping(address, self.client.prefix), _BOOT_S
         )
 
-    def await_login(self, address: str, command: str = "hostname") -> str:
+    def await_login(self, address: str, command: str = "hostname", port: int = 22) -> str:
         """Return what a command prints once the guest lets us in."""
         said: list[str] = []
 
         def logged_in() -> bool:
-            answer = reach.ssh(address, self.key, command, prefix=self.client.prefix)
+            answer = reach.ssh(address, self.key, command, port=port, prefix=self.client.prefix)
             said.extend([answer] if answer is not None else [])
             return answer is not None
 
