@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -65,8 +65,9 @@ class PlugKeeper:
         if self._is_whole():
             pass
         elif not self._closing.wait(_SETTLED_S):
-            missing, bridges = self._missing(), self._switch.mend_bridges()
-            for guest_id in self._guests_without_link():
+            plugs = self._switch.plugs()
+            missing, bridges = self._missing(plugs), self._switch.mend_bridges()
+            for guest_id in self._guests_without_link(plugs):
                 log.warning("guest has lost a link", guest_id=guest_id)
                 assert self._mend_guest is not None
                 self._mend_guest(guest_id)
@@ -79,17 +80,18 @@ class PlugKeeper:
         self._known = {one.device: one for one in present}
 
     def _is_whole(self) -> bool:
-        return not (self._missing() or self._switch.lost_bridges() or self._guests_without_link())
+        plugs = self._switch.plugs()
+        lost = self._missing(plugs) or self._guests_without_link(plugs)
+        return not lost and not self._switch.lost_bridges()
 
-    def _guests_without_link(self) -> list[str]:
+    def _guests_without_link(self, plugs: Iterable[Plug]) -> list[str]:
         if self._mend_guest is None:
             return []
-        plugs = self._switch.plugs()
         gone = {one.guest_id for one in plugs if not links.exists(one.device)}
         return sorted(gone - {""})
 
-    def _missing(self) -> list[Plug]:
-        present = {one.device for one in self._switch.plugs()}
+    def _missing(self, plugs: Iterable[Plug]) -> list[Plug]:
+        present = {one.device for one in plugs}
         # What was plugged in a moment ago has not been seen yet.
         known = {**self._known, **self._switch.asked_for}
         lost = [plug for name, plug in known.items() if name not in present]

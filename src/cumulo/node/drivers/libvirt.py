@@ -226,9 +226,7 @@ class LibvirtHypervisor:
         with self._locks.held(guest_id), self._connection.use() as connection:
             domain = self._find(connection, guest_id)
             if domain is not None:
-                nics = self.remembered(guest_id)[1].spec.nics
-                taps = {nic.port_id: libvirt_domain.tap_name(nic.port_id) for nic in nics}
-                libvirt_nics.mend(domain, taps, timeout_s)
+                libvirt_nics.mend(domain, timeout_s)
 
     def ensure_volumes(
         self, guest_id: str, volumes: Sequence[Volume], timeout_s: float = 60.0

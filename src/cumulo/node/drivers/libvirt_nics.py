@@ -8,6 +8,7 @@ import libvirt
 
 from cumulo.node import links
 from cumulo.node.drivers import libvirt_devices
+from cumulo.node.drivers.libvirt_domain import tap_name
 
 Domain: TypeAlias = "libvirt.virDomain"
 
@@ -17,8 +18,8 @@ def ensure(domain: Domain, wanted: Mapping[str, str], timeout_s: float) -> None:
     libvirt_devices.ensure(domain, _PORTS, wanted, timeout_s)
 
 
-def mend(domain: Domain, taps: Mapping[str, str], timeout_s: float) -> None:
-    """Plug a running domain in anew where its link is gone; `taps` by port id.
+def mend(domain: Domain, timeout_s: float) -> None:
+    """Plug a running domain in anew where its link is gone.
 
     Nothing else brings the link back: it is QEMU's end of it that went.
     """
@@ -27,9 +28,7 @@ def mend(domain: Domain, taps: Mapping[str, str], timeout_s: float) -> None:
     live = _present(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE)
     stored = _present(domain, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
     lost = [
-        port_id
-        for port_id in stored
-        if port_id not in live or not links.exists(taps.get(port_id, ""))
+        port_id for port_id in stored if port_id not in live or not links.exists(tap_name(port_id))
     ]
     libvirt_devices.renew(domain, _PORTS, lost, timeout_s)
 
