@@ -183,6 +183,8 @@ def test_a_new_disk_is_taken_though_a_write_was_under_way(device: Device, direct
     with pytest.raises(DeviceFailed):
         incoming.keep(5, KEY, stored("1.0", b""))
     incoming.discard()
+    (directory / "d1" / "container").mkdir()
+    (directory / "d1" / "container" / "rest").touch()
     assert not device.is_there()
     device.adopt()
     assert device.is_there()

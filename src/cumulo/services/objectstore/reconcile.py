@@ -19,7 +19,6 @@ from cumulo.services.objectstore import (
 from cumulo.services.objectstore.cluster import INTERNAL
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 from cumulo.services.objectstore.recon import Pass
-from cumulo.services.objectstore.settings import StoragePolicy
 from cumulo.services.objectstore.stamps import spelled
 from cumulo.services.objectstore.tools import Tools
 from cumulo.services.objectstore.visits import Visit
@@ -60,7 +59,7 @@ def replicate(tools: Tools) -> None:
                 for part in device.parts():
                     device.reclaim(part, before)
     told = _replicated((took_s, listings_left), (files.took_s, left))
-    if any(isinstance(one, StoragePolicy) for one in tools.settings.policies):
+    if cluster.schemes:
         told["object_reconstruction_time"] = files.took_s / 60
         told["object_reconstruction_last"] = clock.timestamp()
     recon.remembered(cluster, told)

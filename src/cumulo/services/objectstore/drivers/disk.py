@@ -38,7 +38,7 @@ from cumulo.services.objectstore.drivers.object_names import (
 _HELD = 256 << 10
 _FIGURES = "figures.json"
 _FLUSH_EVERY = 64 << 20
-_KINDS = ("account", "container")
+_AREAS = ("incoming", "objects", "account", "container", "notes", "quarantined")
 
 
 class DiskDevice:
@@ -53,14 +53,16 @@ class DiskDevice:
 
     def prepare(self) -> None:
         """Make an empty device, or find it made."""
-        for kind in ("incoming", "objects", *_KINDS, "notes", "quarantined"):
+        for kind in _AREAS:
             Path(self.root, kind).mkdir(parents=True, exist_ok=True)
 
     def adopt(self) -> None:
-        """Take a directory without files as a new device in the place of one that was lost."""
-        # Directories may be in it: a write that was under way made them, or a new file system.
-        is_new = os.path.isdir(self.root) and not self.is_there()
-        if is_new and not any(files for _, _, files in os.walk(self.root)):
+        """Take a directory with nobody else's in it as a new device in the place of a lost one."""
+        if self.is_there() or not os.path.isdir(self.root):
+            return
+        # Writes that were under way when the old one went may have left something of ours there.
+        names = {name.partition("-")[0] for name in os.listdir(self.root)}
+        if names <= {*_AREAS, _FIGURES, "lost+found"}:
             self.prepare()
 
     def is_there(self) -> bool:
