@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -146,7 +147,7 @@ def breaking(patch: pytest.MonkeyPatch, *roots: str) -> None:
     patch.setattr(disk.IncomingFile, "write", write)
 
 
-def refusing(*_: object) -> None:
+def refusing(*_: object) -> NoReturn:
     raise DeviceFailed("it broke")
 
 
@@ -187,6 +188,26 @@ def test_a_write_that_any_made_durable_is_carried_out(
     service.mend()
     assert len(fragments(service)) == 6
     assert ann.get("box/o").headers["x-object-meta-a"] == "1"
+
+
+def test_a_device_that_takes_nothing_holds_up_no_other(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.put("box/o", b"x" * MIB)
+    full, *others = fragments(service)
+    for path in (full, others[0]):
+        path.unlink()
+    real = disk.DiskDevice.begin
+
+    def begin(device: disk.DiskDevice) -> disk.IncomingFile:
+        return refusing() if full.is_relative_to(device.root) else real(device)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.DiskDevice, "begin", begin)
+        service.mend()
+    assert fragments(service) == others
+    service.mend()
+    assert fragments(service) == [full, *others]
 
 
 def test_what_cannot_be_read_any_more_is_put_aside_one_day(ann: User, service: Service) -> None:

@@ -1,7 +1,8 @@
 """Bringing fragments to where they belong, and making those anew that are nowhere."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -47,7 +48,7 @@ def put_aside_remains(cluster: Cluster, place: Place, before: str) -> None:
 
 def _fill(cluster: Cluster, place: Place, sight: Sight) -> bool:
     """Give each device its fragment of what counts, durable, with the newest headers."""
-    missing = list[tuple[int, Device]]()
+    missing, is_whole = list[tuple[int, Device]](), True
     for index, device in place.slots:
         if device is None or device not in sight.known:
             continue
@@ -55,20 +56,29 @@ def _fill(cluster: Cluster, place: Place, sight: Sight) -> bool:
         if one in sight.known[device].fragments:
             continue
         if msgspec.structs.replace(one, is_durable=False) in sight.known[device].fragments:
-            device.commit(place.part, place.key, sight.stamp)
+            commit = partial(device.commit, place.part, place.key, sight.stamp)
+            is_whole &= _done(place, device, commit)
         else:
             missing.append((index, device))
     behind = [device for _, device in place.slots if device and _is_behind(sight, device)]
     if not missing and not behind:
-        return True
+        return is_whole
     try:
         with contextlib.closing(Reading(cluster, place, sight)) as reading:
             left = [one for one in missing if not _moved(place, sight, one)]
-            if left:
-                _rebuild(place, reading, left)
-            _post(place, reading, [*behind, *(device for _, device in missing)])
+            is_whole &= _rebuild(place, reading, left)
+            return _post(place, reading, [*behind, *(one for _, one in missing)]) and is_whole
     except (DeviceFailed, Unavailable) as error:
         LOG.warning("not reconstructed", key=place.key, error=str(error))
+        return False
+
+
+def _done(place: Place, device: Device, act: Callable[[], object]) -> bool:
+    """Have one device do something; say whether it did, for others shall not wait for it."""
+    try:
+        act()
+    except DeviceFailed as error:
+        LOG.warning("not mended", key=place.key, device=device.name, error=str(error))
         return False
     return True
 
@@ -78,62 +88,73 @@ def _is_behind(sight: Sight, device: Device) -> bool:
 
 
 def _moved(place: Place, sight: Sight, missing: tuple[int, Device]) -> bool:
-    """Copy a fragment from whoever has it; say whether anybody does."""
+    """Copy a fragment from whoever has it; say whether that was possible."""
     index, target = missing
-    for source in sight.holders().get(index, []):
-        incoming = target.begin()
-        try:
-            opened = source.open_fragment(place.part, place.key, sight.stamp, index)
-            with contextlib.closing(opened):
-                for number in range(opened.stored.block_count):
-                    incoming.write(opened.block(number))
-                incoming.keep(place.part, place.key, opened.stored)
-        except DeviceFailed as error:
-            LOG.warning("not moved", key=place.key, source=source.name, error=str(error))
-            continue
-        finally:
-            incoming.discard()
+
+    def move(source: Device) -> None:
+        opened = source.open_fragment(place.part, place.key, sight.stamp, index)
+        with contextlib.closing(opened), contextlib.ExitStack() as stack:
+            incoming = target.begin()
+            stack.callback(incoming.discard)
+            for number in range(opened.stored.block_count):
+                incoming.write(opened.block(number))
+            incoming.keep(place.part, place.key, opened.stored)
         target.commit(place.part, place.key, sight.stamp)
-        return True
-    return False
+
+    holders = sight.holders().get(index, [])
+    return any(_done(place, target, partial(move, source)) for source in holders)
 
 
-def _rebuild(place: Place, reading: Reading, missing: Sequence[tuple[int, Device]]) -> None:
-    """Make fragments anew from others, a segment at a time."""
-    tracks: list[Track] = []
+def _rebuild(place: Place, reading: Reading, missing: Sequence[tuple[int, Device]]) -> bool:
+    """Make fragments anew from others, a segment at a time; say if all devices took theirs."""
+    tracks = list[Track]()
+
+    def begin(index: int, device: Device) -> None:
+        tracks.append(Track(index, device, device.begin()))
+
+    for index, device in missing:
+        _done(place, device, partial(begin, index, device))
     try:
-        for index, device in missing:
-            tracks.append(Track(index, device, device.begin()))
-        indexes = sorted({track.index for track in tracks})
-        for number in range(reading.segments):
-            size = reading.size_of(number)
+        for number in range(reading.segments if tracks else 0):
+            indexes, size = sorted({track.index for track in tracks}), reading.size_of(number)
             made = coder(reading.scheme).rebuild(reading.fragments(number), indexes, size)
-            for track in tracks:
-                track.write(made[track.index])
-        for track in tracks:
-            track.keep(place, reading.stored, reading.scheme)
+            for track in list(tracks):
+                if not _done(place, track.device, partial(track.write, made[track.index])):
+                    track.incoming.discard()
+                    tracks.remove(track)
+        stored, scheme = reading.stored, reading.scheme
+        kept = [
+            one
+            for one in tracks
+            if _done(place, one.device, partial(one.keep, place, stored, scheme))
+        ]
     finally:
         for track in tracks:
             track.incoming.discard()
-    for track in tracks:
+    for track in kept:
         track.device.commit(place.part, place.key, reading.stored.stamp)
+    return len(kept) == len(missing)
 
 
-def _post(place: Place, reading: Reading, devices: Sequence[Device]) -> None:
-    """Bring the headers that replaced the first."""
-    stored = reading.stored
+def _post(place: Place, reading: Reading, devices: Sequence[Device]) -> bool:
+    """Bring the headers that replaced the first; say whether all have them."""
+    stored, is_whole = reading.stored, True
     if stored.posted:
         headers = {**stored.headers, "Content-Type": stored.content_type}
         for device in devices:
-            device.post(place.part, place.key, stored.posted, headers)
+            post = partial(device.post, place.part, place.key, stored.posted, headers)
+            is_whole &= _done(place, device, post)
+    return is_whole
 
 
 def _bury(place: Place, sight: Sight) -> bool:
-    """Tell those of a deletion that missed it."""
-    for _, device in place.slots:
-        if device and device in sight.known and sight.known[device].gone != sight.gone:
-            device.bury(place.part, place.key, sight.gone)
-    return True
+    """Tell those of a deletion that missed it; say whether all know of it."""
+    behind = [one for _, one in place.slots if one and one in sight.known]
+    behind = [one for one in behind if sight.known[one].gone != sight.gone]
+    done = [
+        _done(place, one, partial(one.bury, place.part, place.key, sight.gone)) for one in behind
+    ]
+    return all(done)
 
 
 def _tidy(place: Place, sight: Sight) -> None:
