@@ -195,6 +195,7 @@ class Cloud:
             image=self.image,
             servers=compute.ServerVolumes(lambda: self.compute),
             backups=volume_assembly.backups(settings, self.state),
+            safe=volume_assembly.safe(self.state),
         )
 
     def _instance_metadata(self, tx: Tx, server_id: str) -> InstanceMetadata | None:

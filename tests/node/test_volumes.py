@@ -9,10 +9,12 @@ import pytest
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB
 from cumulo.node.api import HostError, Volume
+from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import (
     Content,
     LiveCopies,
     Locked,
+    Seals,
     Source,
     VolumeDriver,
 )
@@ -162,6 +164,49 @@ def test_a_guest_boots_from_a_volume(libvirt_bench: Bench, store: Store) -> None
     guest_id = libvirt_bench.booted(image=None, volumes=[volume])
     libvirt_bench.node.reboot_guest(guest_id, "again", hard=True)
     libvirt_bench.await_boot(guest_id, times=2)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_a_guest_boots_from_an_encrypted_volume(
+    libvirt_bench: Bench, store: Store, host: Host
+) -> None:
+    """OSSA-2018-001: what is in the back end cannot be read without the key."""
+    image, volume_id, passphrase = libvirt_bench.image, new_id(), "of 64 letters".ljust(64, "!")
+    assert isinstance(store.driver, Seals)
+    content = Content(image.disk_format, [Path(image.path).read_bytes()])
+    sealing = luks.container(content, 1, passphrase, luks.Cipher(), store.driver.scratch())
+    with sealing as pieces:
+        store.driver.create(volume_id, 1)
+        store.driver.overwrite(volume_id, pieces)
+    source = Source(volume_id=volume_id)
+    header = luks.header_size(b"".join(store.driver.read(source, 0, luks.HEAD)))
+    volume = store.of(volume_id, is_boot_disk=True, header=header)
+    told = msgspec.structs.replace(volume, secrets={**volume.secrets, "luks": passphrase})
+    mark = "a line that nobody else may read"
+    grown = (2 * GIB - header) // 512
+    guest_id = libvirt_bench.guest(
+        image=None,
+        volumes=[told],
+        **script(
+            volume,
+            f"printf '{mark}' > /root/secret; sync; echo WRO''TE",
+            f"while [ $(cat /sys/block/$d/size) != {grown} ]; do sleep 0.2; done",
+            "echo GRO''WN",
+        ),
+    )
+    says(libvirt_bench, guest_id, b"WROTE")
+    everything = b"".join(store.driver.read(source, 0, GIB))
+    assert b"nobody else may" not in everything
+    assert b"vmlinuz" not in everything
+    store.driver.extend(volume_id, 2)
+    libvirt_bench.node.ensure_volumes(guest_id, [msgspec.structs.replace(told, size_gib=2)])
+    says(libvirt_bench, guest_id, b"GROWN")
+    assert not leaks(host, told)
+    libvirt_bench.node.reboot_guest(guest_id, "again", hard=True)
+    libvirt_bench.await_boot(guest_id, times=2)
+    libvirt_bench.node.remove_guest(guest_id)
+    assert not list(host.directory.glob("libvirt/etc/secrets/*"))
 
 
 @pytest.mark.real

@@ -114,6 +114,7 @@ def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot,
         image = image_of(tx, ctx, boot.image_id)
         disks = volumes.disks_of_image(image.properties)
         if volumes.boot_disk(disks) is None:
+            check_open(image)
             check_fit(flavor, image)
             check_wishes(flavor, image)
             return boot, image_facts(image)
@@ -239,6 +240,16 @@ def image_of(tx: Tx, ctx: Context, image_id: str) -> images.Image:
             field="imageRef",
         )
     return image
+
+
+def check_open(image: images.Image) -> None:
+    """Refuse to boot from an image that only a volume can hold, since it is encrypted."""
+    if "cinder_encryption_key_id" in image.properties:
+        raise Invalid(
+            f"Image {image.id} is unacceptable: Direct booting of an image uploaded from an "
+            "encrypted volume is unsupported: boot from a volume of it.",
+            field="imageRef",
+        )
 
 
 def check_fit(flavor: Flavor, image: images.Image) -> None:

@@ -42,6 +42,7 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
     new_servers.check_wishes(flavor, image)
     values: dict[str, Any] = {**wanted.values, **new_servers.image_facts(image)}
     if server.image_id is not None:
+        new_servers.check_open(image)
         new_servers.check_fit(flavor, image)
     else:
         new_servers.check_memory(flavor, image)

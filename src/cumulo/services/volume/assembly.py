@@ -9,6 +9,7 @@ from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.drivers.file import FileDriver
 from cumulo.services.volume.drivers.rbd import RbdDriver, RbdSettings
+from cumulo.services.volume.keys import Safe
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.services.volume.tools import Place
 
@@ -33,6 +34,11 @@ def places(
 def backups(settings: VolumeSettings, state: Path) -> BackupStore:
     """Return where backups are kept."""
     return BackupDirectory(Path(settings.backup_directory or state / "backups"))
+
+
+def safe(state: Path) -> Safe:
+    """Return what seals the keys of encrypted volumes: a file that is to be kept with backups."""
+    return Safe(state / "volume-keys.secret")
 
 
 def _driver(host: str, one: BackendSettings, state: Path) -> VolumeDriver:

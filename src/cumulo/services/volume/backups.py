@@ -10,7 +10,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.volume import quotas, volumes
+from cumulo.services.volume import keys, quotas, volumes
 from cumulo.services.volume.settings import Quotas
 from cumulo.services.volume.snapshots import snapshot_visible
 from cumulo.services.volume.store import backups as store
@@ -103,11 +103,7 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
     """Record a backup that is being made, and count it."""
     volume = volumes.volume_visible(tx, ctx, wanted.volume_id)
     volumes.check_metadata(wanted.metadata)
-    parent = None
-    if wanted.is_incremental:
-        parent = store.latest_of(tx, volume.id, volume.project_id)
-        if parent is None:
-            raise Invalid("Invalid backup: No backups available to do an incremental backup.")
+    parent = _parent_of(tx, volume) if wanted.is_incremental else None
     moment = clock.now()
     if wanted.snapshot_id is not None:
         moment = _begin_of_snapshot(tx, ctx, wanted).created_at
@@ -131,6 +127,7 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
         status="creating",
         parent_id=parent.id if parent else None,
         snapshot_id=wanted.snapshot_id,
+        encryption_key_id=_key_of(tx, volume),
         availability_zone=wanted.availability_zone or volume.availability_zone,
         data_timestamp=moment,
         created_at=clock.now(),
@@ -139,6 +136,18 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
     _note(tx, backup, wanted.metadata)
     record(tx, ctx, backup, "create", volume=volume.id)
     return backup
+
+
+def _parent_of(tx: Tx, volume: volumes.Volume) -> Backup:
+    parent = store.latest_of(tx, volume.id, volume.project_id)
+    if parent is None:
+        raise Invalid("Invalid backup: No backups available to do an incremental backup.")
+    return parent
+
+
+def _key_of(tx: Tx, volume: volumes.Volume) -> str | None:
+    key_id = volume.encryption_key_id
+    return keys.copy_key(tx, key_id, volume.project_id) if key_id is not None else None
 
 
 def _note(tx: Tx, backup: Backup, metadata: dict[str, str]) -> None:
@@ -203,6 +212,7 @@ def forget(tx: Tx, caller: Caller, backup_id: str) -> None:
     found = store.backup_find(tx, backup_id)
     if found is not None:
         items_forget(tx, [backup_id])
+        keys.forget_key(tx, found.encryption_key_id)
         store.backup_delete(tx, backup_id)
         counted = {"backups": 1, "backup_gigabytes": found.size_gib}
         quotas.release(tx, found.project_id, counted)
@@ -214,6 +224,8 @@ def export_record(tx: Tx, ctx: Context, backup_id: str) -> str:
     found = backup_visible(tx, ctx, backup_id)
     if found.status != "available":
         raise Invalid("Invalid backup: Backup status must be available.")
+    if found.encryption_key_id is not None:
+        raise Invalid(f"Invalid backup: {backup_id} is encrypted, and its key stays in this cloud.")
     told = Record(
         id=found.id,
         volume_id=found.volume_id,

@@ -12,16 +12,26 @@ from cumulo.kit.errors import Conflict, Invalid, NotFound
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB, ceil_div
 from cumulo.services.image import public as images
-from cumulo.services.volume import groups, quotas, volumes
+from cumulo.services.volume import groups, keys, quotas, volumes
 from cumulo.services.volume.backends import list_backends
+from cumulo.services.volume.drivers.luks import Cipher, cipher_of
 from cumulo.services.volume.settings import VolumeSettings
 from cumulo.services.volume.snapshots import snapshot_visible
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.items import IMAGE, METADATA, items_of, items_set
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.services.volume.volume_types import VolumeType, default_type, type_visible
+from cumulo.services.volume.volume_types import (
+    Encryption,
+    VolumeType,
+    default_type,
+    encryption_of,
+    type_visible,
+)
 
+# By these names clients know what QEMU opens.
+PROVIDERS = ("luks", "LuksEncryptor", "nova.volume.encryptors.luks.LuksEncryptor")
+KEY, KEY_POLICY = "cinder_encryption_key_id", "cinder_encryption_key_deletion_policy"
 # Formats of images that a volume can be written from, as qemu-img calls them.
 FORMATS = {
     "raw": "raw",
@@ -58,6 +68,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     type_id: str | None = None
     zone: str | None = None
     image: dict[str, str] = {}  # what is noted of an image
+    key_id: str | None = None  # of what is encrypted
+    may_encrypt: bool = True  # a copy is encrypted as what it is copied from
     values: dict[str, Any] = {}
 
 
@@ -92,6 +104,7 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
         description=spec.description,
         is_multiattach=is_multiattach,
         group_id=spec.group_id,
+        encryption_key_id=_key_for(tx, ctx, tools, kind, source),
         **source.values,
     )
     store.volume_insert(tx, volume)
@@ -99,6 +112,42 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
     items_set(tx, volume.id, IMAGE, source.image)
     volumes.record(tx, ctx, volume, "create", name=spec.name, type=kind.name)
     return volume
+
+
+def _key_for(
+    tx: Tx, ctx: Context, tools: VolumeTools, kind: VolumeType, source: Source
+) -> str | None:
+    """Return the key that the volume is encrypted by, as its type and its source want it."""
+    encryption = encryption_of(tx, kind.id)
+    if encryption is None:
+        if source.key_id is not None:
+            raise Invalid(
+                f"Invalid input received: what the volume is made from is encrypted: type "
+                f"{kind.name} must be, too.",
+                field="volume_type",
+            )
+        return None
+    check_encryption(encryption)
+    if source.key_id is not None:
+        return keys.copy_key(tx, source.key_id, ctx.project_id or "")
+    if not source.may_encrypt:
+        raise Invalid(
+            f"Invalid input received: type {kind.name} is encrypted, and what the volume is "
+            "copied from is not.",
+            field="volume_type",
+        )
+    return keys.new_key(tx, tools.safe, ctx.project_id or "")
+
+
+def check_encryption(encryption: Encryption) -> Cipher:
+    """Return how a type's volumes are encrypted; refuse what no host can open."""
+    if encryption.provider not in PROVIDERS or encryption.control_location != "front-end":
+        raise Invalid(
+            f"Invalid volume type: volumes are encrypted by {PROVIDERS[0]} at the front-end, not "
+            f"by {encryption.provider} at the {encryption.control_location}.",
+            field="volume_type",
+        )
+    return cipher_of(encryption.cipher, encryption.key_size)
 
 
 def _source_of(tx: Tx, ctx: Context, spec: NewVolume) -> Source:
@@ -143,6 +192,8 @@ def _copied(tx: Tx, source: Volume, size_gib: int, values: dict[str, Any]) -> So
         type_id=source.type_id,
         zone=source.availability_zone,
         image=items_of(tx, source.id, IMAGE),
+        key_id=source.encryption_key_id,
+        may_encrypt=source.encryption_key_id is not None,
         values=values,
     )
 
@@ -164,7 +215,10 @@ def source_of_image(tx: Tx, ctx: Context, image_id: str) -> Source:
             field="imageRef",
         )
     needed = max(ceil_div(image.virtual_size, GIB), ceil_div(image.size, GIB), image.min_disk)
-    return Source(size_gib=needed, image=image_facts(image))
+    key_id = image.properties.get(KEY)
+    if key_id is not None and keys.owner_of(tx, key_id) != image.owner:
+        raise Invalid(f"Invalid image {image_id}: its owner has no key {key_id[:64]}.")
+    return Source(size_gib=needed, image=image_facts(image), key_id=key_id)
 
 
 def image_facts(image: images.Image) -> dict[str, str]:
@@ -179,7 +233,8 @@ def image_facts(image: images.Image) -> dict[str, str]:
         "min_ram": image.min_ram,
         "size": image.size,
     }
-    return {**image.properties, **{key: str(value) for key, value in facts.items()}}
+    kept = {k: v for k, v in image.properties.items() if k not in (KEY, KEY_POLICY)}
+    return {**kept, **{key: str(value) for key, value in facts.items()}}
 
 
 def _size_of(spec: NewVolume, source: Source) -> int:

@@ -20,6 +20,7 @@ from cumulo.services.volume.drivers.base import Connection as Connection
 from cumulo.services.volume.new_volumes import NewVolume as NewVolume
 from cumulo.services.volume.policy import RULES
 from cumulo.services.volume.qos_specs import front_end_limits as front_end_limits
+from cumulo.services.volume.secrets import header_of as header_of
 from cumulo.services.volume.secrets import secrets_of as secrets_of
 from cumulo.services.volume.settings import VolumeSettings as VolumeSettings
 from cumulo.services.volume.snapshots import NewSnapshot

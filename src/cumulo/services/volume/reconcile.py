@@ -1,11 +1,16 @@
 """Keeping what is told of back ends true, and back ends free of what no row owns."""
 
+from datetime import timedelta
+
+from cumulo.db import Tx
 from cumulo.kit import clock, log
 from cumulo.kit.errors import CloudError
+from cumulo.services.image import public as images
 from cumulo.services.volume import backends, backup_pieces
 from cumulo.services.volume.drivers.base import Shares, Source
+from cumulo.services.volume.new_volumes import KEY
 from cumulo.services.volume.store import backups as backup_store
-from cumulo.services.volume.store import messages, snapshots, volumes
+from cumulo.services.volume.store import keys, messages, snapshots, volumes
 from cumulo.services.volume.tools import Place, VolumeTools
 from cumulo.work import Reconciler
 
@@ -58,6 +63,18 @@ def remove_lost_backups(tools: VolumeTools) -> None:
             tools.backups.delete(backup_id)
 
 
+def forget_keys(tools: VolumeTools) -> None:
+    """Forget keys that no volume, backup or image needs; those are asked about one by one."""
+    before = clock.now() - timedelta(seconds=_GRACE_S)
+    for key_id in tools.db.read(keys.keys_without_disk, before):
+        tools.db.write(_forget_unneeded, key_id)
+
+
+def _forget_unneeded(tx: Tx, key_id: str) -> None:
+    if not images.images_with(tx, {KEY: key_id}):
+        keys.key_delete(tx, key_id)
+
+
 def forget_messages(tools: VolumeTools) -> None:
     """Forget messages that were kept long enough."""
     tools.db.write(messages.messages_prune, clock.now())
@@ -67,5 +84,6 @@ RECONCILERS = [
     Reconciler(report_backends, every_s=30.0, name="volume.report_backends"),
     Reconciler(remove_orphans, every_s=300.0, name="volume.remove_orphans"),
     Reconciler(remove_lost_backups, every_s=600.0, name="volume.remove_lost_backups"),
+    Reconciler(forget_keys, every_s=3600.0, name="volume.forget_keys"),
     Reconciler(forget_messages, every_s=3600.0, name="volume.forget_messages"),
 ]

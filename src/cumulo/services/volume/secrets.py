@@ -1,14 +1,32 @@
 """What opens volumes: told to the hosts that have them, never kept with the servers' records."""
 
-from cumulo.services.volume.drivers.base import Locked
+from cumulo.services.volume import keys
+from cumulo.services.volume.drivers import luks
+from cumulo.services.volume.drivers.base import Locked, Seals, Source
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.tools import VolumeTools
 
 
 def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
-    """Return what a host needs besides the connection: `ceph`, the key of the back end's user."""
+    """Return what a host needs besides the connection.
+
+    `ceph` is the key of the back end's user, `luks` the passphrase of an encrypted volume.
+    """
     volume = tools.db.read(store.volume_get, volume_id)
     driver, found = tools.driver(volume.host), {}
     if isinstance(driver, Locked) and (key := driver.key()):
         found["ceph"] = key
+    if volume.encryption_key_id is not None and isinstance(driver, Seals):
+        opens = (keys.passphrase_of, tools.safe, volume.encryption_key_id)
+        found["luks"] = tools.db.read(*opens)
     return found
+
+
+def header_of(tools: VolumeTools, volume_id: str) -> int:
+    """Return how many bytes come before an encrypted disk's own; 0: it is not encrypted."""
+    volume = tools.db.read(store.volume_get, volume_id)
+    driver = tools.driver(volume.host)
+    if volume.encryption_key_id is None or not isinstance(driver, Seals):
+        return 0
+    head = driver.read(Source(volume_id=volume_id), 0, luks.HEAD)
+    return luks.header_size(b"".join(head))

@@ -9,6 +9,7 @@ from cumulo.kit.errors import Invalid, NotFound
 from cumulo.services.image.public import ImageTools
 from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import VolumeDriver
+from cumulo.services.volume.keys import Safe
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.work import Caller
 
@@ -61,6 +62,7 @@ class VolumeTools:
     image: ImageTools
     servers: Servers
     backups: BackupStore
+    safe: Safe  # of the keys of encrypted volumes
 
     def driver(self, pool: str | None) -> VolumeDriver:
         """Return the driver of the back end that a pool, host@backend#pool, is of."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
-from cumulo.services.volume import groups, quotas
+from cumulo.services.volume import groups, keys, quotas
 from cumulo.services.volume.store import attachments as attachment_store
 from cumulo.services.volume.store import backends as backend_store
 from cumulo.services.volume.store import snapshots as snapshot_store
@@ -288,6 +288,7 @@ def forget(tx: Tx, caller: Caller, volume_id: str) -> None:
     for attachment in attachment_store.attachments_of(tx, volume_id):
         attachment_store.attachment_delete(tx, attachment.id)
     items_forget(tx, [volume_id])
+    keys.forget_key(tx, volume.encryption_key_id)
     store.volume_delete(tx, volume_id)
     if volume.consumes_quota:
         given_back = {"volumes": 1, "gigabytes": volume.size_gib}

@@ -1219,6 +1219,7 @@ def upgrade() -> None:
         sa.Column("parent_id", types.text_key(36), nullable=True),
         sa.Column("snapshot_id", types.text_key(36), nullable=True),
         sa.Column("object_count", sa.Integer(), nullable=False),
+        sa.Column("encryption_key_id", types.text_key(36), nullable=True),
         sa.Column("availability_zone", types.text_key(255), nullable=True),
         sa.Column("data_timestamp", types.UtcDateTime(), nullable=False),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
@@ -1249,6 +1250,14 @@ def upgrade() -> None:
         sa.Column("key", types.text_key(255), nullable=False),
         sa.Column("value", types.long_text(), nullable=False),
         sa.PrimaryKeyConstraint("owner_id", "kind", "key", name=op.f("pk_volume_item")),
+    )
+    op.create_table(
+        "volume_key",
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("project_id", types.text_key(255), nullable=False),
+        sa.Column("sealed", types.long_text(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volume_key")),
     )
     op.create_table(
         "volume_message",

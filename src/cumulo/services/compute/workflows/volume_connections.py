@@ -22,6 +22,7 @@ def connect_volumes(run: Run[Any, Tools], server_id: str, host: str) -> None:
             volume_id=found.id,
             size_gib=found.size_gib,
             is_shared=found.is_multiattach,
+            header=volume.header_of(run.tools.volume, found.id),
             limits=run.db.read(volume.front_end_limits, found.type_id),
             **told.target,
         )

@@ -147,6 +147,7 @@ class BackupView(msgspec.Struct, kw_only=True):
     )
     metadata: Annotated[dict[str, str], since("3.43")] = {}
     user_id: Annotated[str, since("3.56")] = ""
+    encryption_key_id: Annotated[str | UnsetType, since("3.64")] = UNSET
 
 
 class SummaryBody(msgspec.Struct):
@@ -346,4 +347,5 @@ def _view(call: Call, one: Backup, found: Whole) -> BackupView:
         project_id=one.project_id if shows_project else UNSET,
         metadata=found.items.get((one.id, "metadata"), {}),
         user_id=one.user_id,
+        encryption_key_id=one.encryption_key_id or UNSET,
     )

@@ -9,6 +9,7 @@ held.  A back end knows no database and no request.  Errors: `Unavailable` (ask 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -57,6 +58,7 @@ class Content:
 
     disk_format: str  # as qemu-img calls it, found by inspection
     pieces: Iterable[bytes]
+    is_sealed: bool = False  # an encrypted volume's, as it lay in its back end
 
 
 @runtime_checkable
@@ -65,6 +67,14 @@ class LiveCopies(Protocol):
 
     def snapshot_path(self, source: Source) -> str:
         """Return where the host is to put what a snapshot keeps."""
+
+
+@runtime_checkable
+class Seals(Protocol):
+    """A back end whose volumes are encrypted where that is asked for, before they get there."""
+
+    def scratch(self) -> Path:
+        """Return where there is room for an image that is being encrypted."""
 
 
 @runtime_checkable

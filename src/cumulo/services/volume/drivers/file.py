@@ -102,6 +102,10 @@ class FileDriver:
         """Return where the host is to put what a snapshot keeps."""
         return str(self._path(source))
 
+    def scratch(self) -> Path:
+        """Return where there is room for an image that is being encrypted."""
+        return self._directory
+
     def delete_snapshot(self, source: Source) -> None:
         """Remove what was kept, or find it gone."""
         self._remove(self._path(source))

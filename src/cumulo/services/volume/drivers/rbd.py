@@ -202,6 +202,10 @@ class RbdDriver:
                     return keyring.get(section, "key")
         raise Unavailable(f"None of {', '.join(paths)} has a key of {section} that can be read.")
 
+    def scratch(self) -> Path:
+        """Return where there is room for an image that is being encrypted."""
+        return self._scratch
+
     def present(self) -> list[Present]:
         """List all volumes and snapshots that carry our mark."""
         found: list[Present] = []

@@ -28,6 +28,7 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None
     snapshot_id: str | None
     object_count: int = 0
+    encryption_key_id: str | None = None
     availability_zone: str | None
     data_timestamp: datetime
     created_at: datetime

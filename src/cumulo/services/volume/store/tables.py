@@ -78,6 +78,16 @@ default_type = sa.Table(
     sa.Column("type_id", sa.ForeignKey(volume_type.c.id, ondelete="CASCADE"), nullable=False),
 )
 
+# What opens encrypted volumes, as only who has the file beside the database can read it.
+key = sa.Table(
+    "volume_key",
+    metadata,
+    sa.Column("id", text_key(36), primary_key=True),
+    sa.Column("project_id", text_key(255), nullable=False),
+    sa.Column("sealed", long_text(), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
 volume = sa.Table(
     "volume",
     metadata,
@@ -247,6 +257,7 @@ backup = sa.Table(
     sa.Column("parent_id", text_key(36), index=True),  # of an incremental one
     sa.Column("snapshot_id", text_key(36)),
     sa.Column("object_count", sa.Integer, nullable=False),
+    sa.Column("encryption_key_id", text_key(36)),
     sa.Column("availability_zone", text_key(255)),
     sa.Column("data_timestamp", UtcDateTime, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),

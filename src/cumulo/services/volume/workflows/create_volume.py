@@ -11,8 +11,9 @@ from cumulo.kit.errors import NotFound
 from cumulo.services.image import public as images
 from cumulo.services.volume import groups, messages, volumes
 from cumulo.services.volume.attachments import settle, wake_servers
+from cumulo.services.volume.contents import content_of, write_new
 from cumulo.services.volume.drivers.base import Content, Source
-from cumulo.services.volume.new_volumes import FORMATS, NewVolume, new_volume
+from cumulo.services.volume.new_volumes import NewVolume, new_volume
 from cumulo.services.volume.scheduler import Request, choose
 from cumulo.services.volume.store import backends, snapshots
 from cumulo.services.volume.store import volumes as store
@@ -112,10 +113,9 @@ def provision(run: Run) -> None:
     source = run.db.read(_source_of, volume)
     if source is not None:
         driver.create_from(volume.id, volume.size_gib, source)
-    elif run.params.image_id is not None:
-        driver.write(volume.id, volume.size_gib, _content(run, run.params.image_id))
-    else:
-        driver.create(volume.id, volume.size_gib)
+        return
+    content = _content(run, run.params.image_id) if run.params.image_id is not None else None
+    write_new(run.tools, volume, content)
 
 
 def _source_of(tx: Tx, volume: Volume) -> Source | None:
@@ -130,8 +130,7 @@ def _source_of(tx: Tx, volume: Volume) -> Source | None:
 def _content(run: Run, image_id: str) -> Content:
     run.db.write(_downloading, run.params.volume_id)
     image = run.db.read(images.get_image, images.as_the_cloud(), image_id)
-    pieces = images.read(run.tools.image, image_id)
-    return Content(FORMATS[image.disk_format], pieces)
+    return content_of(run.tools, image)
 
 
 def _downloading(tx: Tx, volume_id: str) -> None:

@@ -10,8 +10,8 @@ from cumulo.kit.errors import Invalid
 from cumulo.services.image import public as images
 from cumulo.services.volume import messages, volumes
 from cumulo.services.volume.attachments import settle
-from cumulo.services.volume.drivers.base import Content
-from cumulo.services.volume.new_volumes import FORMATS, image_facts, source_of_image
+from cumulo.services.volume.contents import content_of, write_new
+from cumulo.services.volume.new_volumes import image_facts, source_of_image
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.items import IMAGE, items_set
 from cumulo.services.volume.tools import VolumeTools
@@ -48,7 +48,14 @@ def reimage_volume(
 
 def check_image(tx: Tx, ctx: Context, volume: volumes.Volume, image_id: str) -> None:
     """Refuse an image that the volume cannot hold."""
-    needed = source_of_image(tx, ctx, image_id).size_gib
+    source = source_of_image(tx, ctx, image_id)
+    if source.key_id is not None:
+        raise Invalid(
+            f"Invalid image {image_id}: a volume cannot be written anew from one that is "
+            "encrypted: create another volume of it.",
+            field="image_id",
+        )
+    needed = source.size_gib
     if needed > volume.size_gib:
         raise Invalid(
             f"Invalid input received: Volume {volume.id} has {volume.size_gib} GiB: image "
@@ -61,8 +68,9 @@ def write_image(tools: VolumeTools, volume_id: str, image_id: str) -> None:
     """Replace what a volume holds by an image; also for the second time."""
     volume = tools.db.read(store.volume_get, volume_id)
     image = tools.db.read(images.get_image, images.as_the_cloud(), image_id)
-    content = Content(FORMATS[image.disk_format], images.read(tools.image, image_id))
-    tools.driver(volume.host).write(volume_id, volume.size_gib, content)
+    if volume.encryption_key_id is not None:
+        tools.driver(volume.host).delete(volume_id)  # what it held is not to show through
+    write_new(tools, volume, content_of(tools, image))
     tools.db.write(_noted, volume_id, image)
 
 

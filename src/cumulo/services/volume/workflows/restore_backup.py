@@ -7,7 +7,8 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Invalid, Unavailable
-from cumulo.services.volume import backup_pieces, backups, messages, volumes
+from cumulo.services.volume import backup_pieces, backups, keys, messages, volumes
+from cumulo.services.volume.backups import Backup
 from cumulo.services.volume.new_volumes import NewVolume
 from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import volumes as volume_store
@@ -45,10 +46,14 @@ def restore_backup(
         size = max(backup.size_gib, (spec.size_gib or 0) if spec else 0)
         wanted = spec or NewVolume(name=f"restore_backup_{backup_id}")
         noted = items_of(tx, backup_id, OF_VOLUME)
+        if backup.encryption_key_id is not None:
+            source = volume_store.volume_find(tx, backup.volume_id)
+            wanted = msgspec.structs.replace(wanted, type=source.type_id if source else None)
         wanted = msgspec.structs.replace(
             wanted, size_gib=size, metadata={**noted, **wanted.metadata}
         )
         volume = create_volume(tx, ctx, tools, wanted)
+        _check_sealed(backup, volume)
     else:
         volume = volumes.volume_visible(tx, ctx, volume_id)
         if volume.size_gib < backup.size_gib:
@@ -56,6 +61,7 @@ def restore_backup(
                 f"Invalid volume: Volume size {volume.size_gib} is too small to restore backup "
                 f"of size {backup.size_gib}."
             )
+        _check_sealed(backup, volume)
         volumes.move_or_refuse(
             tx, volume, "restoring-backup", doing="restore", expected=["available"]
         )
@@ -64,6 +70,15 @@ def restore_backup(
     start(tx, RESTORE_BACKUP, params, ctx=ctx, subject=f"volume/{volume.id}")
     backups.record(tx, ctx, backup, "restore_begin", volume=volume.id)
     return volume
+
+
+def _check_sealed(backup: Backup, volume: Volume) -> None:
+    """Refuse to let a volume of an encrypted type hold bytes in the open, or the reverse."""
+    if (backup.encryption_key_id is None) != (volume.encryption_key_id is None):
+        kind = "not encrypted" if backup.encryption_key_id is None else "encrypted"
+        raise Invalid(
+            f"Invalid volume: backup {backup.id} is {kind}: restore it into a volume that is, too."
+        )
 
 
 def begin(tx: Tx, run: Run) -> None:
@@ -87,7 +102,13 @@ def finish(tx: Tx, run: Run) -> None:
     """Say that both can be used."""
     params = run.params
     store.backup_move(tx, params.backup_id, "available", expected=["restoring"])
-    values = {"backup_id": params.backup_id}
+    values: dict[str, object] = {"backup_id": params.backup_id}
+    backup = store.backup_find(tx, params.backup_id)
+    before = volume_store.volume_find(tx, params.volume_id)
+    if backup is not None and before is not None and backup.encryption_key_id is not None:
+        # What it holds now is opened by what opened the backup's volume.
+        keys.forget_key(tx, before.encryption_key_id)
+        values["encryption_key_id"] = keys.copy_key(tx, backup.encryption_key_id, before.project_id)
     if volume_store.volume_move(
         tx, params.volume_id, "available", expected=["restoring-backup"], values=values
     ):

@@ -11,12 +11,13 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.kit.errors import NotFound
+from cumulo.kit.errors import Invalid, NotFound
 from cumulo.kit.units import GIB, MIB
 from cumulo.kit.zeros import is_zero
 from cumulo.services.image import public as images
-from cumulo.services.volume import messages, volumes
+from cumulo.services.volume import keys, messages, volumes
 from cumulo.services.volume.drivers.base import BackendError, Source
+from cumulo.services.volume.new_volumes import KEY, KEY_POLICY
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.items import IMAGE, items_of
 from cumulo.services.volume.store.volumes import Volume
@@ -68,6 +69,16 @@ def upload_volume(
 ) -> tuple[Volume, str]:
     """Record an image and have the volume's bytes copied there; return it with the volume."""
     volume = volumes.volume_visible(tx, ctx, volume_id)
+    sealed = {}
+    if volume.encryption_key_id is not None:
+        if wanted.disk_format != "raw":
+            raise Invalid(
+                f"Invalid volume: what encrypted volume {volume_id} holds can be copied as it is "
+                f"only, in disk_format raw, not {wanted.disk_format}.",
+                field="disk_format",
+            )
+        key_id = keys.copy_key(tx, volume.encryption_key_id, volume.project_id)
+        sealed = {KEY: key_id, KEY_POLICY: "on_image_deletion"}
     expected = ["available", "in-use"] if wanted.force else ["available"]
     values = {"previous_status": volume.status}
     volumes.move_or_refuse(
@@ -81,7 +92,7 @@ def upload_volume(
         disk_format=wanted.disk_format,
         container_format=wanted.container_format,
         min_disk=volume.size_gib,
-        properties=noted,
+        properties={**noted, **sealed},
     )
     image_id = images.new_image(tx, ctx, spec, tools.image.image_limits)
     params = UploadVolume(

@@ -1,0 +1,41 @@
+"""What volumes hold when they are new: nothing, or an image; encrypted where their type says so."""
+
+from cumulo.db import Tx
+from cumulo.services.image import public as images
+from cumulo.services.volume import keys
+from cumulo.services.volume.drivers import luks
+from cumulo.services.volume.drivers.base import Content, Seals
+from cumulo.services.volume.new_volumes import FORMATS, KEY, check_encryption
+from cumulo.services.volume.store.volumes import Volume
+from cumulo.services.volume.tools import VolumeTools
+from cumulo.services.volume.volume_types import encryption_of
+
+
+def content_of(tools: VolumeTools, image: images.Image) -> Content:
+    """Return an image's bytes."""
+    is_sealed = KEY in image.properties
+    return Content(
+        FORMATS[image.disk_format], images.read(tools.image, image.id), is_sealed=is_sealed
+    )
+
+
+def write_new(tools: VolumeTools, volume: Volume, content: Content | None) -> None:
+    """Make a volume, or find it made, with what it is to hold; nothing if no content is given."""
+    driver = tools.driver(volume.host)
+    is_sealed = content is not None and content.is_sealed
+    if volume.encryption_key_id is not None and isinstance(driver, Seals) and not is_sealed:
+        passphrase, cipher = tools.db.read(_how, tools, volume, volume.encryption_key_id)
+        sealing = luks.container(content, volume.size_gib, passphrase, cipher, driver.scratch())
+        with sealing as pieces:
+            driver.create(volume.id, volume.size_gib)
+            driver.overwrite(volume.id, pieces)
+    elif content is not None:
+        driver.write(volume.id, volume.size_gib, content)
+    else:
+        driver.create(volume.id, volume.size_gib)
+
+
+def _how(tx: Tx, tools: VolumeTools, volume: Volume, key_id: str) -> tuple[str, luks.Cipher]:
+    encryption = encryption_of(tx, volume.type_id)
+    cipher = check_encryption(encryption) if encryption is not None else luks.Cipher()
+    return keys.passphrase_of(tx, tools.safe, key_id), cipher
