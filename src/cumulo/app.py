@@ -194,7 +194,7 @@ class Cloud:
             project_exists=identity.project_exists,
             image=self.image,
             servers=compute.ServerVolumes(lambda: self.compute),
-            backups=volume_assembly.backups(settings, self.state),
+            backups=volume_assembly.backups(settings, self.state, lambda: self.objectstore),
             safe=volume_assembly.safe(self.state),
         )
 

@@ -18,6 +18,7 @@ from cumulo.services.image.public import ImageLimits, ImageTools
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.public import Tools as NetworkTools
 from cumulo.services.volume.drivers.backup_directory import BackupDirectory
+from cumulo.services.volume.keys import Safe
 from cumulo.services.volume.public import NoServers, VolumeSettings, VolumeTools
 from cumulo.web import faults
 from cumulo.web.edge import Api, Edge
@@ -94,6 +95,7 @@ def tools(db: Database, hosts: Hosts) -> Tools:
             image=ImageTools(db, FakeStore(), ImageLimits()),
             servers=NoServers(),
             backups=BackupDirectory(Path("/nonexistent")),
+            safe=Safe(Path("/nonexistent")),
         ),
     )
 

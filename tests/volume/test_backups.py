@@ -7,6 +7,8 @@ import pytest
 from cumulo.kit import clock
 from cumulo.services.volume.drivers.base import BackendError, Source
 from cumulo.services.volume.drivers.fake import FakeDriver
+from cumulo.services.volume.workflows.create_backup import CREATE_BACKUP
+from cumulo.work import testing
 from tests.client import Client
 from tests.cloud import Emulated
 from tests.volume.conftest import Made
@@ -93,7 +95,10 @@ def test_of_a_snapshot_and_of_a_volume_in_use(
     attach = {"os-attach": {"mountpoint": "/dev/vdc", "host_name": "elsewhere"}}
     ann.post(f"{V}/{volume_id}/action", attach)
     assert ann.post(B, {"backup": {"volume_id": volume_id}}).status == 400
-    made_backup(emulated, ann, volume_id, force=True)
+    forced = ann.post(B, {"backup": {"volume_id": volume_id, "force": True}}).json()["backup"]
+    testing.steps_may_repeat(CREATE_BACKUP, None, emulated.db, emulated.cloud.volume)
+    assert shown(ann, forced["id"])["status"] == "available"
+    assert {one.snapshot_id for one in driver.present()} == {None, snapshot_id}
     assert ann.get(f"{V}/{volume_id}").json()["volume"]["status"] == "in-use"
 
 

@@ -1,9 +1,11 @@
 """Back ends from what an operator wrote about them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cumulo.services.objectstore import public as objects
 from cumulo.services.volume.drivers.backup_directory import BackupDirectory
+from cumulo.services.volume.drivers.backup_objects import BackupObjects
 from cumulo.services.volume.drivers.backup_store import BackupStore
 from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.drivers.fake import FakeDriver
@@ -31,8 +33,13 @@ def places(
     return {name: Place(_driver(name, one, state), one) for name, one in named.items()}
 
 
-def backups(settings: VolumeSettings, state: Path) -> BackupStore:
+def backups(
+    settings: VolumeSettings, state: Path, objectstore: Callable[[], objects.Tools]
+) -> BackupStore:
     """Return where backups are kept."""
+    if settings.backup_driver == "swift":
+        place = (settings.backup_swift_project, settings.backup_swift_container)
+        return BackupObjects(lambda: objects.ProjectContainer(objectstore(), *place))
     return BackupDirectory(Path(settings.backup_directory or state / "backups"))
 
 

@@ -1,11 +1,12 @@
-"""What volumes hold when they are new: nothing, or an image; encrypted where their type says so."""
+"""What volumes hold: when they are new, nothing or an image; later, at one moment."""
 
 from cumulo.db import Tx
 from cumulo.services.image import public as images
 from cumulo.services.volume import keys
 from cumulo.services.volume.drivers import luks
-from cumulo.services.volume.drivers.base import Content, Seals
+from cumulo.services.volume.drivers.base import Content, LiveCopies, Seals, Source
 from cumulo.services.volume.new_volumes import FORMATS, KEY, check_encryption
+from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volume_types import encryption_of
@@ -33,6 +34,18 @@ def write_new(tools: VolumeTools, volume: Volume, content: Content | None) -> No
         driver.write(volume.id, volume.size_gib, content)
     else:
         driver.create(volume.id, volume.size_gib)
+
+
+def keep_now(tools: VolumeTools, volume: Volume, source: Source) -> None:
+    """Keep what a volume holds at one moment, also while a guest writes to it."""
+    driver = tools.driver(volume.host)
+    if isinstance(driver, LiveCopies):
+        # Only the guest's host can copy at one moment what is being written there.
+        path = driver.snapshot_path(source)
+        for one in tools.db.read(attachments_of, volume.id):
+            if one.server_id and tools.servers.copy_volume(one.server_id, volume.id, path):
+                return
+    driver.create_snapshot(source)
 
 
 def _how(tx: Tx, tools: VolumeTools, volume: Volume, key_id: str) -> tuple[str, luks.Cipher]:

@@ -41,6 +41,7 @@ def _remove_orphans(tools: VolumeTools, pool: str, place: Place) -> None:
     if not found:
         return
     ours = tools.db.read(volumes.volumes_on, pool) | tools.db.read(snapshots.snapshots_on, pool)
+    ours |= tools.db.read(backup_store.backups_being_made)  # of snapshots by their ids
     for one in found:
         if (one.snapshot_id or one.volume_id) in ours:
             continue

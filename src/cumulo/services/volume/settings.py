@@ -41,7 +41,11 @@ class VolumeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_availability_zone: str = "nova"
     # Empty: one of files, or one in memory where the whole cloud is emulated.
     backends: tuple[BackendSettings, ...] = ()
+    backup_driver: Literal["directory", "swift"] = "directory"
     backup_directory: str = ""  # empty: backups in the state directory
+    # Of `swift`, this cloud's object storage: whose account, and the container in it.
+    backup_swift_project: str = "backups"
+    backup_swift_container: str = "volumebackups"
     allow_availability_zone_fallback: bool = False
     message_ttl: Annotated[int, Meta(ge=0)] = 2_592_000
     quota: Quotas = Quotas()

@@ -80,6 +80,11 @@ def backup_ids(tx: Tx) -> set[str]:
     return set(tx.scalars(sa.select(b.id)))
 
 
+def backups_being_made(tx: Tx) -> set[str]:
+    """Return the ids of the backups that are being made."""
+    return set(tx.scalars(sa.select(b.id).where(b.status == "creating")))
+
+
 def backup_update(tx: Tx, backup_id: str, **values: object) -> None:
     """Change a backup, whatever its status."""
     change = sa.update(tables.backup).where(b.id == backup_id)

@@ -9,6 +9,7 @@ from cumulo.db import Tx
 from cumulo.kit.units import GIB
 from cumulo.services.volume import backup_pieces, backups, messages
 from cumulo.services.volume.backups import Backup, NewBackup
+from cumulo.services.volume.contents import keep_now
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import snapshots as snapshot_store
@@ -47,11 +48,22 @@ def copy(run: Run) -> Kept:
     """Keep what the volume holds, or what changed of it."""
     backup = _backup(run)
     volume = run.db.read(volume_store.volume_get, backup.volume_id)
+    driver = run.tools.driver(volume.host)
     source = Source(volume_id=volume.id, snapshot_id=backup.snapshot_id)
-    content = run.tools.driver(volume.host).read(source, 0, backup.size_gib * GIB)
+    if run.params.status == "in-use":  # what is being written is kept as it is at one moment
+        source = _passing(backup)
+        keep_now(run.tools, volume, source)
+    content = driver.read(source, 0, backup.size_gib * GIB)
     keeper = run.tools.backups
     parent = backup_pieces.index_of(keeper, backup.parent_id) if backup.parent_id else None
-    return Kept(backup_pieces.keep(keeper, backup.id, backup.size_gib, content, parent))
+    kept = Kept(backup_pieces.keep(keeper, backup.id, backup.size_gib, content, parent))
+    driver.delete_snapshot(_passing(backup))
+    return kept
+
+
+def _passing(backup: Backup) -> Source:
+    """Name a snapshot that nobody sees, for as long as the backup is made."""
+    return Source(volume_id=backup.volume_id, snapshot_id=backup.id)
 
 
 def _backup(run: Run) -> Backup:
@@ -61,6 +73,10 @@ def _backup(run: Run) -> Backup:
 def discard(run: Run) -> None:
     """Remove what was kept."""
     run.tools.backups.delete(run.params.backup_id)
+    backup = run.db.read(store.backup_find, run.params.backup_id)
+    volume = backup and run.db.read(volume_store.volume_find, backup.volume_id)
+    if backup is not None and volume is not None:
+        run.tools.driver(volume.host).delete_snapshot(_passing(backup))
 
 
 def finish(tx: Tx, run: Run) -> None:

@@ -8,11 +8,11 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.services.volume import groups, messages, snapshots
 from cumulo.services.volume.attachments import wake_servers
-from cumulo.services.volume.drivers.base import LiveCopies, Source
+from cumulo.services.volume.contents import keep_now
+from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.snapshots import NewSnapshot, Snapshot, new_snapshot
 from cumulo.services.volume.store import snapshots as store
 from cumulo.services.volume.store import volumes as volume_store
-from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
 from cumulo.work import Run as _Run
@@ -39,14 +39,7 @@ def create_snapshot(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewSnapshot)
 def take(run: Run) -> None:
     """Keep what the volume holds."""
     volume = run.db.read(volume_store.volume_get, run.params.volume_id)
-    driver = run.tools.driver(volume.host)
-    if isinstance(driver, LiveCopies):
-        # While a guest writes, only its host can copy what the volume holds at one moment.
-        path = driver.snapshot_path(_source(run))
-        for one in run.db.read(attachments_of, volume.id):
-            if one.server_id and run.tools.servers.copy_volume(one.server_id, volume.id, path):
-                return
-    driver.create_snapshot(_source(run))
+    keep_now(run.tools, volume, _source(run))
 
 
 def drop(run: Run) -> None:
