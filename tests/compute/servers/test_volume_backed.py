@@ -191,3 +191,38 @@ def root_of_row(both: Both, server: str) -> str:
     found = both.compute.get(f"{S}/{server}/os-volume_attachments").json()["volumeAttachments"]
     (root,) = [one["volumeId"] for one in found if one["device"] == "/dev/vda"]
     return str(root)
+
+
+def test_old_clients_ask_compute_for_volumes(both: Both) -> None:
+    old = both.cloud.client("compute", version="compute 2.35")
+    wanted = {"display_name": "v", "size": 1, "metadata": {"a": "b"}}
+    made = old.post("/v2.1/os-volumes", {"volume": wanted})
+    assert made.status == 200
+    volume_id = made.json()["volume"]["id"]
+    assert made.headers["location"].endswith(volume_id)
+    both.cloud.work()
+    seen = old.get(f"/v2.1/os-volumes/{volume_id}").json()["volume"]
+    assert (seen["displayName"], seen["status"]) == ("v", "available")
+    assert (seen["metadata"], seen["attachments"]) == ({"a": "b"}, [{}])
+    assert old.get("/v2.1/os-volumes").json()["volumes"] == [seen]
+    assert old.get("/v2.1/os-volumes/detail?offset=1").json()["volumes"] == []
+    server = both.server()
+    both.attach(server, volume_id)
+    both.cloud.work()
+    (attached,) = old.get(f"/v2.1/os-volumes/{volume_id}").json()["volume"]["attachments"]
+    assert (attached["serverId"], attached["device"]) == (server, "/dev/vdb")
+    spec = {"snapshot": {"volume_id": volume_id, "display_name": "s"}}
+    assert old.post("/v2.1/os-snapshots", spec).status == 400  # it is in use
+    spec["snapshot"]["force"] = True  # type: ignore[assignment]
+    snapshot = old.post("/v2.1/os-snapshots", spec).json()["snapshot"]
+    both.cloud.work()
+    shown = old.get(f"/v2.1/os-snapshots/{snapshot['id']}").json()["snapshot"]
+    assert (shown["volumeId"], shown["status"]) == (volume_id, "available")
+    assert old.get("/v2.1/os-snapshots").json()["snapshots"] == [shown]
+    theirs = both.cloud.client("compute", "ben:p2:member", "compute 2.35")
+    for path in (f"os-volumes/{volume_id}", f"os-snapshots/{snapshot['id']}"):
+        assert theirs.get(f"/v2.1/{path}").status == 404
+        assert theirs.delete(f"/v2.1/{path}").status == 404
+        assert both.compute.get(f"/v2.1/{path}").status == 404  # newer clients ask block storage
+    assert old.delete(f"/v2.1/os-snapshots/{snapshot['id']}").status == 202
+    assert old.delete(f"/v2.1/os-volumes/{volume_id}").status == 400  # a server has it

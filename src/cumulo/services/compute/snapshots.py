@@ -87,11 +87,10 @@ def _image_of_volumes(
 ) -> tuple[str, list[str]]:
     """Record an image without bytes that names snapshots of the server's volumes."""
     devices = devices_of(tx, server.id)
+    words = {"name": f"snapshot for {name}", "force": True}
+    wanted = [volume.NewSnapshot(volume_id=device.volume_id, **words) for device in devices]
     try:
-        kept = [
-            volume.create_snapshot(tx, ctx, tools.volume, device.volume_id, f"snapshot for {name}")
-            for device in devices
-        ]
+        kept = [volume.create_snapshot(tx, ctx, tools.volume, one) for one in wanted]
     except OverQuota as error:
         raise Forbidden(error.message) from error
     mapping = [

@@ -23,8 +23,10 @@ from cumulo.services.volume.qos_specs import front_end_limits as front_end_limit
 from cumulo.services.volume.secrets import header_of as header_of
 from cumulo.services.volume.secrets import secrets_of as secrets_of
 from cumulo.services.volume.settings import VolumeSettings as VolumeSettings
-from cumulo.services.volume.snapshots import NewSnapshot
+from cumulo.services.volume.snapshots import NewSnapshot as NewSnapshot
 from cumulo.services.volume.snapshots import Snapshot as Snapshot
+from cumulo.services.volume.snapshots import list_snapshots as list_snapshots
+from cumulo.services.volume.snapshots import snapshot_visible as snapshot_visible
 from cumulo.services.volume.store.snapshots import snapshot_find as snapshot_find
 from cumulo.services.volume.store.volumes import volume_move as _volume_move
 from cumulo.services.volume.tools import NoServers as NoServers
@@ -32,12 +34,16 @@ from cumulo.services.volume.tools import Servers as Servers
 from cumulo.services.volume.tools import VolumeTools as VolumeTools
 from cumulo.services.volume.volume_types import add_default_type as add_default_type
 from cumulo.services.volume.volumes import Volume as Volume
+from cumulo.services.volume.volumes import Wanted as Wanted
+from cumulo.services.volume.volumes import Whole as Whole
 from cumulo.services.volume.volumes import image_metadata as image_metadata
 from cumulo.services.volume.volumes import is_free as is_free
+from cumulo.services.volume.volumes import list_whole as list_whole
+from cumulo.services.volume.volumes import show as show
 from cumulo.services.volume.volumes import volume_find as volume_find
 from cumulo.services.volume.volumes import volume_get as volume_get
 from cumulo.services.volume.volumes import volume_visible as volume_visible
-from cumulo.services.volume.workflows.create_snapshot import create_snapshot as _create_snapshot
+from cumulo.services.volume.workflows.create_snapshot import create_snapshot as create_snapshot
 from cumulo.services.volume.workflows.create_volume import create_volume as create_volume
 from cumulo.services.volume.workflows.delete_snapshot import delete_snapshot as delete_snapshot
 from cumulo.services.volume.workflows.delete_volume import delete_volume as delete_volume
@@ -51,14 +57,6 @@ def create_for_server(
     """Have a volume made that is reserved for a server from the beginning."""
     made = create_volume(tx, ctx, tools, spec)
     return hold(tx, made, server_id)
-
-
-def create_snapshot(
-    tx: Tx, ctx: Context, tools: VolumeTools, volume_id: str, name: str
-) -> Snapshot:
-    """Have a snapshot taken of a volume that a server may be using."""
-    wanted = NewSnapshot(volume_id=volume_id, name=name, force=True)
-    return _create_snapshot(tx, ctx, tools, wanted)
 
 
 def begin_reimage(tx: Tx, volume_id: str) -> None:

@@ -50,6 +50,7 @@ from cumulo.services.compute.api import (
     usages,
     versions,
     volume_attachments,
+    volumes,
     volumes_boot,
 )
 from cumulo.web import Operation
@@ -75,6 +76,7 @@ OPERATIONS: Sequence[Operation] = [
         floating_ip_pools,
         floating_ips,
         networks,
+        volumes,
         images,
         external_events,
         servers,
