@@ -12,7 +12,7 @@ from cumulo.node.api import HostError, Volume
 from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import (
     Content,
-    LiveCopies,
+    LocalFiles,
     Locked,
     Seals,
     Source,
@@ -47,7 +47,7 @@ class Store:
     def kept(self, bench: Bench, guest_id: str, volume: Volume) -> Source:
         """Keep what a volume of a running guest holds."""
         kept = Source(volume_id=volume.volume_id, snapshot_id=new_id())
-        if isinstance(self.driver, LiveCopies):
+        if isinstance(self.driver, LocalFiles):
             path = self.driver.snapshot_path(kept)
             for _ in range(2):
                 assert bench.node.copy_volume(guest_id, volume.volume_id, path)

@@ -211,9 +211,9 @@ def test_old_clients_ask_compute_for_volumes(both: Both) -> None:
     both.cloud.work()
     (attached,) = old.get(f"/v2.1/os-volumes/{volume_id}").json()["volume"]["attachments"]
     assert (attached["serverId"], attached["device"]) == (server, "/dev/vdb")
-    spec = {"snapshot": {"volume_id": volume_id, "display_name": "s"}}
+    spec: Any = {"snapshot": {"volume_id": volume_id, "display_name": "s"}}
     assert old.post("/v2.1/os-snapshots", spec).status == 400  # it is in use
-    spec["snapshot"]["force"] = True  # type: ignore[assignment]
+    spec["snapshot"]["force"] = True
     snapshot = old.post("/v2.1/os-snapshots", spec).json()["snapshot"]
     both.cloud.work()
     shown = old.get(f"/v2.1/os-snapshots/{snapshot['id']}").json()["snapshot"]

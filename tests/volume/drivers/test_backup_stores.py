@@ -48,7 +48,7 @@ def test_what_is_not_there_is_said_so(store: BackupStore) -> None:
     store.delete(new_id())
 
 
-@pytest.mark.parametrize("name", ["../../etc", "a/b", "", new_id().upper()])
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", "6AC3C97F-C179-4D69-BBE1-B7ECEF198A3A"])
 def test_only_ids_become_names(store: BackupStore, name: str) -> None:
     with pytest.raises(Invalid):
         store.put(name, "0", b"x")

@@ -24,7 +24,7 @@ from cumulo.kit.units import MIB
 from cumulo.kit.zeros import is_zero
 from cumulo.node import consoles, disks, streams
 from cumulo.node.api import GuestSpec, HostError, ImageSource
-from cumulo.node.drivers import libvirt_power
+from cumulo.node.drivers import libvirt_power, libvirt_secrets, libvirt_volumes
 from cumulo.node.drivers.libvirt import LibvirtHypervisor
 from cumulo.node.guest_files import GuestFiles, Record
 from cumulo.node.libvirtd import MOVES
@@ -38,7 +38,6 @@ _LIVE = (
     | libvirt.VIR_MIGRATE_PEER2PEER
     | libvirt.VIR_MIGRATE_PERSIST_DEST
     | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
-    | libvirt.VIR_MIGRATE_NON_SHARED_INC
     | libvirt.VIR_MIGRATE_AUTO_CONVERGE
 )
 
@@ -74,16 +73,19 @@ class LibvirtMoves:
             base = self._base(there, spec)
             for name in offered.files.keys() & {*_DISKS, "config.iso"}:
                 self._fetch(there, files, name, offered.files[name])
-            disks.stand_on(files, base, self._owner)
+            if base is not None:
+                disks.stand_on(files, base, self._owner)
+            libvirt_secrets.ensure(connection, spec.id, spec.volumes)
             connection.defineXML(self._hypervisor.xml(files, spec))
             self._take_log(there, files, offered)
             self._made(files)
 
     def expect_guest(self, spec: GuestSpec, source: Place) -> Arrival:
         """Make ready for a running guest: all that libvirt does not bring with it."""
-        with self._hypervisor.held(spec.id):
+        with self._hypervisor.held(spec.id), self._hypervisor.connected() as connection:
             files = GuestFiles(self._root, spec.id)
             record = files.record()
+            libvirt_secrets.ensure(connection, spec.id, spec.volumes)
             if record is None or not record.is_made:
                 there = self._reach(source)
                 offered = there.guest_offered(spec.id)
@@ -140,7 +142,7 @@ class LibvirtMoves:
         }
         secure, migratable = libvirt.VIR_DOMAIN_XML_SECURE, libvirt.VIR_DOMAIN_XML_MIGRATABLE
         kept = libvirt.VIR_DOMAIN_XML_INACTIVE
-        params = {
+        params: dict[str, str | list[str]] = {
             libvirt.VIR_MIGRATE_PARAM_URI: f"unix://{_socket(guest_id, 'memory')}",
             libvirt.VIR_MIGRATE_PARAM_DISKS_URI: f"unix://{_socket(guest_id, 'disks')}",
             libvirt.VIR_MIGRATE_PARAM_DEST_XML: _elsewhere(
@@ -150,8 +152,12 @@ class LibvirtMoves:
                 domain.XMLDesc(secure | migratable | kept), moved
             ),
         }
+        own = libvirt_volumes.own_disks(domain)
+        if own:  # volumes are there already
+            params[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = own
         there = f"qemu+unix:///system?socket={_socket(guest_id, 'libvirt')}"
-        domain.migrateToURI3(there, params, _LIVE)
+        how = _LIVE | libvirt.VIR_MIGRATE_NON_SHARED_INC if own else _LIVE
+        domain.migrateToURI3(there, params, how)
 
     @contextlib.contextmanager
     def _ways(self, guest_id: str, there: Peers) -> Iterator[None]:
@@ -180,11 +186,12 @@ class LibvirtMoves:
         assert record is not None
         files.remember(msgspec.structs.replace(record, is_made=True, expected_from=""))
 
-    def _base(self, there: Peers, spec: GuestSpec) -> disks.CachedImage:
+    def _base(self, there: Peers, spec: GuestSpec) -> disks.CachedImage | None:
         def pieces(image: ImageSource) -> Iterator[bytes]:
             return _pieces(there, spec.id, "base", image.size)
 
-        assert spec.image is not None
+        if spec.image is None:  # it boots from a volume
+            return None
         return self._hypervisor.images.ensure(spec.image, pieces)
 
     def _fetch(self, there: Peers, files: GuestFiles, name: str, size: int) -> None:
@@ -282,8 +289,6 @@ def _unless_it_is_over() -> Iterator[None]:
 
 def _as_offered(spec: GuestSpec, offered: Offered) -> GuestSpec:
     """Return what the guest is to be, on the image that its disk there stands on."""
-    if offered.spec.image is None or offered.spec.volumes or spec.volumes:
-        raise HostError(f"Guest {spec.id} has volumes: they are files of its host and stay there.")
     return msgspec.structs.replace(spec, image=offered.spec.image)
 
 

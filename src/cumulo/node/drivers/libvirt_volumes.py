@@ -55,6 +55,18 @@ def open_up(volumes: Iterable[Volume], owner: tuple[int, int]) -> None:
             os.close(descriptor)
 
 
+def own_disks(domain: Domain) -> list[str]:
+    """Return the names of the disks of a running guest that are no volumes and can be written."""
+    tree = ElementTree.fromstring(domain.XMLDesc(0))  # noqa: S314 - libvirt wrote it
+    found = []
+    for disk in tree.iterfind("./devices/disk"):
+        target = disk.find("target")
+        is_own = disk.findtext("serial") is None and disk.find("readonly") is None
+        if target is not None and is_own and disk.get("device") == "disk":
+            found.append(target.get("dev", ""))
+    return found
+
+
 def _resize(domain: Domain, volume: Volume) -> None:
     for name in _targets(_present(domain, libvirt.VIR_DOMAIN_AFFECT_LIVE)[volume.volume_id]):
         size = volume.size_gib * GIB - volume.header

@@ -15,7 +15,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from cumulo.node.api import HostFacts
 from cumulo.node.moving import Place
-from cumulo.services.compute import quotas, servers, states
+from cumulo.services.compute import quotas, servers, states, volumes
 from cumulo.services.compute.scheduler import schedule
 from cumulo.services.compute.scheduler.schedule import Wishes
 from cumulo.services.compute.services import COMPUTE, Health
@@ -28,6 +28,7 @@ from cumulo.services.compute.store import services as service_rows
 from cumulo.services.compute.store.migrations import Migration as Migration
 from cumulo.services.compute.store.migrations import MigrationPage as MigrationPage
 from cumulo.services.compute.store.servers import Server
+from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
 
 RESIZE, MIGRATION, LIVE, EVACUATION = "resize", "migration", "live-migration", "evacuation"
@@ -135,18 +136,17 @@ def sized(flavor: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def place(
-    tx: Tx, migration: Migration, host: str | None, settings: ComputeSettings, health: Health
-) -> str:
+def place(tx: Tx, migration: Migration, host: str | None, tools: Tools) -> str:
     """Choose where the server goes and take the room there, keeping what it has."""
     if migration.dest_host is not None:
         return migration.dest_host
     server = server_rows.server_get(tx, migration.server_id)
     if not placement.allocations_of(tx, migration.uuid):
         placement.move(tx, server.id, migration.uuid)
-    excluded = _excluded(tx, migration, settings)
+    excluded = volumes.out_of_reach(tx, tools, server.id)
+    excluded |= _excluded(tx, migration, tools.settings)
     wishes = Wishes(host=host, excluded=excluded)
-    chosen = schedule.schedule(tx, moved(server, migration), wishes, health).name
+    chosen = schedule.schedule(tx, moved(server, migration), wishes, tools.health).name
     store.migration_update(tx, migration.uuid, dest_host=chosen, status="preparing")
     return chosen
 

@@ -87,8 +87,11 @@ def _image_of_volumes(
 ) -> tuple[str, list[str]]:
     """Record an image without bytes that names snapshots of the server's volumes."""
     devices = devices_of(tx, server.id)
-    words = {"name": f"snapshot for {name}", "force": True}
-    wanted = [volume.NewSnapshot(volume_id=device.volume_id, **words) for device in devices]
+    called = f"snapshot for {name}"
+    wanted = [
+        volume.NewSnapshot(volume_id=device.volume_id, name=called, force=True)
+        for device in devices
+    ]
     try:
         kept = [volume.create_snapshot(tx, ctx, tools.volume, one) for one in wanted]
     except OverQuota as error:

@@ -235,6 +235,24 @@ def host_volumes(tx: Tx, server_id: str, *, without: str | None = None) -> list[
     ]
 
 
+def out_of_reach(tx: Tx, tools: Tools, server_id: str) -> dict[str, str]:
+    """Return the hosts that a server cannot be on, for the sake of its volumes, and why."""
+    found: dict[str, str] = {}
+    for device in store.devices_of(tx, server_id):
+        only = volume.only_host(tools.volume, volume.volume_get(tx, device.volume_id))
+        for host in tools.nodes.names() if only is not None else ():
+            if host != only:
+                found[host] = f"volume {device.volume_id} is a file of {only}"
+    return found
+
+
+def has_moved(tx: Tx, ctx: Context, server_id: str, host: str) -> None:
+    """Note that a server's volumes are reached from another host now."""
+    for device in store.devices_of(tx, server_id):
+        connector = {"host": host, "mountpoint": device.device_name}
+        volume.connect(tx, ctx, device.attachment_id, connector)
+
+
 def with_secrets(tools: Tools, disks: Sequence[HostVolume]) -> list[HostVolume]:
     """Return volumes with what opens them, for their host's ears only."""
     return [

@@ -115,7 +115,7 @@ def _capabilities(settings: BackendSettings, name: str, protocol: str) -> dict[s
         "thin_provisioning_support": True,
         "thick_provisioning_support": False,
         "multiattach": True,
-        "QoS_support": False,
+        "QoS_support": True,
         "online_extend_support": True,
         "consistencygroup_support": False,
         "consistent_group_snapshot_enabled": False,

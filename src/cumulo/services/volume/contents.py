@@ -4,7 +4,7 @@ from cumulo.db import Tx
 from cumulo.services.image import public as images
 from cumulo.services.volume import keys
 from cumulo.services.volume.drivers import luks
-from cumulo.services.volume.drivers.base import Content, LiveCopies, Seals, Source
+from cumulo.services.volume.drivers.base import Content, LocalFiles, Seals, Source
 from cumulo.services.volume.new_volumes import FORMATS, KEY, check_encryption
 from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.volumes import Volume
@@ -39,7 +39,7 @@ def write_new(tools: VolumeTools, volume: Volume, content: Content | None) -> No
 def keep_now(tools: VolumeTools, volume: Volume, source: Source) -> None:
     """Keep what a volume holds at one moment, also while a guest writes to it."""
     driver = tools.driver(volume.host)
-    if isinstance(driver, LiveCopies):
+    if isinstance(driver, LocalFiles):
         # Only the guest's host can copy at one moment what is being written there.
         path = driver.snapshot_path(source)
         for one in tools.db.read(attachments_of, volume.id):

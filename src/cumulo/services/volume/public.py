@@ -19,8 +19,9 @@ from cumulo.services.volume.backends import report_backends as report_backends
 from cumulo.services.volume.drivers.base import Connection as Connection
 from cumulo.services.volume.new_volumes import NewVolume as NewVolume
 from cumulo.services.volume.policy import RULES
-from cumulo.services.volume.qos_specs import front_end_limits as front_end_limits
+from cumulo.services.volume.qos_specs import limits_of as limits_of
 from cumulo.services.volume.secrets import header_of as header_of
+from cumulo.services.volume.secrets import only_host as only_host
 from cumulo.services.volume.secrets import secrets_of as secrets_of
 from cumulo.services.volume.settings import VolumeSettings as VolumeSettings
 from cumulo.services.volume.snapshots import NewSnapshot as NewSnapshot

@@ -1,6 +1,7 @@
 """QoS specs: limits on what goes to and from the volumes of a type.
 
-Those of consumer front-end (or both) are enforced by the hosts that volumes are attached to.
+The hosts that volumes are attached to enforce them, whoever is named as the consumer: what goes to
+a back end goes through a host's QEMU.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,6 +17,7 @@ from cumulo.services.volume.store.qos_specs import QosSpecs as QosSpecs
 from cumulo.services.volume.volume_types import VolumeType, check_specs, type_by_id
 from cumulo.work import events
 
+_PER_GIB = "_per_gb"
 _CONSUMERS = ("back-end", "both", "front-end")
 
 
@@ -112,15 +114,21 @@ def disassociate(tx: Tx, ctx: Context, qos_id: str, type_id: str | None) -> None
     _record(tx, ctx, found, "disassociate")
 
 
-def front_end_limits(tx: Tx, type_id: str) -> dict[str, int]:
-    """Return the limits that a host is to hold a volume of a type to."""
+def limits_of(tx: Tx, type_id: str, size_gib: int) -> dict[str, int]:
+    """Return the limits that a host is to hold a volume of a type to, by QEMU's names.
+
+    Those for each GiB are told for the whole, but never less than their `_min`.
+    """
     kind = type_store.type_find(tx, type_id)
     if kind is None or kind.qos_specs_id is None:
         return {}
-    found = qos_get(tx, kind.qos_specs_id)
-    if found.consumer == "back-end":
-        return {}
-    return {key: int(value) for key, value in found.specs.items() if value.isdigit()}
+    specs = qos_get(tx, kind.qos_specs_id).specs
+    numbers = {key: int(value) for key, value in specs.items() if value.isdigit()}
+    limits = {key: value for key, value in numbers.items() if _PER_GIB not in key}
+    for key, value in numbers.items():
+        if key.endswith(_PER_GIB):
+            limits[key.removesuffix(_PER_GIB)] = max(value * size_gib, numbers.get(f"{key}_min", 0))
+    return limits
 
 
 def _checked_consumer(consumer: str) -> str:

@@ -1,10 +1,21 @@
-"""What opens volumes: told to the hosts that have them, never kept with the servers' records."""
+"""What hosts must know of volumes to open them, besides where they are."""
 
 from cumulo.services.volume import keys
 from cumulo.services.volume.drivers import luks
-from cumulo.services.volume.drivers.base import Locked, Seals, Source
+from cumulo.services.volume.drivers.base import LocalFiles, Locked, Seals, Source
 from cumulo.services.volume.store import volumes as store
+from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
+
+
+def only_host(tools: VolumeTools, volume: Volume) -> str | None:
+    """Return the one host that reaches a volume, wherever it will be put; None: each does."""
+    backend = volume.backend
+    known = [tools.places[backend]] if backend in tools.places else tools.places.values()
+    for one in known:
+        if one.settings.is_shared or not isinstance(one.driver, LocalFiles):
+            return None
+    return tools.host
 
 
 def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
@@ -17,8 +28,8 @@ def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
     if isinstance(driver, Locked) and (key := driver.key()):
         found["ceph"] = key
     if volume.encryption_key_id is not None and isinstance(driver, Seals):
-        opens = (keys.passphrase_of, tools.safe, volume.encryption_key_id)
-        found["luks"] = tools.db.read(*opens)
+        key_id = volume.encryption_key_id
+        found["luks"] = tools.db.read(keys.passphrase_of, tools.safe, key_id)
     return found
 
 

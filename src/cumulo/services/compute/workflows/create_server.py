@@ -59,7 +59,8 @@ def place(tx: Tx, run: Run) -> Placed:
     """Choose a host, take the room there and bind the ports to it."""
     params = run.params
     server = store.server_get(tx, params.server_id)
-    wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
+    excluded = {**volumes.out_of_reach(tx, run.tools, server.id), **params.excluded}
+    wishes = Wishes(host=params.host, forced=params.forced, excluded=excluded)
     host = schedule(tx, server, wishes, run.tools.health)
     task = "networking" if server.task_state == "scheduling" else server.task_state
     store.server_update(tx, server.id, host=host.name, task_state=task)
@@ -156,7 +157,8 @@ def _give_up(tx: Tx, run: Run) -> None:
         start(tx, CREATE_SERVER, again, subject=server.id, ctx=run)
         return
     if error and error.kind == NoValidHost.__name__:
-        wishes = Wishes(host=params.host, forced=params.forced, excluded=params.excluded)
+        excluded = {**volumes.out_of_reach(tx, run.tools, server.id), **params.excluded}
+        wishes = Wishes(host=params.host, forced=params.forced, excluded=excluded)
         keep_refusal(tx, server, wishes, run.tools.health)
     networking.release_ports(tx, server.id)
     volumes.release_all(tx, cloud_of(run), server.id)

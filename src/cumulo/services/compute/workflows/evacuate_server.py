@@ -10,12 +10,13 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
-from cumulo.services.compute import guests, moves, networking, servers, states
+from cumulo.services.compute import guests, moves, networking, servers, states, volumes
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
@@ -51,7 +52,7 @@ def place(run: Run) -> Placed:
 
 def _place(tx: Tx, params: EvacuateServer, tools: Tools) -> Placed:
     migration = migrations.migration_get(tx, params.migration)
-    host = moves.place(tx, migration, params.host, tools.settings, tools.health)
+    host = moves.place(tx, migration, params.host, tools)
     actions.event_start(tx, params.action, _EVENT, host)
     return Placed(migration.source_host or "", host)
 
@@ -118,6 +119,7 @@ def _settle(tx: Tx, run: Run) -> None:
         launched_at=clock.now(),
     )
     actions.event_finish(tx, params.action, _EVENT)
+    volumes.has_moved(tx, cloud_of(run), params.server_id, migration.dest_host or "")
     server = store.server_get(tx, params.server_id)
     servers.record(tx, run, server, "evacuated", host=server.host)
 

@@ -8,7 +8,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import HostError
 from cumulo.node.moving import Arrival
-from cumulo.services.compute import guests, live_moves, moves, networking, servers
+from cumulo.services.compute import guests, live_moves, moves, networking, servers, volumes
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
@@ -22,6 +22,7 @@ from cumulo.services.compute.workflows.hosts import (
     tried,
 )
 from cumulo.services.compute.workflows.leave_host import LEAVE_HOST, LeaveHost
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow, start
@@ -56,7 +57,7 @@ def place(run: Run) -> Placed:
 def _place(tx: Tx, params: MoveServer, tools: Tools) -> Placed:
     live_moves.check_wanted(tx, params.migration)
     migration = migrations.migration_get(tx, params.migration)
-    host = moves.place(tx, migration, params.host, tools.settings, tools.health)
+    host = moves.place(tx, migration, params.host, tools)
     actions.event_start(tx, params.action, _EVENT, migration.source_host)
     migrations.migration_update(tx, migration.uuid, status="running")
     return Placed(migration.source_host or "", host)
@@ -160,6 +161,7 @@ def _settle(tx: Tx, run: Run) -> None:
     actions.event_finish(tx, params.action, _EVENT)
     left = LeaveHost(server_id=params.server_id, host=migration.source_host or "")
     start(tx, LEAVE_HOST, left, subject=params.server_id, ctx=run)
+    volumes.has_moved(tx, cloud_of(run), params.server_id, migration.dest_host or "")
     server = store.server_get(tx, params.server_id)
     servers.record(tx, run, server, "moved", host=server.host)
 

@@ -13,7 +13,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import GuestSpec, HostError, Power
 from cumulo.node.moving import MovingNode
-from cumulo.services.compute import guests, moves, networking, servers, states
+from cumulo.services.compute import guests, moves, networking, servers, states, volumes
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
@@ -26,6 +26,7 @@ from cumulo.services.compute.workflows.hosts import (
     remove_guest,
     tried,
 )
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
 
@@ -69,7 +70,7 @@ def _place(tx: Tx, params: ResizeServer, tools: Tools) -> Placed:
     migration = migrations.migration_get(tx, params.migration)
     if migration.new_flavor["root_gib"] < migration.old_flavor["root_gib"]:
         raise HostError("Resize error: Unable to resize disk down.")
-    host = moves.place(tx, migration, params.host, tools.settings, tools.health)
+    host = moves.place(tx, migration, params.host, tools)
     actions.event_start(tx, params.action, _PREPARE, host)
     actions.event_finish(tx, params.action, _PREPARE)
     return Placed(migration.source_host or "", host)
@@ -168,6 +169,7 @@ def _settle(tx: Tx, run: Run) -> None:
     )
     migrations.migration_update(tx, migration.uuid, status="finished")
     actions.event_finish(tx, run.params.action, _FINISH)
+    volumes.has_moved(tx, cloud_of(run), migration.server_id, migration.dest_host or "")
     server = store.server_get(tx, migration.server_id)
     servers.record(tx, run, server, "resized", host=server.host, flavor=server.flavor["name"])
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.node.api import GuestSpec, Power
-from cumulo.services.compute import guests, moves, servers, states
+from cumulo.services.compute import guests, moves, servers, states, volumes
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
@@ -13,6 +13,7 @@ from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.end_resize import EndResize
 from cumulo.services.compute.workflows.end_resize import give_up as give_up
 from cumulo.services.compute.workflows.hosts import plug_in, reached, remove_guest
+from cumulo.services.compute.workflows.volume_connections import cloud_of
 from cumulo.services.placement import public as placement
 from cumulo.work import Run as _Run
 from cumulo.work import Step, Workflow
@@ -78,6 +79,7 @@ def _settle(tx: Tx, run: Run) -> None:
         launched_at=clock.now(),
     )
     actions.event_finish(tx, run.params.action, _EVENT)
+    volumes.has_moved(tx, cloud_of(run), migration.server_id, migration.source_host or "")
     server = store.server_get(tx, migration.server_id)
     servers.record(tx, run, server, "resize reverted")
 

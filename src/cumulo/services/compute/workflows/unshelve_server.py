@@ -56,7 +56,8 @@ def _place(tx: Tx, params: UnshelveServer, tools: Tools) -> Placed:
     server = store.server_get(tx, params.server_id)
     host = server.host
     if host is None:
-        host = schedule(tx, server, Wishes(host=params.host), tools.health).name
+        wishes = Wishes(host=params.host, excluded=volumes.out_of_reach(tx, tools, server.id))
+        host = schedule(tx, server, wishes, tools.health).name
         store.server_update(tx, server.id, host=host, task_state="spawning")
     actions.event_start(tx, params.action, _EVENT, host)
     return Placed(host)

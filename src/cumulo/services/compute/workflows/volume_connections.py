@@ -23,7 +23,7 @@ def connect_volumes(run: Run[Any, Tools], server_id: str, host: str) -> None:
             size_gib=found.size_gib,
             is_shared=found.is_multiattach,
             header=volume.header_of(run.tools.volume, found.id),
-            limits=run.db.read(volume.front_end_limits, found.type_id),
+            limits=run.db.read(volume.limits_of, found.type_id, found.size_gib),
             **told.target,
         )
         run.db.write(volumes.connected, cloud_of(run), device, host, target)

@@ -121,7 +121,7 @@ class Viewer:
         view = self._usual(volume)
         if self._is_admin:
             view.migration_status = volume.migration_status
-            view.provider_id, view.cluster_name = volume.provider_id, None
+            view.provider_id, view.cluster_name = None, None
         return view
 
     def _usual(self, volume: Volume) -> VolumeView:

@@ -62,8 +62,11 @@ class Content:
 
 
 @runtime_checkable
-class LiveCopies(Protocol):
-    """A back end whose volumes a host can copy while a guest writes to them."""
+class LocalFiles(Protocol):
+    """A back end whose volumes are files: of this machine, unless an operator says otherwise.
+
+    Only a host that has such a file can copy it while a guest writes to it.
+    """
 
     def snapshot_path(self, source: Source) -> str:
         """Return where the host is to put what a snapshot keeps."""

@@ -113,7 +113,7 @@ volume = sa.Table(
     _flag("is_multiattach"),
     sa.Column("is_readonly", sa.Boolean(create_constraint=False)),  # None: nobody ever said
     _flag("consumes_quota"),
-    sa.Column("provider_id", text_key(255)),
+    sa.Column("moving_to", text_key(255)),  # the pool, with room taken there
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime),
     sa.Column("launched_at", UtcDateTime),

@@ -39,7 +39,7 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     is_multiattach: bool = False
     is_readonly: bool | None = None
     consumes_quota: bool = True
-    provider_id: str | None = None
+    moving_to: str | None = None
     updated_at: datetime | None = None
     launched_at: datetime | None = None
 

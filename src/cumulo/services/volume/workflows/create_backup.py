@@ -74,9 +74,10 @@ def discard(run: Run) -> None:
     """Remove what was kept."""
     run.tools.backups.delete(run.params.backup_id)
     backup = run.db.read(store.backup_find, run.params.backup_id)
-    volume = backup and run.db.read(volume_store.volume_find, backup.volume_id)
-    if backup is not None and volume is not None:
-        run.tools.driver(volume.host).delete_snapshot(_passing(backup))
+    if backup is not None:
+        volume = run.db.read(volume_store.volume_find, backup.volume_id)
+        if volume is not None:
+            run.tools.driver(volume.host).delete_snapshot(_passing(backup))
 
 
 def finish(tx: Tx, run: Run) -> None:

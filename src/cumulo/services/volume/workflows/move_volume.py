@@ -105,6 +105,8 @@ def migrate_volume(tx: Tx, ctx: Context, volume_id: str, host: str, *, lock: boo
 def place(tx: Tx, run: Run) -> Placed:
     """Leave it where it is if that will do, else choose a back end and take the room there."""
     params, volume = run.params, store.volume_get(tx, run.params.volume_id)
+    if volume.moving_to is not None:
+        return Placed(volume.moving_to)
     request = Request(size_gib=volume.size_gib, specs=specs_of(tx, params.new_type))
     if params.pool is None:
         why = refusal(backend_get(tx, params.old_pool), request)
@@ -117,22 +119,21 @@ def place(tx: Tx, run: Run) -> Placed:
     request = msgspec.structs.replace(
         request, only=params.pool, excluded={params.old_pool: "it is there already"}
     )
-    return Placed(choose(tx, request).pool)
+    pool = choose(tx, request).pool
+    store.volume_update(tx, volume.id, moving_to=pool)
+    return Placed(pool)
 
 
 def unplace(run: Run) -> None:
     """Give the room back."""
-    placed = run.find_result_of(place)
-    if placed is not None and placed.pool != run.params.old_pool:
-        run.db.write(_unplace, run.params.volume_id, placed.pool)
+    run.db.write(_unplace, run.params.volume_id)
 
 
-def _unplace(tx: Tx, volume_id: str, pool: str) -> None:
+def _unplace(tx: Tx, volume_id: str) -> None:
     volume = store.volume_find(tx, volume_id)
-    # Marked, so that the room is given back once though this may run twice.
-    if volume is not None and volume.provider_id != pool:
-        store.volume_update(tx, volume_id, provider_id=pool)
-        backend_store.room_give_back(tx, pool, volume.size_gib)
+    if volume is not None and volume.moving_to is not None:
+        store.volume_update(tx, volume_id, moving_to=None)
+        backend_store.room_give_back(tx, volume.moving_to, volume.size_gib)
 
 
 def copy(run: Run) -> None:
@@ -174,7 +175,7 @@ def switch(tx: Tx, run: Run) -> None:
         status=params.status,
         type_id=params.new_type,
         host=pool,
-        provider_id=None,
+        moving_to=None,
         migration_status="success" if params.pool is not None else volume.migration_status,
         is_multiattach=specs.get("multiattach", "").lower() == "<is> true",
     )
@@ -201,7 +202,7 @@ def _give_up(tx: Tx, run: Run) -> None:
     if volume.type_id != params.new_type:
         counted = {"volumes": 1, "gigabytes": volume.size_gib}
         quotas.release_of_type(tx, volume.project_id, counted, params.new_type)
-    values: dict[str, object] = {"previous_status": None, "provider_id": None}
+    values: dict[str, object] = {"previous_status": None}
     if params.pool is not None:
         values["migration_status"] = "error"
     store.volume_update(tx, volume.id, **values)
