@@ -58,6 +58,24 @@ def reimage_volume(ann: Client, volume_id: str, snapshot_id: str) -> Any:
     return Later(lambda: ann.post(f"{V}/{volume_id}/action", wanted))
 
 
+def manage(ann: Client, volume_id: str, snapshot_id: str) -> Any:
+    """Let the volume go, for another to be made of it."""
+    root = ann.as_("root:p1:admin")
+    ann.delete(f"/v3/snapshots/{snapshot_id}")
+
+    def take_in() -> Any:
+        root.post(f"{V}/{volume_id}/action", {"os-unmanage": {}})
+        wanted = {"host": "node1@fake", "ref": {"source-name": f"volume-{volume_id}"}}
+        return Later(lambda: root.post("/v3/manageable_volumes", {"volume": wanted}))
+
+    return Later(take_in)
+
+
+def unmanage(ann: Client, volume_id: str, snapshot_id: str) -> Any:
+    root = ann.as_("root:p1:admin")
+    return root.post(f"/v3/snapshots/{snapshot_id}/action", {"os-unmanage": {}})
+
+
 def create_backup(ann: Client, volume_id: str, snapshot_id: str) -> Any:
     return ann.post("/v3/backups", {"backup": {"volume_id": volume_id}})
 
@@ -91,6 +109,8 @@ BEGIN: dict[str, Begin] = {
         move_volume,
         upload_volume,
         reimage_volume,
+        manage,
+        unmanage,
         create_backup,
         delete_backup,
         restore_backup,
@@ -114,7 +134,7 @@ class Scene:
         volume_id = self._made.volume()
         snapshot_id = self._made.snapshot(volume_id)
         answer = BEGIN[name](self._ann, volume_id, snapshot_id)
-        if isinstance(answer, Later):
+        while isinstance(answer, Later):
             self._emulated.work()
             answer = answer.begin()
         assert answer.status == 202, answer.text
@@ -135,15 +155,16 @@ def agree(root: Client, driver: FakeDriver) -> None:
     snapshots = root.get("/v3/snapshots/detail?all_tenants=1").json()["snapshots"]
     backups = root.get("/v3/backups/detail?all_tenants=1").json()["backups"]
     states = {one["status"] for one in [*rows, *snapshots, *backups]}
-    settled = {"available", "error", "error_deleting", "error_extending", "error_restoring"}
+    settled = {"available", "error", "error_deleting", "error_unmanaging", "error_extending"}
+    settled |= {"error_restoring"}
     assert states <= settled
     known = {one["id"] for one in [*rows, *snapshots]}
     present = {one.snapshot_id or one.volume_id for one in driver.present()}
     assert present <= known
     assert {one["id"] for one in rows if one["status"] == "available"} <= present
     used = root.get("/v3/os-quota-sets/p1?usage=True").json()["quota_set"]
-    assert used["volumes"]["in_use"] == len(rows)
-    assert used["snapshots"]["in_use"] == len(snapshots)
+    assert used["volumes"]["in_use"] == sum(one["consumes_quota"] for one in rows)
+    assert used["snapshots"]["in_use"] == sum(one["consumes_quota"] for one in snapshots)
     assert used["backups"]["in_use"] == len(backups)
     assert used["gigabytes"]["in_use"] == sum(one["size"] for one in [*rows, *snapshots])
     (pool,) = root.get("/v3/scheduler-stats/get_pools?detail=true").json()["pools"]

@@ -11,7 +11,13 @@ import pytest
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB, MIB
-from cumulo.services.volume.drivers.base import BackendError, Content, Source, VolumeDriver
+from cumulo.services.volume.drivers.base import (
+    Adopts,
+    BackendError,
+    Content,
+    Source,
+    VolumeDriver,
+)
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.drivers.file import FileDriver
 from cumulo.services.volume.drivers.rbd import RbdDriver, RbdSettings
@@ -158,6 +164,33 @@ def test_what_is_not_there_is_said_so(driver: VolumeDriver) -> None:
         with pytest.raises(BackendError):
             call()
     assert there(driver) == set()
+
+
+def test_what_is_let_go_can_be_taken_in_again(driver: VolumeDriver) -> None:
+    assert isinstance(driver, Adopts)
+    first, again = made(driver, 2), Source(volume_id=new_id())
+    driver.overwrite(first, [(MIB, b"kept")])
+    snapshot = Source(volume_id=first, snapshot_id=new_id())
+    driver.create_snapshot(snapshot)
+    before = {one.name for one in driver.strangers()}
+    for _ in range(2):
+        driver.release(snapshot)
+    (found,) = [one for one in driver.strangers() if one.name not in before]
+    assert (found.volume_id, found.size_gib) == (first, 2)
+    taken = Source(volume_id=first, snapshot_id=new_id())
+    for _ in range(2):
+        assert driver.adopt(taken, found.name) == 2
+    assert b"".join(driver.read(taken, MIB, 4)) == b"kept"
+    driver.delete_snapshot(taken)
+    for _ in range(2):
+        driver.release(Source(volume_id=first), "theirs")
+    assert there(driver) == set()
+    with pytest.raises(BackendError):
+        driver.adopt(Source(volume_id=new_id()), "no such")
+    for _ in range(2):
+        assert driver.adopt(again, "theirs") == 2
+    assert there(driver) == {(again.volume_id, None, 2)}
+    assert read(driver, again.volume_id, MIB, 4) == b"kept"
 
 
 def test_capacity_is_told(driver: VolumeDriver) -> None:

@@ -7,11 +7,13 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.dialects import mysql, sqlite
 
-from cumulo.db.types import UtcDateTime
+from cumulo.db.types import SharedJson, UtcDateTime
 
 
 def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Spell our own column types by their names."""
+    if isinstance(item, SharedJson):
+        return "sa.JSON()"
     name = _name_of(item) if kind == "type" else None
     if name is None:
         return False

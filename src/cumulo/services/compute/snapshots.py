@@ -1,12 +1,14 @@
 """Images made of servers: what they are called and what they say of where they come from."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, OverQuota
 from cumulo.services.compute import servers
-from cumulo.services.compute.store.block_devices import devices_of
+from cumulo.services.compute.store.block_devices import BlockDevice, devices_of
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.volumes import MAPPING, ImageDisk
@@ -82,20 +84,25 @@ def new_image(
     return images.new_image(tx, ctx, spec, tools.image.image_limits)
 
 
+def _kept(
+    tx: Tx, ctx: Context, tools: Tools, devices: Sequence[BlockDevice], name: str
+) -> list[volume.Snapshot]:
+    """Have a snapshot taken of each volume."""
+    wanted = [
+        volume.NewSnapshot(volume_id=device.volume_id, name=name, force=True) for device in devices
+    ]
+    try:
+        return [volume.create_snapshot(tx, ctx, tools.volume, one) for one in wanted]
+    except OverQuota as error:
+        raise Forbidden(error.message) from error
+
+
 def _image_of_volumes(
     tx: Tx, ctx: Context, tools: Tools, server: Server, name: str, metadata: dict[str, str]
 ) -> tuple[str, list[str]]:
     """Record an image without bytes that names snapshots of the server's volumes."""
     devices = devices_of(tx, server.id)
-    called = f"snapshot for {name}"
-    wanted = [
-        volume.NewSnapshot(volume_id=device.volume_id, name=called, force=True)
-        for device in devices
-    ]
-    try:
-        kept = [volume.create_snapshot(tx, ctx, tools.volume, one) for one in wanted]
-    except OverQuota as error:
-        raise Forbidden(error.message) from error
+    kept = _kept(tx, ctx, tools, devices, f"snapshot for {name}")
     mapping = [
         ImageDisk(
             source_type="snapshot",

@@ -197,7 +197,11 @@ def create_snapshot(call: Call, body: CreateBody) -> SummaryBody:
         metadata=spec.metadata or {},
         force=force,
     )
-    found = call.db.write(_made, call, wanted)
+    return summary_of(call.db.write(_made, call, wanted))
+
+
+def summary_of(found: Whole) -> SummaryBody:
+    """Show a snapshot as its creation answers."""
     return SummaryBody(SnapshotSummary(**_facts(found.snapshots[0], found)))
 
 

@@ -11,10 +11,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
 
 import msgspec
 
 from cumulo.kit.errors import CloudError
+
+
+def is_id(name: str) -> bool:
+    """Say whether a name in a back end is one that this cloud gives."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
 
 
 class BackendError(CloudError):
@@ -94,6 +103,28 @@ class Shares(Protocol):
 
     def tidy(self) -> None:
         """Remove what was deleted and is needed no more."""
+
+
+class Stranger(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the back end that is not ours: a volume, or a snapshot of one of ours."""
+
+    name: str
+    size_gib: int
+    volume_id: str | None = None  # of a snapshot
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """A back end that may hold volumes which this cloud did not make."""
+
+    def strangers(self) -> list[Stranger]:
+        """List what is there and is not ours."""
+
+    def adopt(self, target: Source, name: str) -> int:
+        """Let what has this name be ours from now on, or find it so; return its size in GiB."""
+
+    def release(self, source: Source, name: str | None = None) -> None:
+        """Let what is ours be nobody's, bytes and all, under the name if one is given."""
 
 
 class VolumeDriver(Protocol):

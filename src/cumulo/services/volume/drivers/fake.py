@@ -19,6 +19,8 @@ from cumulo.services.volume.drivers.base import (
     Content,
     Present,
     Source,
+    Stranger,
+    is_id,
 )
 
 _PIECE = 1 << 16
@@ -165,8 +167,51 @@ class FakeDriver:
                     size_gib=disk.size_gib,
                     touched_at=disk.touched_at,
                 )
-                for disk in self._disks.values()
+                for key, disk in self._disks.items()
+                if is_id(key)
             ]
+
+    def strangers(self) -> list[Stranger]:
+        """List what is there and is not ours."""
+        self._meet("strangers")
+        with self._lock:
+            return [
+                Stranger(
+                    name=key,
+                    size_gib=disk.size_gib,
+                    volume_id=disk.volume_id if disk.snapshot_id is not None else None,
+                )
+                for key, disk in self._disks.items()
+                if not is_id(key)
+            ]
+
+    def adopt(self, target: Source, name: str) -> int:
+        """Let what has this name be ours."""
+        self._meet("adopt")
+        wanted = target.snapshot_id or target.volume_id
+        with self._lock:
+            if wanted not in self._disks:
+                is_snapshot = target.snapshot_id is not None
+                found = [one for one in self.strangers() if one.name == name]
+                if not found or (found[0].volume_id is not None) != is_snapshot:
+                    raise BackendError(f"{self.name} has no {name} that is not ours.")
+                disk = self._disks[name]
+                self._forget(name)
+                self._keep(target.volume_id, target.snapshot_id, disk.size_gib, disk.pieces)
+            return self._disks[wanted].size_gib
+
+    def release(self, source: Source, name: str | None = None) -> None:
+        """Let what is ours be nobody's."""
+        self._meet("release")
+        key = source.snapshot_id or source.volume_id
+        with self._lock:
+            disk = self._disks.get(key)
+            if disk is not None:
+                self._forget(key)
+                name = name or f"{'snapshot' if source.snapshot_id else 'volume'}-{key}"
+                snapshot_id = name if source.snapshot_id else None
+                volume_id = source.volume_id if source.snapshot_id else name
+                self._keep(volume_id, snapshot_id, disk.size_gib, disk.pieces)
 
     def _meet(self, call: str) -> None:
         if call in self.fails:

@@ -9,10 +9,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
 
 from cumulo.kit.errors import Invalid, Unavailable
 from cumulo.kit.units import GIB, MIB
@@ -24,8 +24,11 @@ from cumulo.services.volume.drivers.base import (
     Content,
     Present,
     Source,
+    Stranger,
+    is_id,
 )
 from cumulo.services.volume.drivers.conversion import convert
+from cumulo.services.volume.drivers.inspection import check_plain
 
 _PIECE = 4 * MIB
 _BLOCK = 64 * 1024
@@ -131,7 +134,7 @@ class FileDriver:
         with self._told(), os.scandir(self._directory) as entries:
             for entry in entries:
                 volume_id, _, snapshot_id = entry.name.removesuffix(".new").partition(".")
-                if not (_is_id(volume_id) and _is_id(snapshot_id or volume_id)):
+                if not (is_id(volume_id) and is_id(snapshot_id or volume_id)):
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     seen = entry.stat(follow_symlinks=False)
@@ -145,6 +148,47 @@ class FileDriver:
                         )
                     )
         return found
+
+    def strangers(self) -> list[Stranger]:
+        """List the files of a single name that are not ours."""
+        found = []
+        with self._told(), os.scandir(self._directory) as entries:
+            for entry in entries:
+                volume_id, _, rest = entry.name.partition(".")
+                is_ours = is_id(volume_id) and (not rest or is_id(rest.removesuffix(".new")))
+                if is_ours or entry.name.startswith(".") or entry.name.endswith(".new"):
+                    continue
+                seen = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1:
+                    owner = volume_id if is_id(volume_id) else None
+                    size = -(-seen.st_size // GIB)
+                    found.append(Stranger(name=entry.name, size_gib=size, volume_id=owner))
+        return found
+
+    def adopt(self, target: Source, name: str) -> int:
+        """Let a file be ours, if it is a plain disk; its end is filled up to a whole GiB."""
+        path = self._path(target)
+        with self._told():
+            if not path.exists():
+                wanted = target.volume_id if target.snapshot_id is not None else None
+                known = [one.name for one in self.strangers() if one.volume_id == wanted]
+                if name not in known:
+                    raise BackendError(f"{self.name} has no {name[:255]} that is not ours.")
+                file = self._directory / name
+                check_plain(file)
+                with self._open(file) as descriptor:
+                    os.ftruncate(descriptor, -(-os.fstat(descriptor).st_size // GIB) * GIB)
+                file.rename(path)
+            return -(-path.stat().st_size // GIB)
+
+    def release(self, source: Source, name: str | None = None) -> None:
+        """Give a file a name that is not ours."""
+        path = self._path(source)
+        if name is None and source.snapshot_id is not None:
+            name = f"{source.volume_id}.snapshot-{source.snapshot_id}"
+        with self._told():
+            if path.exists():
+                path.rename(path.with_name(name or f"volume-{source.volume_id}"))
 
     def _volume(self, volume_id: str) -> Path:
         return self._directory / _checked(volume_id)
@@ -270,15 +314,8 @@ def _pieces(descriptor: int, offset: int, length: int) -> Iterator[bytes]:
         os.close(descriptor)
 
 
-def _is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
-
-
 def _checked(name: str) -> str:
     """Let only ids become names of files."""
-    if not _is_id(name):
+    if not is_id(name):
         raise Invalid(f"'{name[:64]}' is not an id.")
     return name

@@ -6,6 +6,7 @@ from cumulo.services.volume.drivers.base import BackendError
 
 # What qemu-img and the inspector call a format.
 _NAMES = {"vpc": "vhd"}
+_PACKED = ("qcow2", "qed", "vmdk", "vdi", "vhd", "vhdx")
 
 
 def check_image(path: Path, disk_format: str, size: int) -> None:
@@ -22,3 +23,15 @@ def check_image(path: Path, disk_format: str, size: int) -> None:
         raise BackendError(f"The image is not safe to open: {error}") from error
     if found.virtual_size > size:
         raise BackendError(f"The image is a disk of {found.virtual_size} bytes, more than {size}.")
+
+
+def check_plain(path: Path) -> None:
+    """Refuse a file whose disk is packed in a format of its own: volumes are disks as they are."""
+    from oslo_utils.imageutils import format_inspector
+
+    try:
+        found = format_inspector.detect_file_format(str(path))
+    except format_inspector.ImageFormatError as error:
+        raise BackendError(f"{path.name} cannot be read: {error}") from error
+    if found is not None and str(found) in _PACKED:
+        raise BackendError(f"{path.name} is {found}: convert it to raw first.")

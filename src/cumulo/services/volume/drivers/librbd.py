@@ -155,6 +155,10 @@ class Image:
             raise
         return buffer.value.decode(errors="replace")
 
+    def forget_note(self, key: str) -> None:
+        """Forget the words noted under a key."""
+        _call("rbd_metadata_remove", self._handle, key.encode())
+
     def modified_at(self) -> float:
         """Return when it was last written to, in seconds since 1970."""
         return self._time("rbd_get_modify_timestamp")
@@ -175,6 +179,10 @@ class Image:
     def remove_snapshot(self, name: str) -> None:
         """Forget what was kept; clones of it keep what they need."""
         _call("rbd_snap_remove", self._handle, name.encode())
+
+    def rename_snapshot(self, name: str, to: str) -> None:
+        """Give a snapshot another name."""
+        _call("rbd_snap_rename", self._handle, name.encode(), to.encode())
 
     def roll_back(self, name: str) -> None:
         """Let it hold what was kept."""

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 
@@ -28,6 +27,8 @@ from cumulo.services.volume.drivers.base import (
     Content,
     Present,
     Source,
+    Stranger,
+    is_id,
 )
 from cumulo.services.volume.drivers.conversion import convert, data_in
 from cumulo.services.volume.drivers.librbd import Image, Missing, Pool, SnapshotEntry, Trouble
@@ -212,11 +213,71 @@ class RbdDriver:
         with self._told():
             for name in self._pool.names():
                 volume_id = name.removeprefix(_IMAGE).removesuffix(_DRAFT)
-                if name.startswith(_IMAGE) and _is_id(volume_id):
+                if name.startswith(_IMAGE) and is_id(volume_id):
                     with _done_already(errno.ENOENT), self._pool.opened(name, reads=True) as image:
                         if image.noted(_MARK) == self._settings.owner:
                             found += _present(volume_id, image)
         return found
+
+    def strangers(self) -> list[Stranger]:
+        """List the images that nobody marked, and what others kept of ours."""
+        found: list[Stranger] = []
+        with self._told():
+            for name in self._pool.names():
+                with _done_already(errno.ENOENT), self._pool.opened(name, reads=True) as image:
+                    owner = image.noted(_MARK)
+                    volume_id = name.removeprefix(_IMAGE)
+                    if owner is None:
+                        size = -(-image.size() // GIB)
+                        found.append(Stranger(name=name, size_gib=size))
+                    elif owner == self._settings.owner and is_id(volume_id):
+                        found += _strange_snapshots(volume_id, image)
+        return found
+
+    def adopt(self, target: Source, name: str) -> int:
+        """Give an image, or a snapshot of one of ours, the name that it has with us."""
+        own = _image(target.volume_id)
+        wanted = target.volume_id if target.snapshot_id is not None else None
+        with self._told(name):
+            if not self._has(target):
+                if name not in [one.name for one in self.strangers() if one.volume_id == wanted]:
+                    raise BackendError(f"{self.name} has no {name[:255]} that is not ours.")
+                if target.snapshot_id is None:
+                    if name != own:
+                        self._pool.rename(name, own)
+                else:
+                    with self._pool.opened(own) as image:
+                        image.rename_snapshot(name, _snapshot(target.snapshot_id))
+            snapshot = _snapshot(target.snapshot_id) if target.snapshot_id else None
+            if snapshot is None:
+                with self._pool.opened(own) as image:
+                    size = -(-image.size() // GIB)
+                    image.resize(size * GIB)
+                    image.note(_MARK, self._settings.owner)
+                    return size
+            with self._pool.opened(own, snapshot) as kept:
+                return -(-kept.size() // GIB)
+
+    def release(self, source: Source, name: str | None = None) -> None:
+        """Take our mark from an image; let a snapshot have a name that is not ours."""
+        with (
+            self._told(source.volume_id),
+            _done_already(errno.ENOENT),
+            self._pool.opened(_image(source.volume_id)) as image,
+        ):
+            if source.snapshot_id is None:
+                image.forget_note(_MARK)
+            else:
+                wanted = name or f"unmanaged-{source.snapshot_id}"
+                image.rename_snapshot(_snapshot(source.snapshot_id), wanted)
+        if name is not None and source.snapshot_id is None:
+            with self._told(source.volume_id), _done_already(errno.ENOENT):
+                self._pool.rename(_image(source.volume_id), name)
+
+    def _has(self, target: Source) -> bool:
+        """Say whether a volume or a snapshot is ours already."""
+        ours = [(one.volume_id, one.snapshot_id) for one in self.present()]
+        return (target.volume_id, target.snapshot_id) in ours
 
     def tidy(self) -> None:
         """Remove what is nobody's and was kept because copies needed it."""
@@ -345,6 +406,14 @@ def _present(volume_id: str, image: Image) -> list[Present]:
     return [itself, *snapshots]
 
 
+def _strange_snapshots(volume_id: str, image: Image) -> list[Stranger]:
+    return [
+        Stranger(name=one.name, size_gib=-(-one.size // GIB), volume_id=volume_id)
+        for one in image.snapshots()
+        if not one.name.startswith((_SNAPSHOT, _PASSING)) and not is_id(one.name)
+    ]
+
+
 def _write(image: Image, pieces: Iterable[tuple[int, bytes]]) -> None:
     for offset, piece in pieces:
         if is_zero(piece):
@@ -372,15 +441,8 @@ def _snapshot(snapshot_id: str | None) -> str:
     return _SNAPSHOT + _checked(snapshot_id or "")
 
 
-def _is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
-
-
 def _checked(name: str) -> str:
     """Let only ids become names of images."""
-    if not _is_id(name):
+    if not is_id(name):
         raise Invalid(f"'{name[:64]}' is not an id.")
     return name

@@ -9,6 +9,7 @@ from cumulo.services.volume.workflows.delete_backup import DELETE_BACKUP
 from cumulo.services.volume.workflows.delete_snapshot import DELETE_SNAPSHOT
 from cumulo.services.volume.workflows.delete_volume import DELETE_VOLUME
 from cumulo.services.volume.workflows.extend_volume import EXTEND_VOLUME
+from cumulo.services.volume.workflows.manage import MANAGE, UNMANAGE
 from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
 from cumulo.services.volume.workflows.reimage_volume import REIMAGE_VOLUME
 from cumulo.services.volume.workflows.restore_backup import RESTORE_BACKUP
@@ -24,9 +25,11 @@ WORKFLOWS: list[Workflow[Any, Any]] = [
     DELETE_SNAPSHOT,
     DELETE_VOLUME,
     EXTEND_VOLUME,
+    MANAGE,
     MOVE_VOLUME,
     REIMAGE_VOLUME,
     RESTORE_BACKUP,
     REVERT_VOLUME,
+    UNMANAGE,
     UPLOAD_VOLUME,
 ]
