@@ -138,7 +138,8 @@ def test_fragments(device: Device) -> None:
     assert (opened.block(1), opened.stored.headers) == (b"f", {"X-Object-Meta-A": "1"})
     opened.close()
     device.commit(5, KEY, "2.0")
-    device.commit(5, KEY, "1.0")
+    keep_fragment(device, "1.7", 3, body)
+    device.commit(5, KEY, "1.7")
     held = (Held("2.0", 3, True), Held("2.0", 5, True))
     assert device.inventory(5) == {KEY: State("2.0", "", "", held)}
     device.release(5, KEY, State(fragments=(Held("2.0", 5, False),)), 0.0)

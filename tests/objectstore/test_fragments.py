@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -88,10 +88,12 @@ def test_a_new_device_is_filled(ann: User, service: Service) -> None:
     service.mend()
     assert {path: path.read_bytes() for path in fragments(service)} == whole
     ann.post("box/o1", x_object_meta_a="later")
-    service.lose(7)
+    [lost, *_] = (device_of(path) for path in service.directory.glob("d[5-8]/*/*/*/*.meta"))
+    service.lose(int(lost.name[1:]) - 1)
     service.mend()
-    Path(service.devices[7].root).mkdir()
+    lost.mkdir()
     service.mend()
+    assert len(list(service.directory.glob("d*/objects-1/*/*/*.meta"))) == 6
     service.lose(2)
     service.lose(3)
     for name, body in bodies.items():
@@ -168,6 +170,23 @@ def test_devices_may_break_while_bytes_arrive(
     assert fragments(service, "part") == list(service.directory.glob("d*/incoming/*")) == []
     service.mend()
     assert len(fragments(service)) == 6
+
+
+def test_what_too_few_kept_is_taken_back(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.put("box/o", b"old")
+    place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
+    full, real = {device.name for device in place.primaries[:2]}, disk.DiskDevice.settle
+
+    def settle(device: disk.DiskDevice, *args: Any) -> None:
+        return refusing() if device.name in full else real(device, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.DiskDevice, "settle", settle)
+        assert ann.put("box/o", b"new").status == 503
+    assert fragments(service, "part") == list(service.directory.glob("d*/incoming/*")) == []
+    assert ann.get("box/o").body == b"old"
 
 
 def test_a_write_that_any_made_durable_is_carried_out(
