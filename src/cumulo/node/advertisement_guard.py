@@ -1,9 +1,9 @@
 """Keeping guests from playing router in IPv6, which no rule of OVN's can.
 
 OVN passes what routers advertise before it asks any rule.  Before that it judges whether a port
-may send as it does, and a flow of ours stands among those: an advertisement from a port with port
+may send as it does, and flows of ours stand among those: an advertisement from a port with port
 security is judged as one with a forged address, and dropped.  OVN's controller takes away every
-flow when it connects to the switch, so ours is put back as soon as the switch tells of that.
+flow when it connects to the switch, so ours are put back as soon as the switch tells of that.
 """
 
 import os
@@ -31,8 +31,15 @@ _PRIORITY = 0xFFFF
 _COOKIE = 0x43754D756C6F  # CuMulo
 _ETH_TYPE, _IP_PROTO, _ICMPV6_TYPE = 0x00000602, 0x00000C01, 0x00012A01  # with their lengths
 _VERDICT, _FORGED_BIT = 0x00011404, 12  # the bit of a register that says: not as it may
+_FRAGMENT, _IPV6_SOURCE = 0x00013502, 0x00012720  # with masks of the same length
 _ADVERTISEMENT = 134
-_MATCH = struct.pack("!IHIBIB", _ETH_TYPE, 0x86DD, _IP_PROTO, 58, _ICMPV6_TYPE, _ADVERTISEMENT)
+_ICMPV6 = struct.pack("!IHIB", _ETH_TYPE, 0x86DD, _IP_PROTO, 58)
+_LINK_LOCAL = struct.pack("!H14xH14x", 0xFE80, 0xFFC0)
+# Routers speak from link-local addresses, and in a fragment the switch sees no type.
+_MATCHES = (
+    _ICMPV6 + struct.pack("!IB", _ICMPV6_TYPE, _ADVERTISEMENT),
+    _ICMPV6 + struct.pack("!IBBI", _FRAGMENT, 1, 1, _IPV6_SOURCE) + _LINK_LOCAL,
+)
 
 _ANSWERS_WITHIN_S = 5.0
 _PAUSE_S = 0.02  # until the next try when the switch does not answer
@@ -40,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 class AdvertisementGuard:
-    """Keeps the flow in the bridge that a switch can be spoken to about at `socket_path`."""
+    """Keeps the flows in the bridge that a switch can be spoken to about at `socket_path`."""
 
     def __init__(self, socket_path: Path) -> None:
         self._path = socket_path
@@ -51,12 +58,12 @@ class AdvertisementGuard:
         self._thread.start()
 
     def await_in_place(self) -> None:
-        """Return when the flow has been put into the bridge once."""
+        """Return when the flows have been put into the bridge once."""
         if not self._in_place.wait(_ANSWERS_WITHIN_S):
-            raise Unavailable(f"The switch at {self._path} took no flow in {_ANSWERS_WITHIN_S} s.")
+            raise Unavailable(f"The switch at {self._path} took no flows in {_ANSWERS_WITHIN_S} s.")
 
     def close(self) -> None:
-        """Stop watching; the flow stays."""
+        """Stop watching; the flows stay."""
         self._closing.set()
         os.write(self._wake_write, b"x")
         self._thread.join()
@@ -79,8 +86,8 @@ class AdvertisementGuard:
             self._closing.wait(_PAUSE_S)
 
     def _keep(self, switch: socket.socket) -> None:
-        """Add the flow, and again each time it goes, until told to stop."""
-        switch.sendall(_message(_HELLO) + _watch() + _flow())
+        """Add the flows, and again each time one goes, until told to stop."""
+        switch.sendall(_message(_HELLO) + _watch() + _flows())
         while True:
             ready, _, _ = select.select([switch.fileno(), self._wake_read], [], [])
             if self._wake_read in ready:
@@ -91,7 +98,7 @@ class AdvertisementGuard:
             elif kind == _BARRIER_REPLY:
                 self._in_place.set()
             elif kind == _STATS_REPLY and body[_STATS_HEAD:]:
-                switch.sendall(_flow())
+                switch.sendall(_flows())
             elif kind == _ERROR:
                 raise OSError(f"the switch refused: {body[:4].hex()}")
 
@@ -123,24 +130,27 @@ def _padded(data: bytes) -> bytes:
     return data.ljust((len(data) + 7) // 8 * 8, b"\0")
 
 
-def _flow() -> bytes:
-    """Return the commands that add the flow or find it there, and have the switch say when."""
+def _flows() -> bytes:
+    """Return the commands that add the flows or find them there, and have the switch say when."""
     command = (_JUDGES_NEIGHBOURS << 8) | _ADD
     forged = struct.pack(
         "!HHIHHIQ", _VENDOR_ACTION, 24, _NICIRA, _REG_LOAD, _FORGED_BIT << 6, _VERDICT, 1
     )
-    what = struct.pack(
-        "!QHHHHIHHH6x", _COOKIE, command, 0, 0, _PRIORITY, _NO_BUFFER, _NO_PORT, 0, len(_MATCH)
-    )
-    return (
-        _extension(_WITH_TABLES, b"\1".ljust(8, b"\0"))
-        + _extension(_FLOW_MOD, what + _padded(_MATCH) + forged)
-        + _message(_BARRIER_REQUEST)
-    )
+    told = _extension(_WITH_TABLES, b"\1".ljust(8, b"\0"))
+    for match in _MATCHES:
+        what = struct.pack(
+            "!QHHHHIHHH6x", _COOKIE, command, 0, 0, _PRIORITY, _NO_BUFFER, _NO_PORT, 0, len(match)
+        )
+        told += _extension(_FLOW_MOD, what + _padded(match) + forged)
+    return told + _message(_BARRIER_REQUEST)
 
 
 def _watch() -> bytes:
-    """Return the wish to be told when the flow is deleted."""
-    wish = struct.pack("!IHHHB5x", 1, _WATCH_DELETED, _NO_PORT, len(_MATCH), _JUDGES_NEIGHBOURS)
-    head = struct.pack("!HHII4x", _VENDOR_STATS, 0, _NICIRA, _FLOW_MONITOR)
-    return _message(_STATS_REQUEST, head + wish + _padded(_MATCH))
+    """Return the wish to be told when one of the flows is deleted."""
+    told = struct.pack("!HHII4x", _VENDOR_STATS, 0, _NICIRA, _FLOW_MONITOR)
+    for number, match in enumerate(_MATCHES):
+        told += struct.pack(
+            "!IHHHB5x", number, _WATCH_DELETED, _NO_PORT, len(match), _JUDGES_NEIGHBOURS
+        )
+        told += _padded(match)
+    return _message(_STATS_REQUEST, told)

@@ -193,6 +193,19 @@ def test_a_guest_cannot_play_router(red: OvnDriver, boot: Boot) -> None:
         assert hears(raw, 134)  # else the test would prove nothing
 
 
+def test_a_guest_cannot_play_router_piece_by_piece(red: OvnDriver, boot: Boot) -> None:
+    red.sync_network(GREEN)
+    rogue, victim = boot(green_port("vm1", "fd00:9::11")), boot(green_port("vm2", "fd00:9::12"))
+    advertisement = router_advertisement(rogue.mac)
+    addresses, message = advertisement[8:40], advertisement[40:]
+    with victim.watching(0x86DD) as raw:
+        for part, place in ((message[:8], 1), (message[8:], 8)):
+            head = struct.pack("!BBHI", 58, 0, place, 0x4242)
+            whole = struct.pack("!IHBB", 0x60000000, 8 + len(part), 44, 255) + addresses
+            rogue.send_frame(0x86DD, whole + head + part, EVERYONE)
+        assert not hears_from(raw, rogue, ADVERTISES[:4])
+
+
 @pytest.mark.parametrize("daemon", ["ovn-controller", "ovs-vswitchd", "ovsdb-server"])
 def test_a_guest_cannot_play_router_after_a_daemon_died(
     red: OvnDriver, boot: Boot, site: Site, daemon: str
