@@ -69,6 +69,19 @@ def test_an_event_of_a_change_that_failed_never_was(db: Database) -> None:
     assert later(db) == []
 
 
+def test_people_see_the_newest_first(db: Database) -> None:
+    for number in range(5):
+        record(db, f"s{number}")
+
+    def seen(*after: int, **wanted: Any) -> list[str]:
+        found = db.read(events.newest_events, *after, **wanted)
+        return [event.resource_id for event in found]
+
+    assert seen(limit=2) == ["s4", "s3"]
+    assert seen(resource_id="s1", project_id="p", request_id="req-1") == ["s1"]
+    assert seen(project_id="q") == seen(request_id="req-2") == seen(db.read(events.last_id)) == []
+
+
 def test_a_watcher_gets_each_event_once_in_order(db: Database) -> None:
     for number in range(5):
         record(db, f"s{number}")

@@ -93,6 +93,25 @@ def events_since(
     return [_event(row) for row in tx.execute(wanted)]
 
 
+def newest_events(
+    tx: Tx,
+    after_id: int = 0,
+    *,
+    project_id: str | None = None,
+    resource_id: str | None = None,
+    request_id: str | None = None,
+    limit: int = 200,
+) -> list[Event]:
+    """Return the last events after event `after_id`, latest first, to be looked at by people.
+
+    What is not committed yet is not there: who must hear of everything asks `events_since`.
+    """
+    wanted = sa.select(tables.event).where(e.id > after_id).order_by(e.id.desc()).limit(limit)
+    given = {e.project_id: project_id, e.resource_id: resource_id, e.request_id: request_id}
+    wanted = wanted.where(*(name == value for name, value in given.items() if value is not None))
+    return [_event(row) for row in tx.execute(wanted)]
+
+
 def last_id(tx: Tx) -> int:
     """Return the id of the newest event, for those who want to know only of later ones."""
     return tx.scalars(sa.select(sa.func.max(e.id))).one() or 0

@@ -18,7 +18,7 @@ from cumulo.work.events import Event
 from cumulo.work.runs import RunRow
 
 _LOOKED_AT = 2000  # how far back a list without a filter goes
-_SHOWN = 200
+_SHOWN = 100
 _LASTS_S = 55.0  # then the browser asks again, with a token that may be good no more
 _LOOKS_S = 2.0  # how soon a stream notices that nobody listens
 _SAYS_S = 15.0
@@ -37,10 +37,7 @@ def recent(tx: Tx, scope: Scope, resource_id: str | None) -> list[Event]:
     """Return the newest events, latest first; of one thing when it is named."""
     mine = None if scope.is_admin else scope.project_id or "-"
     after = 0 if resource_id else max(0, events.last_id(tx) - _LOOKED_AT)
-    found = events.events_since(
-        tx, after, project_id=mine, resource_id=resource_id, limit=_LOOKED_AT
-    )
-    return found[: -_SHOWN - 1 : -1]
+    return events.newest_events(tx, after, project_id=mine, resource_id=resource_id, limit=_SHOWN)
 
 
 def trace(tx: Tx, scope: Scope, request_id: str) -> Trace:
@@ -48,8 +45,9 @@ def trace(tx: Tx, scope: Scope, request_id: str) -> Trace:
     found = [run for run in runs.run_list(tx, request_id=request_id) if _may(scope, run.project_id)]
     after = max(0, events.last_id(tx) - 10 * _LOOKED_AT)
     mine = None if scope.is_admin else scope.project_id or "-"
-    told = events.events_since(tx, after, project_id=mine, limit=10 * _LOOKED_AT)
-    told = [event for event in told if event.request_id == request_id]
+    told = events.newest_events(
+        tx, after, project_id=mine, request_id=request_id, limit=_LOOKED_AT
+    )[::-1]
     if not found and not told:
         raise NotFound(f"Nothing is known of the request {request_id}.")
     return Trace(request_id, told, found)
