@@ -1,9 +1,9 @@
 """Fifty guests that boot at once, each of which asks as often as cloud-init does."""
 
 import http.client
+import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -81,9 +81,7 @@ def booted(speak: Speaker) -> tuple[str, dict[str, str]]:
     return network, {one["addresses"]["crowd"][0]["addr"]: one["id"] for one in servers()}
 
 
-def test_fifty_guests_at_once_are_each_told_of_themselves(
-    emulated: CommandCloud, record_property: Callable[[str, object], None]
-) -> None:
+def test_fifty_guests_at_once_are_each_told_of_themselves(emulated: CommandCloud) -> None:
     network, ids = booted(Speaker(emulated))
     assert len(ids) == GUESTS
     crowd, begin = Crowd(emulated, network), threading.Barrier(GUESTS)
@@ -93,4 +91,4 @@ def test_fifty_guests_at_once_are_each_told_of_themselves(
     for each in asking:
         each.join()
     assert crowd.told == ids
-    record_property("slowest_s", round(max(crowd.seconds), 3))
+    sys.stdout.write(f"the slowest of {GUESTS} had all after {max(crowd.seconds):.2f} s\n")
