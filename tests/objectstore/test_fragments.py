@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from cumulo.db import Database
-from cumulo.services.objectstore import mending, reconcile
+from cumulo.services.objectstore import mending, reconcile, ring_files
 from cumulo.services.objectstore.drivers import disk
 from cumulo.services.objectstore.drivers.base import DeviceFailed
 from tests.objectstore.coded import (
@@ -115,6 +115,32 @@ def test_stand_ins_give_back_what_they_held(ann: User, service: Service) -> None
     assert held == {name: f"{number}.data" for number, name in enumerate(names)}
 
 
+def test_a_ring_that_changes_takes_fragments_along(empty_db: Database, directory: Path) -> None:
+    how: dict[str, Any] = {"policies": (CODED,), "devices": 8, "min_part_hours": 0}
+    bodies = {f"o{number}": os.urandom(number * 20_000) for number in range(8)}
+    service = Service(empty_db, directory, **how)
+    ann = service.user(ANN)
+    ann.put("box")
+    for name, body in bodies.items():
+        ann.put(f"box/{name}", body)
+    service.close()
+    ring_files.set_weight(directory, "object", 0, 0.0)
+    ring_files.remove(directory, "object", 1)
+    for _ in range(4):
+        ring_files.rebalance(directory, "object")
+    again = Service(empty_db, directory, **how)
+    ann = again.user(ANN)
+    again.mend()
+    held = [path for path in again.files() if path.parts[-5] != "d2"]
+    assert len(held) == 6 * len(bodies)
+    assert "d1" not in {path.parts[-5] for path in held}
+    assert mending.sweep_objects(again.tools.cluster, "") == 0
+    again.lose(3)
+    again.lose(4)
+    assert {name: ann.get(f"box/{name}").body for name in bodies} == bodies
+    again.close()
+
+
 def test_deletions_reach_devices_that_missed_them(ann: User, service: Service) -> None:
     ann.put("box/o", b"x")
     kept = away(service, *fragments(service)[:1])
@@ -172,10 +198,14 @@ def test_devices_may_break_while_bytes_arrive(
     assert len(fragments(service)) == 6
 
 
-def test_what_too_few_kept_is_taken_back(
+def test_what_too_few_kept_or_too_late_is_taken_back(
     ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann.put("box/o", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr("cumulo.services.objectstore.fragments._COMMIT_WITHIN_S", -1.0)
+        assert ann.put("box/o", b"late").status == 503
+    assert fragments(service, "part") == []
     place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
     full, real = {device.name for device in place.primaries[:2]}, disk.DiskDevice.settle
 

@@ -68,6 +68,11 @@ def test_handoffs_are_all_the_others() -> None:
         rest = [one.id for one in ring.handoffs(part)]
         assert len(rest) == 2
         assert not first & set(rest)
+    ring.devices[2].weight = 0.0  # type: ignore[union-attr]
+    for part in range(256):
+        ids = [one.id for one in (*ring.primaries(part), *ring.handoffs(part))]
+        assert set(ids) == {0, 1, 2, 3, 4}
+        assert 2 in (*ids[:3], ids[-1])
 
 
 def test_refusals() -> None:

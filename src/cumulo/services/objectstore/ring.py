@@ -68,13 +68,18 @@ class Ring(msgspec.Struct, frozen=True):
         return found
 
     def handoffs(self, part: int) -> Iterator[RingDevice]:
-        """Yield the other devices, in the order in which they stand in for one that is away."""
+        """Yield the other devices, in the order in which they stand in for one that is away.
+
+        Last come those of no weight, which should hold nothing but may until they are emptied.
+        """
         mine = self.primaries(part)
         ids, zones = {one.id for one in mine}, {(one.region, one.zone) for one in mine}
-        rest = [one for one in self.devices if one and one.weight > 0 and one.id not in ids]
+        others = [one for one in self.devices if one and one.id not in ids]
+        rest = [one for one in others if one.weight > 0]
         shift = part % max(1, len(rest))
         turned = rest[shift:] + rest[:shift]
         yield from sorted(turned, key=lambda one: (one.region, one.zone) in zones)
+        yield from (one for one in others if one.weight <= 0)
 
 
 class Builder(msgspec.Struct):
