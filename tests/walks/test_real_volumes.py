@@ -161,13 +161,20 @@ def test_what_one_guest_writes_another_reads(
     eventually(lambda: openstack.rows("volume", "list") == [], 60)
 
 
-def test_a_guest_boots_from_a_volume_of_ceph(
-    walk: Walk, types: None, cluster: tuple[str, Ceph], addresses: dict[str, str]
+@pytest.mark.parametrize("backend", TYPES.values())
+def test_a_guest_boots_from_an_encrypted_volume(
+    walk: Walk,
+    types: None,
+    cluster: tuple[str, Ceph],
+    addresses: dict[str, str],
+    backend: str,
+    state: Path,
 ) -> None:
     openstack = walk.client
-    openstack.run(
-        "volume", "create", "--size", "1", "--type", "ceph_vol", "--image", "cirros", "root"
-    )
+    wanted = ["--property", f"volume_backend_name={backend}", "--encryption-provider", "luks"]
+    openstack.run("volume", "type", "create", "sealed", *wanted)
+    options = ["--size", "1", "--type", "sealed", "--image", "cirros"]
+    openstack.run("volume", "create", *options, "root")
     becomes(openstack, "volume", "root")
     options = ["--flavor", "m1.tiny1", "--volume", "root", "--network", "provider"]
     openstack.run("server", "create", *options, "--key-name", "mykey", "three")
@@ -178,7 +185,9 @@ def test_a_guest_boots_from_a_volume_of_ceph(
     becomes(openstack, "volume", "root")
     openstack.run("volume", "delete", "root")
     eventually(lambda: openstack.rows("volume", "list") == [], 60)
+    openstack.run("volume", "type", "delete", "sealed")
     assert cluster[1].run("rbd", "ls", "volumes") == ""
+    assert list((state / "volumes/file").iterdir()) == []
 
 
 def test_no_stale_attachment(walk: Walk, addresses: dict[str, str], types: None) -> None:
