@@ -124,11 +124,7 @@ def _boot_image(spec: ServerSpec) -> str:
         if spec.image_ref and boot[0].uuid != spec.image_ref:
             raise Invalid("Block Device Mapping is Invalid: its image is not that of imageRef.")
         return boot[0].uuid or ""
-    if spec.image_ref and (boot[0].source_type, boot[0].uuid) != ("image", spec.image_ref):
-        raise Invalid(
-            "Block Device Mapping is Invalid: Boot sequence for the instance and image/block "
-            "device mapping combination is not valid."
-        )
+    # As with nova, a volume to boot from goes before an image that is named, too.
     return ""
 
 
