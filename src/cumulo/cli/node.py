@@ -71,7 +71,9 @@ def remove(state: State, config: Path | None, name: str) -> None:
     with opened(state, settings) as db:
         serving.remove_host(db, name)
     serving.forget_chassis(state.directory / "ovn", name)
-    click.echo(f"{name} is no longer a host of this cloud.")
+    click.echo(
+        f"{name} is no longer a host of this cloud: `cumulo down` there ends what still runs."
+    )
 
 
 @command.command("join")
