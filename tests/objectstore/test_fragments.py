@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -283,6 +284,28 @@ def test_what_a_dead_write_left_goes_in_time(ann: User, service: Service) -> Non
         os.utime(path, (1, 1))
     service.mend()
     assert fragments(service, "part") == []
+
+
+@pytest.mark.walk
+def test_writers_of_one_name_never_mix(ann: User, service: Service) -> None:
+    bodies = [os.urandom(3 * SEGMENT + number) for number in range(8)]
+    ann.put("box/o", bodies[0])
+
+    def write(body: bytes) -> list[int]:
+        return [service.user(ANN).put("box/o", body).status for _ in range(10)]
+
+    def read(_: int) -> list[bool]:
+        answers = [service.user(ANN).get("box/o") for _ in range(40)]
+        return [answer.status == 200 and answer.body in bodies for answer in answers]
+
+    with ThreadPoolExecutor(12) as pool:
+        reads = [pool.submit(read, number) for number in range(4)]
+        written = list(pool.map(write, bodies))
+        assert all(all(one.result()) for one in reads)
+    assert written == [[201] * 10] * len(bodies)
+    service.mend()
+    assert (len(fragments(service)), fragments(service, "part")) == (6, [])
+    assert ann.get("box/o").body in bodies
 
 
 @pytest.mark.walk

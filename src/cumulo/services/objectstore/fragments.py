@@ -32,7 +32,7 @@ from cumulo.services.objectstore.replicas import asked
 # Between the two steps of a write; afterwards a fragment that is not durable may be given up.
 _COMMIT_WITHIN_S = 600.0
 IDLE_S = 2 * 3600.0
-_TRIES = 3
+_TRIES = 10  # to open what is being replaced all the time
 
 
 class Sight:

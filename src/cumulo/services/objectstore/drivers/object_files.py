@@ -18,6 +18,7 @@ class OpenedFile:
 
     def __init__(self, place: str, name: str, meta: str) -> None:
         """Open a file by its name, with the headers of `meta` where those came later."""
+        self._file = -1
         self._file = os.open(f"{place}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.stored = _replaced(_known(self._file), place, meta)
