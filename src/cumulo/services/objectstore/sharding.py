@@ -118,6 +118,9 @@ class _Tending:
         if self._is_unlisted():
             self._give_up()
             return
+        head = self._index.head()
+        if head is None or not (head.is_cut or self._is_long(head)):
+            return  # as nearly all are: this is asked of every container again and again
         self._agree()
         # In the order of the states, so that one visit does all that can be done.
         for state, act in (
@@ -127,12 +130,15 @@ class _Tending:
             (SHRINKING, self._take_back),
         ):
             self._each(state, act)
-        head = self._index.head()
-        is_long = head is not None and 0 < self._longest <= head.items
-        if is_long and cut(self._cluster, self._account, self._name, max(1, self._longest // 2)):
+        if self._is_long(head) and cut(
+            self._cluster, self._account, self._name, max(1, self._longest // 2)
+        ):
             LOG.info("container cut", account=self._account, container=self._name)
             self._each(FOUND, self._create)
             self._each(CREATED, self._fill)
+
+    def _is_long(self, head: Head) -> bool:
+        return 0 < self._longest <= head.items
 
     def _agree(self) -> None:
         """Tell each replica of ranges what any of them knows: a change may have reached some."""
