@@ -187,3 +187,9 @@ def test_what_anybody_may_know(anybody: User, service: Service) -> None:
     assert client.get("/healthcheck").text == "OK"
     assert client.get("/crossdomain.xml").text.endswith("</cross-domain-policy>")
     assert service.user(ANN).client.get("/v2/nothing").status == 404
+
+
+def test_a_path_shows_what_is_named_as_a_folder_both_ways(ann: User) -> None:
+    ann.filled("shelf", "shelf/f/", "shelf/f/g", "shelf/a")
+    assert ann.names("shelf?path=") == ["a", "f/"]
+    assert ann.names("shelf?path=&reverse=on") == ["f/", "a"]

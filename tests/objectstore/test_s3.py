@@ -15,7 +15,7 @@ from cumulo.auth import Context, Policy
 from cumulo.db import Database
 from cumulo.kit.clock import CLOCK
 from cumulo.kit.errors import Forbidden, Invalid, TooLarge, Unauthorized
-from cumulo.services.objectstore import signing
+from cumulo.services.objectstore import reconcile, sharding, signing
 from cumulo.services.objectstore.api.s3 import FAMILY, OPERATIONS, is_s3
 from cumulo.services.objectstore.api.s3.answers import parsed
 from cumulo.services.objectstore.policy import RULES
@@ -186,6 +186,27 @@ def test_listings(s3: Any) -> None:
     assert s3.list_objects_v2(Bucket="box", Prefix="b/", StartAfter="b/1")["KeyCount"] == 1
 
 
+def test_listings_of_a_bucket_that_was_cut(s3: Any, service: Service) -> None:
+    s3.put_bucket_versioning(Bucket="box", VersioningConfiguration={"Status": "Enabled"})
+    for number in range(9):
+        s3.put_object(Bucket="box", Key=f"a/{number}", Body=b"x")
+
+    def listed() -> list[Any]:
+        small = {"Bucket": "box", "PaginationConfig": {"PageSize": 2}}
+        names = ("list_objects", "list_objects_v2", "list_object_versions")
+        pages = [list(s3.get_paginator(name).paginate(**small)) for name in names]
+        keys = [one["Key"] for page in (*pages[0], *pages[1]) for one in page["Contents"]]
+        versions = [one["VersionId"] for page in pages[2] for one in page["Versions"]]
+        return [keys, versions, s3.list_objects_v2(Bucket="box", Delimiter="/")["CommonPrefixes"]]
+
+    before = listed()
+    cluster = service.tools.cluster
+    assert all(sharding.cut(cluster, "AUTH_p1", name, 4) for name in ("box", "\0versions\0box"))
+    reconcile.shard(service.tools)
+    assert len(sharding.ranges_of(cluster, "AUTH_p1", "box")) == 3
+    assert listed() == before
+
+
 def test_uploads_in_parts(s3: Any, service: Service) -> None:
     begun = s3.create_multipart_upload(Bucket="box", Key="big", Metadata={"a": "1"})
     where = {"Bucket": "box", "Key": "big", "UploadId": begun["UploadId"]}
@@ -300,6 +321,9 @@ def test_what_is_not_built_says_so(s3: Any) -> None:
     s3.put_object(Bucket="box", Key="o", Body=b"x")
     assert code(s3.get_bucket_policy, Bucket="box") == "NotImplemented"
     assert code(s3.get_bucket_website, Bucket="box") == "NotImplemented"
+    assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket="box")
+    none = "ObjectLockConfigurationNotFoundError"
+    assert code(s3.get_object_lock_configuration, Bucket="box") == none
     locked = {"Bucket": "box", "Key": "o", "Body": b"", "ObjectLockMode": "GOVERNANCE"}
     assert code(s3.put_object, **locked) == "NotImplemented"
 

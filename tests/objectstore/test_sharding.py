@@ -183,6 +183,19 @@ def test_a_long_container_is_cut_and_its_shards_in_turn(ann: User, service: Serv
     assert [held(device, place) for device in place.primaries] == [[], [], []]
 
 
+def test_every_form_of_a_listing_stays_as_it_was(ann: User, service: Service) -> None:
+    fill(ann)
+    asked = [
+        f"cut?format={form}&{words}"
+        for form in ("plain", "json", "xml")
+        for words in ("", "limit=7&marker=o004", "reverse=on&end_marker=o003", "delimiter=1")
+    ]
+    before = [ann.get(one).body for one in asked]
+    tend(service)
+    assert states(service) == ["active"] * 5
+    assert [ann.get(one).body for one in asked] == before
+
+
 def test_shards_lie_on_devices_as_other_containers_do(ann: User, service: Service) -> None:
     names = fill(ann)
     tend(service)

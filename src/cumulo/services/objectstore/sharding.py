@@ -21,6 +21,7 @@ from cumulo.services.objectstore.drivers.base import (
     Head,
     Index,
     Range,
+    Row,
 )
 from cumulo.services.objectstore.drivers.ranges import (
     ACTIVE,
@@ -207,7 +208,13 @@ class _Tending:
         """Take over the shards of a shard that holds nothing itself any more."""
         inner = self._shard(one).read(_ranges)
         is_given = not head.items and all(each.state == ACTIVE for each in inner)
-        if is_given and not gaps(inner, one.lower, one.upper):
+        # Names may have come to it that it has not passed on yet, and that nobody else has.
+        owes = any(
+            index.batch(each.shard, 1) is not None
+            for index in self._replicas(self._shard(one))
+            for each in inner
+        )
+        if is_given and not owes and not gaps(inner, one.lower, one.upper):
             stamp = self._cluster.stamps.next()
             over = msgspec.structs.replace(one, state=SHRUNK, stamp=stamp)
             taken = [msgspec.structs.replace(each, stamp=stamp) for each in inner]
@@ -243,19 +250,27 @@ class _Tending:
 
     def _give_up(self) -> None:
         """Tell the container all that a shard knows, and drop it when nobody asks it any more."""
-        root = listings.root_of(self._account, self._name)
         for index in self._replicas(self._index):
             changes = index.changes(_EVERYTHING)
-            for row in changes.rows if changes else ():
-                listings.put(self._cluster, *root, row)
-            for name, stamp in changes.gone if changes else ():
-                listings.remove(self._cluster, *root, name, stamp)
+            if changes is not None:
+                self._tell_root(changes.rows, changes.gone)
+            for one in index.ranges():
+                while (batch := index.batch(one.shard, _AT_ONCE)) is not None:
+                    self._tell_root(batch.rows, batch.gone)
+                    index.moved(one.shard, batch.upto, batch.is_last, batch.token)
         head, now = self._index.head(), self._cluster.stamps.next()
         since = head.headers.get(_UNLISTED) if head else None
         if since is None:
             self._index.write(lambda index: index.change(now, {_UNLISTED: now}))
         elif float(since) + _GRACE_S <= clock.timestamp():
             self._drop()
+
+    def _tell_root(self, rows: list[Row], gone: list[tuple[str, str]]) -> None:
+        root = listings.root_of(self._account, self._name)
+        for row in rows:
+            listings.put(self._cluster, *root, row)
+        for name, stamp in gone:
+            listings.remove(self._cluster, *root, name, stamp)
 
     def _drop(self) -> None:
         place = self._index.place

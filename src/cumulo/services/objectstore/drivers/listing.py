@@ -147,6 +147,7 @@ class _Walk:
         if asked.path is None and folded != asked.marker:
             self._found.append(folded)
         if asked.reverse:
-            self._marker = folded
+            # A path shows what is named as a folder is, which comes behind what is inside.
+            self._marker = folded if asked.path is None else folded + "\0"
         else:
             self._marker, self._inclusive = asked.marker, folded + _LAST
