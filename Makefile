@@ -8,6 +8,9 @@ JOBS ?= 2
 # expression.
 TESTS ?= smoke
 
+# Some machines forbid it; a program that compiles itself at each start is slow, and tests start many.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup check test demo bench screenshots conformance golden scaffold migration requirements clean
 
 setup:
