@@ -72,6 +72,7 @@ def test_two_of_three_devices_must_be_there_to_write(ann: User, service: Service
     for _ in range(2):
         assert ann.put("box/o", b"new").status == 503
         assert ann.delete("box/o").status == 503
+    assert not list(service.directory.glob("d*/incoming/*"))
     service.lose(3)
     assert ann.get("box/o").status == 503
 

@@ -95,6 +95,7 @@ class Writing:
 
     def _require(self, count: int) -> None:
         if count < self._place.quorum:
+            self.discard()
             raise Unavailable("Too few devices could be written to.")
 
 
