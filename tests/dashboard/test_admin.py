@@ -120,6 +120,22 @@ def test_hosts_and_their_servers(sight: Sight, browser: Browser) -> None:
     assert "node" in shown.text
     assert "1 / " in browser.get("/admin/hypervisors").text
     assert "private" in browser.get("/admin/networks").text
+    for kind, path, words in (
+        ("router", "/routers", {"name": "theirs"}),
+        ("port", "/ports", {"name": "theirs", "network_id": things.network(demo, "theirs")}),
+        ("network", "/networks", {"name": "theirs"}),
+        ("security_group", "/security-groups", {"name": "theirs"}),
+    ):
+        demo.post("network", path, {kind: words})
+        assert "theirs" not in browser.get(path).text
+    assert "theirs" in browser.get("/admin/routers").text
+    outside = things.network(admin, "world", "198.51.100.0/24", **{"router:external": True})
+    body = {"floatingip": {"floating_network_id": outside}}
+    demo.post("network", "/floatingips", body)
+    assert "198.51.100." not in browser.get("/floating-ips").text
+    assert "198.51.100." in browser.get("/admin/floating-ips").text
+    demo.post("volume", "/volumes", {"volume": {"name": "theirs", "size": 1}})
+    assert "theirs" in browser.get("/admin/volumes").text
     assert "cirros" in browser.get("/admin/images").text
     links = browser.get("/admin/hypervisors").links()
     hosts = [browser.get(link).text for link in links if link.startswith("/admin/hypervisors/")]

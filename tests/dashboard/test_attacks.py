@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import yaml
 
 from cumulo.services.dashboard import pictures, sessions
 from cumulo.services.dashboard.api import OPERATIONS
@@ -201,6 +204,29 @@ def test_assets_are_as_they_came() -> None:
     for name in ("../settings.py", "/etc/passwd", "vendor/../../settings.py", ""):
         with pytest.raises(Exception, match="no such file"):
             pictures.asset(name)
+
+
+@pytest.mark.walk
+def test_a_file_for_shells_runs_nothing(new_sight: Callable[[], Sight], tmp_path: Path) -> None:
+    """Whoever names a project must not run commands at those who work in it."""
+    sight = new_sight()
+    admin = sight.people.as_("admin")
+    name = "'\"`touch ran`$(touch ran)\n; touch ran #"
+    made = admin.post("identity", "/projects", {"project": {"name": name}})["project"]["id"]
+    role = admin.get("identity", "/roles", name="member")["roles"][0]["id"]
+    admin.put("identity", f"/projects/{made}/users/{admin.scope().user_id}/roles/{role}")
+    browser = sight.admin()
+    browser.send("/scopes", "/scopes", ("id", made), kind="project")
+    script = f'{browser.get("/access/openrc").text}\nprintf %s "$OS_PROJECT_NAME"'
+    shell = ["bash", "-c", script]
+    password = "secret\n"
+    told = subprocess.run(
+        shell, check=True, cwd=tmp_path, capture_output=True, text=True, input=password
+    )
+    assert told.stdout.endswith(name), told
+    assert not (tmp_path / "ran").exists()
+    clouds = yaml.safe_load(browser.get("/access/clouds.yaml").text)
+    assert clouds["clouds"]["cumulo"]["auth"]["project_name"] == name
 
 
 def crawl(browser: Browser, start: str = "/") -> Iterator[Shown]:

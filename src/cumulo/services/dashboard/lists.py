@@ -44,6 +44,7 @@ class Listing:
     columns: Sequence[Column]
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""  # what a list is asked by for those of one project, told all of them else
     is_paged: bool = True  # by limit and marker
     pattern: str = ""  # the filter that takes a regular expression
     create: tuple[str, str] | None = None  # words and path

@@ -20,6 +20,7 @@ LISTING = Listing(
     service="network",
     url="/floatingips",
     key="floatingips",
+    project="project_id",
     columns=(
         Column("Address", lambda one: Code(one["floating_ip_address"]), "floating_ip_address"),
         Column("Leads to", _port, "fixed_ip_address"),

@@ -64,6 +64,9 @@ _ADMIN: tuple[Part, ...] = (
         (
             Place("All servers", "/admin/servers", "compute"),
             Place("All networks", "/admin/networks", "network"),
+            Place("All routers", "/admin/routers", "network"),
+            Place("All floating IPs", "/admin/floating-ips", "network"),
+            Place("All volumes", "/admin/volumes", "volume"),
             Place("All images", "/admin/images", "image"),
             Place("Hypervisors", "/admin/hypervisors", "compute"),
             Place("Services", "/admin/services", "compute"),

@@ -43,7 +43,12 @@ LISTING = Listing(
 @pages.get("/networks")
 def list_networks(visit: Visit) -> Page:
     """List the networks that the project may use."""
-    return list_page(visit, LISTING)
+    mine = visit.scope.project_id
+
+    def is_usable(net: Item) -> bool:
+        return not mine or net["project_id"] == mine or net["shared"] or net["router:external"]
+
+    return list_page(visit, LISTING, keep=is_usable)
 
 
 @pages.post("/networks/actions")

@@ -31,6 +31,7 @@ LISTING = Listing(
     service="network",
     url="/ports",
     key="ports",
+    project="project_id",
     columns=(
         Column("Name", lambda one: Link(one["name"] or one["id"], f"/ports/{one['id']}"), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),

@@ -34,6 +34,7 @@ LISTING = Listing(
     service="network",
     url="/routers",
     key="routers",
+    project="project_id",
     columns=(
         Column("Name", lambda one: Link(one["name"], f"/routers/{one['id']}"), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),

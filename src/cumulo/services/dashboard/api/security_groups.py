@@ -25,6 +25,7 @@ LISTING = Listing(
     service="network",
     url="/security-groups",
     key="security_groups",
+    project="project_id",
     columns=(
         Column("Name", lambda one: Link(one["name"], f"/security-groups/{one['id']}"), "name"),
         Column("Description", lambda one: text(one["description"]), "description"),

@@ -1,6 +1,7 @@
 """From a description of a list, a thing or a form to the page that shows it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,9 @@ def list_page(
     above: str = "",
 ) -> Page:
     """Return the part of a list that the query asks for."""
+    if listing.project and visit.scope.project_id:
+        query = {**listing.query, listing.project: visit.scope.project_id}
+        listing = replace(listing, query=query)
     asked = lists.wanted(visit.query, listing, visit.call.tools.settings.page_size)
     found = lists.rows(visit.cloud, listing, asked, keep)
 
