@@ -87,6 +87,9 @@ class Site:
     def sbctl(self, *arguments: str) -> str:
         return _run("ovn-sbctl", f"--db={self.south}", *arguments)
 
+    def flows(self, table: int) -> str:
+        return _run("ovs-ofctl", "dump-flows", f"unix:{self.switch.integration}", f"table={table}")
+
     def pid(self, daemon: str) -> int:
         return self.supervisor.alive()[daemon].pid
 

@@ -188,7 +188,8 @@ class Switch:
     def _made(self) -> list[str]:
         """Return the bridges that are ours, also when their database does not run."""
         if answers(self.socket):
-            return self.vsctl("list-br").split()
+            with contextlib.suppress(Unavailable):  # it was just ending
+                return self.vsctl("list-br").split()
         if not self._file.exists():
             return []
         query = '["Open_vSwitch",{"op":"select","table":"Bridge","where":[],"columns":["name"]}]'
