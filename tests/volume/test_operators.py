@@ -37,9 +37,11 @@ def test_services_and_pools(ann: Client, root: Client) -> None:
 
 
 def test_hosts(made: Made, root: Client) -> None:
-    made.volume(size=3)
     _, host = root.get("/v3/os-hosts").json()["hosts"]
     assert host["service-state"] == "enabled"
+    (total,) = root.get(f"/v3/os-hosts/{host['host_name']}").json()["host"]
+    assert total["resource"]["volume_count"] == "0"
+    made.volume(size=3)
     total, mine = root.get(f"/v3/os-hosts/{host['host_name']}").json()["host"]
     assert total["resource"]["total_volume_gb"] == mine["resource"]["total_volume_gb"] == "3"
 

@@ -226,3 +226,10 @@ def test_old_clients_ask_compute_for_volumes(both: Both) -> None:
         assert both.compute.get(f"/v2.1/{path}").status == 404  # newer clients ask block storage
     assert old.delete(f"/v2.1/os-snapshots/{snapshot['id']}").status == 202
     assert old.delete(f"/v2.1/os-volumes/{volume_id}").status == 400  # a server has it
+
+
+def test_an_empty_volume_to_boot_from_goes_before_an_image_that_is_named(both: Both) -> None:
+    blank = {"source_type": "blank", "destination_type": "volume", "boot_index": 0}
+    server = both.server(block_device_mapping_v2=[{**blank, "volume_size": 1}])
+    assert (both.seen(server)["status"], both.seen(server)["image"]) == ("ACTIVE", "")
+    assert both.plugged(server) == [root_of(both, server)]

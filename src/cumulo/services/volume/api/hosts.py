@@ -65,8 +65,8 @@ def show_host(call: Call, host: str) -> HostBody:
 
 def _usages(tx: Tx, host: str) -> list[ResourceView]:
     found = host_usages.usages_on(tx, backends.backend_get(tx, host))
-    total = Usage("(total)", *(sum(column) for column in zip(*(u[1:] for u in found), strict=True)))
-    everything = [total if found else Usage("(total)", 0, 0, 0, 0), *found]
+    counted = [(0, 0, 0, 0), *(one[1:] for one in found)]
+    total = Usage("(total)", *(sum(column) for column in zip(*counted, strict=True)))
     return [
         ResourceView(
             {
@@ -78,7 +78,7 @@ def _usages(tx: Tx, host: str) -> list[ResourceView]:
                 "total_snapshot_gb": str(one.snapshot_gib),
             }
         )
-        for one in everything
+        for one in (total, *found)
     ]
 
 
