@@ -3,15 +3,17 @@
 import msgspec
 import pytest
 
-from cumulo.db import Database
+from cumulo.db import Database, Tx
 from cumulo.services.compute import hypervisors
+from cumulo.services.compute.host_traits import traits_of
 from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.compute.tools import Tools
 from cumulo.services.placement import public as placement
+from cumulo.services.placement import traits as placement_traits
 from cumulo.services.placement.public import Inventory
 from tests.client import Client
 from tests.compute import residents
-from tests.compute.conftest import Hosts
+from tests.compute.conftest import FACTS, Hosts
 
 H = "/v2.1/os-hypervisors"
 
@@ -208,3 +210,20 @@ def test_what_a_host_has_is_placements_to_give_out(
     again = db.read(hypervisors.hypervisor_of, "one")
     assert again is not None
     assert (again.uuid, again.facts.vcpus) == (found.uuid, 16)
+
+
+def test_hosts_have_traits_that_everybody_agrees_on(tools: Tools) -> None:
+    features = ["sse2", "pni", "avx512f", "sha_ni", "x"]
+    facts = msgspec.structs.replace(FACTS, accelerator="kvm", cpu_features=features)
+    found = traits_of(facts)
+    assert found <= placement_traits.standard()
+    assert {"HW_CPU_X86_SSE3", "HW_CPU_X86_AVX512F", "HW_CPU_X86_SHA"} <= found
+    assert not any(name.startswith("HW_CPU") for name in traits_of(FACTS))
+
+    def reported(tx: Tx) -> set[str]:
+        provider = hypervisors.report(tx, facts, tools.settings).uuid
+        placement.change_traits(tx, provider, add=["CUSTOM_OWN"])
+        hypervisors.report(tx, facts, tools.settings)
+        return set(placement_traits.traits_of(tx, provider))
+
+    assert tools.db.write(reported) == found | {"CUSTOM_OWN"}

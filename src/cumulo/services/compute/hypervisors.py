@@ -7,6 +7,7 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.node.api import HostFacts
+from cumulo.services.compute.host_traits import traits_of
 from cumulo.services.compute.services import COMPUTE, Health
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import hypervisors as store
@@ -42,6 +43,7 @@ def report(tx: Tx, facts: HostFacts, settings: ComputeSettings) -> Hypervisor:
     service_rows.service_seen(tx, facts.name, COMPUTE)
     placement.ensure_provider(tx, hypervisor.uuid, facts.name)
     placement.set_inventory(tx, hypervisor.uuid, _inventory(tx, hypervisor, settings))
+    placement.ensure_traits(tx, hypervisor.uuid, traits_of(facts))
     return hypervisor
 
 

@@ -78,6 +78,13 @@ def set_traits(tx: Tx, provider_id: str, names: Iterable[str]) -> None:
     traits.set_traits(tx, providers.provider_get(tx, provider_id), wanted, None)
 
 
+def ensure_traits(tx: Tx, provider_id: str, names: Collection[str]) -> None:
+    """Let the provider have these standard traits too; nothing is written where it has them."""
+    present = set(traits.traits_of(tx, provider_id))
+    if not present >= set(names):
+        traits.add_standard(tx, providers.provider_get(tx, provider_id), set(names) - present)
+
+
 def change_traits(
     tx: Tx, provider_id: str, *, add: Collection[str] = (), remove: Collection[str] = ()
 ) -> None:

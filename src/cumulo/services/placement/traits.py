@@ -89,3 +89,9 @@ def set_traits(tx: Tx, provider: Provider, names: Iterable[str], generation: int
     store.traits_remove(tx, provider.id, present - wanted)
     store.traits_add(tx, provider.id, wanted - present)
     return advance(tx, provider)
+
+
+def add_standard(tx: Tx, provider: Provider, names: Iterable[str]) -> None:
+    """Give the provider traits that are known to be standard, without loading the list of all."""
+    store.traits_add(tx, provider.id, set(names))
+    advance(tx, provider)
