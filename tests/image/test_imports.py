@@ -136,6 +136,25 @@ def test_others_may_not_stage_import_or_look(ann: Client, ben: Client, root: Cli
     assert root.get("/v2/tasks/none").status == 404
 
 
+def test_schemas_of_tasks_name_every_field(ann: Client, ben: Client, root: Client) -> None:
+    image_id = staged(ann)
+    importing(ann, image_id)
+    described = ann.get("/v2/schemas/task").json()
+    assert described["name"] == "task"
+    listed = root.get("/v2/tasks").json()
+    (task,) = listed["tasks"]
+    one = root.get(f"/v2/tasks/{task['id']}").json()
+    assert set(task) | set(one) <= set(described["properties"])
+    for field in ("type", "status"):
+        assert one[field] in described["properties"][field]["enum"]
+    all_of_them = ben.get(listed["schema"]).json()
+    assert all_of_them["name"] == "tasks"
+    assert all_of_them["properties"]["tasks"]["items"] == ben.get(one["schema"]).json() == described
+    for path in (one["schema"], listed["schema"]):
+        assert ann.as_("ann:p1:guest").get(path).status == 200
+        assert ann.as_(None).get(path).status == 401
+
+
 def test_too_much_is_refused_with_a_reason_and_leaves_nothing(
     service: Service, ann: Client
 ) -> None:

@@ -1,4 +1,4 @@
-"""Documents that describe images and members, which some clients build themselves from."""
+"""Documents that describe images, members and tasks, which some clients build themselves from."""
 
 from typing import Any
 
@@ -49,6 +49,25 @@ def show_members_schema(call: Call[ImageTools]) -> dict[str, Any]:
         "name": "members",
         "properties": {
             "members": {"type": "array", "items": _MEMBER},
+            "schema": {"type": "string"},
+        },
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
+@routes.get("/v2/schemas/task", policy="")
+def show_task_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a task."""
+    return _TASK
+
+
+@routes.get("/v2/schemas/tasks", policy="")
+def show_tasks_schema(call: Call[ImageTools]) -> dict[str, Any]:
+    """Describe a list of tasks."""
+    return {
+        "name": "tasks",
+        "properties": {
+            "tasks": {"type": "array", "items": _TASK},
             "schema": {"type": "string"},
         },
         "links": [{"rel": "describedby", "href": "{schema}"}],
@@ -120,4 +139,28 @@ _MEMBER: dict[str, Any] = {
         "schema": {"readOnly": True, "type": "string"},
     },
     "additionalProperties": False,
+}
+_TASK: dict[str, Any] = {
+    "name": "task",
+    "properties": {
+        "id": _field("string", "The task's identifier", pattern=_UUID),
+        "type": _field(
+            "string", "What is done", enum=["import", "api_image_import", "location_import"]
+        ),
+        "status": _field(
+            "string", "How far it is", enum=["pending", "processing", "success", "failure"]
+        ),
+        "input": _field(["null", "object"], "What was asked for"),
+        "result": _field(["null", "object"], "What came of it"),
+        "owner": _field("string", "The project that owns the task"),
+        "message": _field("string", "What went wrong, if something did"),
+        "image_id": _field("string", "The image that the task is about"),
+        "request_id": _field(["null", "string"], "The request that began the task"),
+        "user_id": _field(["null", "string"], "The user who began the task"),
+        "expires_at": _field(["null", "string"], "When the task may be removed"),
+        "created_at": _field("string", "When the task was created"),
+        "updated_at": _field("string", "When the task was last changed"),
+        "self": {"readOnly": True, "type": "string"},
+        "schema": {"readOnly": True, "type": "string"},
+    },
 }
