@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cumulo import cli
 from cumulo.cli import cumulo
 from cumulo.cli.daily.output import printable, table
 from cumulo.kit.errors import CloudError, Conflict, Invalid, NotFound, Unavailable
@@ -159,6 +160,18 @@ def test_names_are_completed(run: Run, sight: Sight, monkeypatch: pytest.MonkeyP
     )
     assert "longname" in done.output
     assert "_CUMULO_COMPLETE" in run("completion", "bash")
+
+
+def test_refusals_do_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise Conflict("Several are called \x1b]0;x\x07.")
+
+    monkeypatch.setattr(cli, "cumulo", refuse)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().err == "cumulo: Several are called \ufffd]0;x\ufffd.\n"
 
 
 def test_what_things_are_called_does_not_steer_the_terminal() -> None:

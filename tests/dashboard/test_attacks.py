@@ -189,6 +189,22 @@ def test_another_projects_things_are_not_there(sight: Sight, parts: dict[str, An
     assert admin.get("compute", f"/servers/{made}")["server"]["status"] == "ACTIVE"
 
 
+def test_console_lines_are_only_words(sight: Sight, parts: dict[str, Any]) -> None:
+    """Neither a browser nor a terminal that the page is copied to does what a guest writes."""
+    admin = sight.people.as_("admin")
+    made = things.server(admin, "writes", **parts)
+    sight.emulated.work()
+    host = admin.get("compute", f"/servers/{made}")["server"]["OS-EXT-SRV-ATTR:host"]
+    guest = sight.emulated.nodes[host]._guests[made]
+    guest.console = f"{HOSTILE}\x1b]8;;javascript:alert(1)\x07\x1b[2J\x9b2J\u202e\u2066\0\r\nend"
+    shown = sight.admin().get(f"/servers/{made}/log")
+    check_clean(shown)
+    (told,) = shown.document.all("pre")
+    assert told.text.startswith(HOSTILE)
+    assert told.text.endswith("end")
+    assert all(sign.isprintable() or sign == "\n" for sign in told.text)
+
+
 def test_large_and_broken_forms(browser: Browser) -> None:
     proof = sessions.csrf_of(browser.cookies[sessions.SESSION])
     large = urlencode({"csrf": proof, "name": "x" * (2 << 20)}).encode()

@@ -79,12 +79,17 @@ def cumulo() -> None:
     """Run an OpenStack cloud on this machine."""
 
 
+def _steady(message: str) -> str:
+    """Return a message, which may name what others made, without what would steer the terminal."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in message)
+
+
 def main() -> None:
     """Run the command line; a refusal is one line, not a traceback."""
     try:
         cumulo()
     except CloudError as error:
-        click.echo(f"cumulo: {error.message}", err=True)
+        click.echo(f"cumulo: {_steady(error.message)}", err=True)
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         click.echo(f"cumulo: {where}{error.strerror or error}.", err=True)
