@@ -18,7 +18,7 @@ chromium chromium-driver fonts-dejavu-core ceph-mon ceph-osd ceph-mgr ceph-commo
 # Whatever these start by themselves would be in nobody's service here.
 units="openvswitch-switch ovs-vswitchd ovsdb-server ovn-central ovn-host ovn-controller \
 libvirtd libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests virtlogd.socket \
-virtlockd.socket"
+virtlockd.socket ceph.target ceph-crash.service"
 
 say() { echo "setup: $*"; }
 die() {
