@@ -28,7 +28,7 @@ check: setup
 test:
 	@tools/setup.sh test
 	$(VENV)/pytest -n $(JOBS) --dist loadgroup -m "not real" -rs
-	$(VENV)/pytest -m real -rs
+	$(VENV)/pytest -n $(JOBS) --dist loadfile -m real -rs
 
 # A cloud with a guest to log in to; it stays up.
 demo: setup
