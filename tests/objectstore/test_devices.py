@@ -196,6 +196,19 @@ def test_a_new_disk_is_taken_though_a_write_was_under_way(device: Device, direct
     assert not device.is_there()
 
 
+def test_a_lost_disk_is_not_made_again_by_what_is_written(device: Device, directory: Path) -> None:
+    incoming = device.begin()
+    (directory / "d1").rename(directory / "lost")
+    with pytest.raises(DeviceFailed):
+        device.index("container", 3, KEY).create("1.0", "a/c", {})
+    with pytest.raises(DeviceFailed):
+        incoming.keep(5, KEY, stored("1.0", b""))
+    incoming.discard()
+    with pytest.raises(DeviceFailed):
+        keep(device, "1.0", b"")
+    assert not (directory / "d1").exists()
+
+
 def test_what_is_not_kept_leaves_nothing(device: Device, directory: Path) -> None:
     incoming = device.begin()
     incoming.write(b"x")

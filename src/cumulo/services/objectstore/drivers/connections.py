@@ -107,7 +107,9 @@ class Connections:
 
 def _opened(path: str) -> _Open:
     if not os.path.exists(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # Not all that leads there: of a device that vanished nothing is to come back.
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path))
         made = f"{path}.{os.getpid()}.new"
         with contextlib.closing(sqlite3.connect(made)) as db:
             db.executescript(_SCHEMA)

@@ -147,7 +147,8 @@ class DiskDevice:
         with contextlib.suppress(OSError):
             for name in self._names(part, key):
                 if _is_fragment(name, stamp, index) or name.endswith(".meta"):
-                    os.makedirs(target, exist_ok=True)
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(target)
                     os.rename(f"{self.place(part, key)}/{name}", f"{target}/{name}")
 
     def post(self, part: int, key: str, stamp: str, headers: dict[str, str]) -> None:
