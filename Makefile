@@ -22,12 +22,12 @@ check: setup
 	$(VENV)/ruff check
 	$(VENV)/lint-imports --no-cache
 	$(VENV)/mypy
-	$(VENV)/pytest -n $(JOBS) --dist loadgroup -m "not real and not walk"
+	$(VENV)/pytest -n $(JOBS) --dist loadfile -m "not real and not walk"
 
 # Everything, with real guests and networks where the machine allows; tells what was left out.
 test:
 	@tools/setup.sh test
-	$(VENV)/pytest -n $(JOBS) --dist loadgroup -m "not real" -rs
+	$(VENV)/pytest -n $(JOBS) --dist loadfile -m "not real" -rs
 	$(VENV)/pytest -n $(JOBS) --dist loadfile -m real -rs
 
 # A cloud with a guest to log in to; it stays up.

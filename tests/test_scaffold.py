@@ -21,8 +21,10 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / "tests/compute").mkdir(parents=True)
     for name in (
         "__init__.py",
+        "ceph.py",
         "client.py",
         "conftest.py",
+        "ports.py",
         "stores.py",
         "servers.py",
         "waiting.py",

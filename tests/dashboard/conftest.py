@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from cumulo.services.compute.reconcile import update_hosts
 from cumulo.services.identity import public as identity
+from cumulo.services.volume.backends import report_backends
 from cumulo.settings import Settings
 from tests.cloud import Emulated
 from tests.dashboard import things
@@ -61,6 +63,15 @@ def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
     made = Sight(tmp_path_factory.mktemp("dashboard"))
     yield made
     made.emulated.close()
+
+
+@pytest.fixture(autouse=True)
+def reporting(request: pytest.FixtureRequest) -> None:
+    """Let the hosts report before each test, or they count as down after a minute."""
+    if "sight" in request.fixturenames:
+        cloud = request.getfixturevalue("sight").emulated.cloud
+        update_hosts(cloud.compute)
+        report_backends(cloud.volume)
 
 
 @pytest.fixture(scope="session")

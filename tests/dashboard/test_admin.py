@@ -99,7 +99,7 @@ def test_a_flavor_for_some_projects(browser: Browser) -> None:
 
 
 def test_aggregates(browser: Browser) -> None:
-    at = browser.send("/admin/aggregates/new", "/admin/aggregates", name="ssd", zone="here").url
+    at = browser.send("/admin/aggregates/new", "/admin/aggregates", name="ssd").url
     assert "node1" in browser.send(f"{at}/hosts/new", f"{at}/hosts", host="node1").text
     shown = browser.send(f"{at}/edit", metadata="ssd=true")
     assert "ssd: true" in shown.text

@@ -18,11 +18,7 @@ from tests.walks.clouds import CommandCloud
 from tests.walks.conftest import emulated as emulated
 from tests.walks.conftest import state as state
 
-pytestmark = [
-    pytest.mark.walk,
-    pytest.mark.timeout(300),
-    pytest.mark.xdist_group("chromium"),
-]
+pytestmark = [pytest.mark.walk, pytest.mark.timeout(300)]
 _FIRST_PAINT = 300_000
 
 

@@ -56,6 +56,8 @@ _SETTINGS = functools.partial(
 )
 PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 
+pytestmark = pytest.mark.walk
+
 
 class Kept:
     """A cloud's database as it was, to be compared and to be put back."""
@@ -190,7 +192,6 @@ def _query(operation: Operation, ids: dict[str, str]) -> Any:
     return st.dictionaries(names, texts, max_size=1)
 
 
-@pytest.mark.walk
 @pytest.mark.timeout(3600 if ASKED_FOR else 60)
 @pytest.mark.parametrize("service", SERVICES)
 def test_requests_are_answered_or_refused_with_a_reason(

@@ -14,6 +14,7 @@ from tests.image.service import MIB, Service, create, show
 from tests.ports import free_port
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.walk
 HEADERS = {"X-Auth-Token": "ann:p1:member", "Content-Type": "application/octet-stream"}
 
 

@@ -11,6 +11,7 @@ from cumulo.node.metadata_proxy import HttpUpstream, Limits, Proxy
 from cumulo.node.signatures import is_signed
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.walk
 SECRET = b"known to both"
 NETWORK = "9a4e8a3c-0000-4000-8000-000000000001"
 

@@ -142,7 +142,7 @@ LATER = pytest.mark.walk
 
 
 @pytest.mark.parametrize(
-    ("seed", "rounds"), [(1, 4), *(pytest.param(n, 12, marks=LATER) for n in range(2, 12))]
+    ("seed", "rounds"), [pytest.param(n, 12, marks=LATER) for n in range(1, 12)]
 )
 def test_a_cut_container_answers_like_a_whole_one(
     ann: User,

@@ -113,6 +113,8 @@ def refusals(student: Client, stranger: Client) -> None:
 
 def clear(openstack: Client) -> None:
     """Delete what the walk made."""
+    for group in openstack.rows("security", "group", "list", "--project", "course"):
+        openstack.run("security", "group", "delete", str(group["ID"]))
     openstack.run("service", "delete", "barbican")
     openstack.run("user", "delete", "student", "nova")
     openstack.run("role", "delete", "operator")

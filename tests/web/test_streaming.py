@@ -14,6 +14,7 @@ from cumulo.web.upload import Upload
 from tests.ports import free_port
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.walk
 LARGE = 64 << 20
 
 

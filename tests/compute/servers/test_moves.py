@@ -15,6 +15,8 @@ from cumulo.work import testing
 from tests.cloud import Emulated
 from tests.compute.servers.mover import LARGE, SMALL, Mover
 
+pytestmark = pytest.mark.walk
+
 
 @pytest.fixture
 def emulated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulated]:
