@@ -3,7 +3,6 @@
 import contextlib
 import os
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +19,12 @@ from tests.objectstore.coded import (
     SEGMENT,
     away,
     back,
-    coded_service,
     device_of,
     fragments,
 )
-from tests.objectstore.service import ANN, MIB, Service, User
-
-
-@pytest.fixture
-def service(empty_db: Database, directory: Path) -> Iterator[Service]:
-    service = coded_service(empty_db, directory)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def ann(service: Service) -> User:
-    ann = service.user(ANN)
-    ann.put("box", x_storage_policy="coded")
-    return ann
+from tests.objectstore.coded import ann as ann
+from tests.objectstore.coded import service as service
+from tests.objectstore.service import MIB, Service, User
 
 
 def test_an_object_is_six_fragments(ann: User, service: Service) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,27 +18,14 @@ from tests.objectstore.coded import (
     SEGMENT,
     away,
     back,
-    coded_service,
     device_of,
     fragments,
     rot,
 )
+from tests.objectstore.coded import ann as ann
+from tests.objectstore.coded import service as service
 from tests.objectstore.service import ANN, MIB, Service, User
 from tests.objectstore.test_durability import Killed, dies
-
-
-@pytest.fixture
-def service(empty_db: Database, directory: Path) -> Iterator[Service]:
-    service = coded_service(empty_db, directory)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def ann(service: Service) -> User:
-    ann = service.user(ANN)
-    ann.put("box", x_storage_policy="coded")
-    return ann
 
 
 def test_what_is_not_durable_was_never_written(ann: User, service: Service) -> None:

@@ -86,22 +86,13 @@ def new_snapshot(tx: Tx, ctx: Context, tools: VolumeTools, wanted: Adoption) -> 
     volumes.check_metadata(wanted.metadata)
     volume = volumes.volume_visible(tx, ctx, wanted.volume_id)
     adopting(tools, volume.host or "")
-    snapshot = Snapshot(
-        id=new_id(),
+    spec = snapshots.NewSnapshot(
         volume_id=volume.id,
-        project_id=volume.project_id,
-        user_id=ctx.user_id,
-        size_gib=volume.size_gib,
-        status="creating",
-        type_id=volume.type_id,
-        created_at=clock.now(),
         name=wanted.name,
         description=wanted.description,
-        encryption_key_id=volume.encryption_key_id,
-        consumes_quota=False,
+        metadata=wanted.metadata,
     )
-    snapshot_store.snapshot_insert(tx, snapshot)
-    items_set(tx, snapshot.id, METADATA, wanted.metadata)
+    snapshot = snapshots.insert(tx, ctx, volume, spec, consumes_quota=False)
     snapshots.record(tx, ctx, snapshot, "manage_begin", reference=wanted.reference)
     return snapshot
 

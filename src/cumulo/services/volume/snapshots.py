@@ -1,6 +1,7 @@
 """Snapshots: what a volume held at one moment."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from cumulo.services.volume.store.items import (
 )
 from cumulo.services.volume.store.listing import Wanted
 from cumulo.services.volume.store.snapshots import Snapshot as Snapshot
+from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.volumes import check_metadata, volume_visible
 from cumulo.work import Caller, events
 
@@ -83,6 +85,13 @@ def new_snapshot(tx: Tx, ctx: Context, defaults: Quotas, spec: NewSnapshot) -> S
         )
     wanted = {"snapshots": 1, "gigabytes": volume.size_gib}
     quotas.claim(tx, defaults, volume.project_id, wanted, volume.type_id)
+    snapshot = insert(tx, ctx, volume, spec)
+    record(tx, ctx, snapshot, "create", volume=volume.id)
+    return snapshot
+
+
+def insert(tx: Tx, ctx: Context, volume: Volume, spec: NewSnapshot, **more: Any) -> Snapshot:
+    """Write down a snapshot of a volume with its metadata; `more` are fields of its row."""
     snapshot = Snapshot(
         id=new_id(),
         volume_id=volume.id,
@@ -96,10 +105,10 @@ def new_snapshot(tx: Tx, ctx: Context, defaults: Quotas, spec: NewSnapshot) -> S
         description=spec.description,
         encryption_key_id=volume.encryption_key_id,
         group_snapshot_id=spec.group_snapshot_id,
+        **more,
     )
     store.snapshot_insert(tx, snapshot)
     items_set(tx, snapshot.id, METADATA, spec.metadata)
-    record(tx, ctx, snapshot, "create", volume=volume.id)
     return snapshot
 
 

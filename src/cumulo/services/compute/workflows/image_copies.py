@@ -6,6 +6,9 @@ from typing import Any
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.node.api import Node
+from cumulo.services.compute import servers
+from cumulo.services.compute.store import actions
+from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
 from cumulo.services.compute.workflows.hosts import reached, tried
 from cumulo.services.image import public as images
@@ -34,6 +37,19 @@ def discard(run: Run[Any, Tools], host: str | None, server_id: str, image_id: st
     if host is not None:
         with tried(run, host) as node:
             node.remove_snapshot(server_id, image_id)
+
+
+def settle(run: Run[Any, Tools], event: str) -> None:
+    """Say that the server of the run's params has been copied."""
+    run.db.write(_settle, run, event)
+
+
+def _settle(tx: Tx, run: Run[Any, Tools], event: str) -> None:
+    params = run.params
+    store.server_update(tx, params.server_id, task_state=None)
+    actions.event_finish(tx, params.action, event)
+    server = store.server_get(tx, params.server_id)
+    servers.record(tx, run, server, "copied", image=params.image_id)
 
 
 def forget(tx: Tx, image_id: str) -> None:

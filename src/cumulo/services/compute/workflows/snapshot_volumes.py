@@ -6,7 +6,6 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound, Unavailable
-from cumulo.services.compute import servers
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -58,14 +57,7 @@ def activate(run: Run) -> None:
 
 def settle(run: Run) -> None:
     """Say that it is done."""
-    run.db.write(_settle, run)
-
-
-def _settle(tx: Tx, run: Run) -> None:
-    store.server_update(tx, run.params.server_id, task_state=None)
-    actions.event_finish(tx, run.params.action, _EVENT)
-    server = store.server_get(tx, run.params.server_id)
-    servers.record(tx, run, server, "copied", image=run.params.image_id)
+    image_copies.settle(run, _EVENT)
 
 
 def give_up(run: Run) -> None:
