@@ -8,15 +8,16 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
 from cumulo.services.image import public as images
-from cumulo.services.volume import messages, volumes
+from cumulo.services.volume import volumes
 from cumulo.services.volume.attachments import settle
 from cumulo.services.volume.contents import content_of, write_new
 from cumulo.services.volume.new_volumes import image_facts, source_of_image
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.items import IMAGE, items_set
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.services.volume.workflows import broken_volumes
 from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow, Write, start
 
 
 class ReimageVolume(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,21 +99,8 @@ def give_up(run: Run) -> None:
 
 
 def _give_up(tx: Tx, run: Run) -> None:
-    error = run.error or Failure("Interrupted", "Writing the volume anew was interrupted.")
-    volume = store.volume_find(tx, run.params.volume_id)
-    if volume is None or error == CANCELLED:
-        return
-    if store.volume_move(tx, volume.id, "error", expected=["downloading"]):
-        messages.tell(
-            tx,
-            run,
-            run.tools.settings,
-            volume.project_id,
-            ("volume", volume.id),
-            event="VOLUME_016_001",
-            words=f"reimage volume:{error.message}",
-        )
-        volumes.record(tx, run, volume, "error", reason=error.message)
+    told = ("VOLUME_016_001", "reimage volume", "Writing the volume anew was interrupted.")
+    broken_volumes.give_up(tx, run, run.params.volume_id, "downloading", told)
 
 
 REIMAGE_VOLUME = Workflow(

@@ -7,13 +7,14 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Invalid
-from cumulo.services.volume import messages, volumes
+from cumulo.services.volume import volumes
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.services.volume.workflows import broken_volumes
 from cumulo.work import Run as _Run
+from cumulo.work import Step, Workflow, Write, start
 
 
 class RevertVolume(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,22 +76,9 @@ def give_up(run: Run) -> None:
 
 def _give_up(tx: Tx, run: Run) -> None:
     params = run.params
-    error = run.error or Failure("Interrupted", "The reversion was interrupted.")
     snapshot_store.snapshot_move(tx, params.snapshot_id, "available", expected=["restoring"])
-    volume = store.volume_find(tx, params.volume_id)
-    if volume is None or error == CANCELLED:
-        return
-    if store.volume_move(tx, volume.id, "error", expected=["reverting"]):
-        messages.tell(
-            tx,
-            run,
-            run.tools.settings,
-            volume.project_id,
-            ("volume", volume.id),
-            event="VOLUME_011_001",
-            words=f"revert to snapshot:{error.message}",
-        )
-        volumes.record(tx, run, volume, "error", reason=error.message)
+    told = ("VOLUME_011_001", "revert to snapshot", "The reversion was interrupted.")
+    broken_volumes.give_up(tx, run, params.volume_id, "reverting", told)
 
 
 REVERT_VOLUME = Workflow(
