@@ -18,6 +18,8 @@ SELECTIONS = {
     "identity_rules": r"^keystone_tempest_plugin\.tests\.(rbac|api)",
     "compute": r"^tempest\.api\.compute",
     "volume": r"^tempest\.api\.volume",
+    "volume_more": r"^cinder_tempest_plugin\.",
+    "image": r"^tempest\.api\.image",
     "object_storage": r"^tempest\.api\.object_storage",
     "everything": r"^tempest\.api",
 }

@@ -1,5 +1,6 @@
 """Volumes plugged into guests and out of them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB
-from cumulo.node.api import HostError, Volume
+from cumulo.node.api import HostError, Volume, place_of
 from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import (
     Content,
@@ -207,6 +208,71 @@ def test_a_guest_boots_from_an_encrypted_volume(
     libvirt_bench.await_boot(guest_id, times=2)
     libvirt_bench.node.remove_guest(guest_id)
     assert not list(host.directory.glob("libvirt/etc/secrets/*"))
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("passphrase", ["", "of 64 letters".ljust(64, "!")], ids=["open", "luks"])
+def test_a_volume_goes_elsewhere_while_its_guest_writes(
+    libvirt_bench: Bench, store: Store, host: Host, passphrase: str
+) -> None:
+    """Whoever asks twice, or dies meanwhile, finds it done; the guest keeps what it wrote."""
+    others = Store(FileDriver("others", host.directory / "others"))
+    volume_id = new_id()
+    old, new = (sealed(one, volume_id, passphrase) for one in (store, others))
+    guest_id = libvirt_bench.guest(
+        volumes=[old],
+        **script(
+            old,
+            "printf 'from before' | dd of=/dev/$d bs=512 conv=sync && sync && echo WRO''TE",
+            "i=0; while i=$((i+1)); do",
+            "echo count $i | dd of=/dev/$d bs=512 seek=2048 conv=sync 2>/dev/null; sync",
+            "echo wr''ote $i.; done",
+        ),
+    )
+    says(libvirt_bench, guest_id, b"WROTE")
+    node = libvirt_bench.node
+    for _ in range(2):
+        node.exchange_volume(guest_id, new)
+        assert node.volume_place(guest_id, volume_id) == place_of(new)
+    # What is in the old place is nobody's any more.
+    store.driver.delete(volume_id)
+    count = counted(libvirt_bench, guest_id)
+    eventually(lambda: counted(libvirt_bench, guest_id) > count, libvirt_bench.patience_s)
+    assert not leaks(host, old)
+    node.ensure_power(guest_id, "stopped", 0)
+    assert node.volume_place(guest_id, volume_id) == place_of(new)
+    store.driver.create(volume_id, 1)
+    with pytest.raises(HostError, match="is off"):
+        node.exchange_volume(guest_id, old)
+    node.exchange_volume(guest_id, new)
+    if not passphrase:
+        source, last = Source(volume_id=volume_id), counted(libvirt_bench, guest_id)
+        assert b"".join(others.driver.read(source, 0, 11)) == b"from before"
+        held = b"".join(others.driver.read(source, 2048 * 512, 32)).rstrip(b"\0\n")
+        assert int(held.removeprefix(b"count ")) >= last
+    node.ensure_power(guest_id, "running")
+    node.remove_guest(guest_id)
+
+
+def sealed(store: Store, volume_id: str, passphrase: str) -> Volume:
+    """Make a volume, encrypted if there is a passphrase, and say how it is reached."""
+    store.driver.create(volume_id, 1)
+    if not passphrase:
+        return store.of(volume_id)
+    assert isinstance(store.driver, Seals)
+    sealing = luks.container(None, 1, passphrase, luks.Cipher(), store.driver.scratch())
+    with sealing as pieces:
+        store.driver.overwrite(volume_id, pieces)
+    head = b"".join(store.driver.read(Source(volume_id=volume_id), 0, luks.HEAD))
+    told = store.of(volume_id, header=luks.header_size(head))
+    return msgspec.structs.replace(told, secrets={**told.secrets, "luks": passphrase})
+
+
+def counted(bench: Bench, guest_id: str) -> int:
+    """Return how often the guest has written."""
+    numbers = re.findall(rb"wrote (\d+)\.", bench.node.console_log(guest_id))
+    return int(numbers[-1]) if numbers else 0
 
 
 @pytest.mark.real

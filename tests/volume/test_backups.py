@@ -159,3 +159,21 @@ def test_a_backup_of_a_volume_that_goes_meanwhile_is_in_error(
     assert ann.delete(f"{B}/{begun}").status == 202
     emulated.work()
     assert ann.get(f"{B}/{begun}").status == 404
+
+
+def test_a_backup_is_who_made_its(
+    emulated: Emulated, made: Made, ann: Client, root: Client
+) -> None:
+    """Each project builds on its own: an administrator's copy is not the owner's."""
+    volume_id = made.volume()
+    other = root.as_("root:p9:admin")
+    admins = made_backup(emulated, other, volume_id)
+    refused = ann.post(B, {"backup": {"volume_id": volume_id, "incremental": True}})
+    assert refused.status == 400
+    assert ann.get(f"{B}/{admins}").status == 404
+    anns = made_backup(emulated, ann, volume_id)
+    made_backup(emulated, other, volume_id, incremental=True)
+    assert shown(ann, anns)["has_dependent_backups"] is False
+    assert shown(other, admins)["has_dependent_backups"] is True
+    used = root.get("/v3/os-quota-sets/p9?usage=True").json()["quota_set"]
+    assert used["backups"]["in_use"] == 2

@@ -207,3 +207,39 @@ def test_keys_of_images_that_are_gone_are_forgotten(
         emulated.work()
         forget_keys(emulated.cloud.volume)
     assert key_ids(emulated) == {shown(ann, secret)["encryption_key_id"]}
+
+
+def test_who_takes_over_an_encrypted_volume_has_a_key_of_its_own(
+    emulated: Emulated, made: Made, ann: Client, ben: Client, sealed: str
+) -> None:
+    volume_id = made.volume(volume_type=sealed)
+    before = shown(ann, volume_id)["encryption_key_id"]
+    offer = {"transfer": {"volume_id": volume_id}}
+    assert ann.at("volume 3.69").post("/v3/volume-transfers", offer).status == 400
+    told = ann.post("/v3/volume-transfers", offer).json()["transfer"]
+    accept = {"accept": {"auth_key": told["auth_key"]}}
+    assert ben.post(f"/v3/volume-transfers/{told['id']}/accept", accept).status == 202
+    after = shown(ben, volume_id)["encryption_key_id"]
+    assert key_ids(emulated) == {after} != {before}
+    assert secrets_of(emulated.cloud.volume, volume_id) == {}  # nobody encrypts here
+    key = emulated.db.read(keys.owner_of, after)
+    assert key == "p2"
+
+
+def test_a_retype_keeps_the_key(
+    emulated: Emulated, made: Made, root: Client, ann: Client, sealed: str
+) -> None:
+    kinds = {}
+    for name, size in (("same", 256), ("weaker", 128)):
+        kind = root.post("/v3/types", {"volume_type": {"name": name}}).json()["volume_type"]["id"]
+        wanted = {"encryption": {**LUKS, "key_size": size, "control_location": "front-end"}}
+        assert root.post(f"/v3/types/{kind}/encryption", wanted).status == 200
+        kinds[name] = kind
+    volume_id = made.volume(volume_type=sealed)
+    before = shown(ann, volume_id)["encryption_key_id"]
+    other = {"os-retype": {"new_type": kinds["weaker"], "migration_policy": "on-demand"}}
+    assert ann.post(f"{V}/{volume_id}/action", other).status == 400
+    assert ann.post(f"{V}/{volume_id}/action", {"os-retype": {"new_type": "same"}}).status == 202
+    emulated.work()
+    found = shown(ann, volume_id)
+    assert (found["volume_type"], found["encryption_key_id"]) == ("same", before)

@@ -86,6 +86,11 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, int] = {}  # read_iops_sec, total_bytes_sec ... as libvirt calls them
 
 
+def place_of(volume: Volume) -> list[str]:
+    """Return what tells the place of a volume from every other place."""
+    return [volume.protocol, volume.path, *sorted(volume.monitors)]
+
+
 class MemoryNode(msgspec.Struct, frozen=True, kw_only=True):
     """A memory node that a guest sees, with the processors near it."""
 
@@ -220,6 +225,16 @@ class Node(Protocol):
 
         False, and nothing is done, when the guest is off: then nobody writes to the volume.
         """
+
+    def exchange_volume(self, guest_id: str, volume: Volume) -> None:
+        """Let the guest, which runs, have the volume of this id in another place from now on.
+
+        What it holds is copied there, with what the guest writes meanwhile; the new place is as
+        large as the old one.  HostError when the guest is off: it keeps it where it has it.
+        """
+
+    def volume_place(self, guest_id: str, volume_id: str) -> list[str]:
+        """Return the `place_of` a guest's volume as the guest has it; empty: it has none such."""
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.

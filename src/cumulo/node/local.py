@@ -61,6 +61,14 @@ class LocalNode:
         """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
         return self._hypervisor.copy_volume(guest_id, volume_id, path)
 
+    def exchange_volume(self, guest_id: str, volume: Volume) -> None:
+        """Let a running guest have a volume, with all it holds, in another place."""
+        self._hypervisor.exchange_volume(guest_id, volume)
+
+    def volume_place(self, guest_id: str, volume_id: str) -> list[str]:
+        """Return the place of a guest's volume as the guest has it."""
+        return self._hypervisor.volume_place(guest_id, volume_id)
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         self._hypervisor.ensure_shape(spec, timeout_s)

@@ -306,3 +306,24 @@ def test_a_silent_host_is_waited_for(both: Both) -> None:
     both.cloud.work()
     both.agree()
     assert both.shown(volume)["status"] == "in-use"
+
+
+def test_boot_from_a_volume_as_ec2_spelled_it(both: Both) -> None:
+    volume, second = both.volume(imageRef=both.image), both.volume()
+    old = [{"device_name": "vda", "volume_id": volume, "delete_on_termination": "1"}]
+    old.append({"device_name": "vdb", "volume_id": second})
+    server = both.server(imageRef="", block_device_mapping=old)
+    assert both.seen(server)["status"] == "ACTIVE"
+    spec = both.cloud.nodes["node1"].spec(server)
+    assert [(one.volume_id, one.is_boot_disk) for one in spec.volumes] == [
+        (volume, True),
+        (second, False),
+    ]
+    both.agree()
+    wanted = {"name": "s", "flavorRef": "1", "networks": "none", "imageRef": ""}
+    new = {"uuid": second, "source_type": "volume", "destination_type": "volume"}
+    for wrong in (
+        {"block_device_mapping": old, "block_device_mapping_v2": [new]},
+        {"block_device_mapping": [{"device_name": "vda", "virtual_name": "ephemeral0"}]},
+    ):
+        assert both.compute.post(S, {"server": {**wanted, **wrong}}).status == 400

@@ -64,6 +64,12 @@ class Hypervisor(Protocol):
     def copy_volume(self, guest_id: str, volume_id: str, path: str) -> bool:
         """Copy a volume as it is at one moment into a raw file; False when the guest is off."""
 
+    def exchange_volume(self, guest_id: str, volume: Volume) -> None:
+        """Let a running guest have a volume, with all it holds, in another place."""
+
+    def volume_place(self, guest_id: str, volume_id: str) -> list[str]:
+        """Return the `place_of` a guest's volume as the guest has it; empty: it has none such."""
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says, with the disks it has.
 

@@ -30,6 +30,7 @@ from cumulo.node.api import (
     Power,
     Snapshot,
     Volume,
+    place_of,
 )
 from cumulo.node.drivers import fake_screen
 from cumulo.node.drivers.script import Script
@@ -160,6 +161,29 @@ class FakeNode:
         with self.script.around("copy_volume", guest_id), self._lock:
             self._find(guest_id)
             return False
+
+    def exchange_volume(self, guest_id: str, volume: Volume) -> None:
+        """Let the guest have the volume elsewhere; nothing is ever written here."""
+        with self.script.around("exchange_volume", guest_id), self._lock:
+            guest = self._find(guest_id)
+            if self._place(guest_id, volume.volume_id) == place_of(volume):
+                return
+            if guest.power not in ("running", "paused"):
+                raise HostError(f"Guest {guest_id} is {guest.power}: only one that runs can copy.")
+            if not self._place(guest_id, volume.volume_id):
+                raise HostError(f"Guest {guest_id} does not have volume {volume.volume_id}.")
+            kept = [one for one in guest.spec.volumes if one.volume_id != volume.volume_id]
+            guest.spec = msgspec.structs.replace(guest.spec, volumes=[*kept, volume])
+            self._save(guest)
+
+    def volume_place(self, guest_id: str, volume_id: str) -> list[str]:
+        """Return the place of a guest's volume."""
+        with self.script.around("volume_place", guest_id), self._lock:
+            return self._place(guest_id, volume_id)
+
+    def _place(self, guest_id: str, volume_id: str) -> list[str]:
+        volumes = self._find(guest_id).spec.volumes
+        return next((place_of(one) for one in volumes if one.volume_id == volume_id), [])
 
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""

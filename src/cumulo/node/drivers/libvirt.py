@@ -33,7 +33,9 @@ from cumulo.node.api import (
 )
 from cumulo.node.drivers import (
     libvirt_consoles,
+    libvirt_disks,
     libvirt_domain,
+    libvirt_exchanges,
     libvirt_figures,
     libvirt_nics,
     libvirt_power,
@@ -255,6 +257,22 @@ class LibvirtHypervisor:
                 raise HostError(f"Guest {guest_id} does not have volume {volume_id}.")
             return libvirt_snapshots.copy_volume(domain, source, Path(path), self.owner)
 
+    def exchange_volume(self, guest_id: str, volume: Volume) -> None:
+        """Let a running guest have a volume, with all it holds, in another place."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            domain = self._domain(connection, guest_id)
+            files, record = self.remembered(guest_id)
+            libvirt_volumes.open_up([volume], self.owner)
+            libvirt_secrets.ensure(connection, guest_id, [volume])
+            libvirt_exchanges.exchange(domain, record.spec, volume)
+            others = [one for one in record.spec.volumes if one.volume_id != volume.volume_id]
+            files.remember(_with(record, volumes=[*others, volume]))
+
+    def volume_place(self, guest_id: str, volume_id: str) -> list[str]:
+        """Return the place of a guest's volume as the guest has it."""
+        with self._locks.held(guest_id), self._connection.use() as connection:
+            return libvirt_exchanges.place(self._domain(connection, guest_id), volume_id)
+
     def ensure_shape(self, spec: GuestSpec, timeout_s: float = 60.0) -> None:
         """Let the guest be of the size, and boot from what, `spec` says."""
         with self._locks.held(spec.id), self._connection.use() as connection:
@@ -391,14 +409,14 @@ class LibvirtHypervisor:
         if spec.image is not None and not self.images.has(spec.image):
             self._make_room()
         base = self.images.ensure(spec.image) if spec.image is not None else None
-        made = _disks_of(spec, files, base, self.owner)
+        made = libvirt_disks.of_guest(spec, files, base, self.owner)
         libvirt_volumes.open_up(spec.volumes, self.owner)
         volumes = spec.volumes
         if spec.rescue is not None:
             volumes = [msgspec.structs.replace(one, is_boot_disk=False) for one in volumes]
             base = self.images.ensure(spec.rescue)
             path = disks.rescue_disk(files, base, self.owner)
-            made = _behind(_qcow2_over(path, base), made)
+            made = libvirt_disks.behind(libvirt_disks.over(path, base), made)
         layout = libvirt_domain.Layout(
             virt_type=self._libvirtd.virt_type,
             disks=made,
@@ -460,40 +478,3 @@ def _with_drive(spec: GuestSpec, told: GuestSpec) -> GuestSpec:
 
 def _no_guest(guest_id: str) -> NotFound:
     return NotFound(f"This host has no guest {guest_id}.", guest_id=guest_id)
-
-
-def _disks_of(
-    spec: GuestSpec, files: GuestFiles, base: disks.CachedImage | None, owner: disks.Owner
-) -> list[libvirt_domain.Disk]:
-    """Make what disks the guest is to have, its volumes aside."""
-    made = []
-    if base is not None:
-        made.append(_qcow2_over(disks.root_disk(files, spec, base, owner), base))
-    if spec.ephemeral_gib:
-        path = disks.ephemeral_disk(files, spec, owner)
-        made.append(libvirt_domain.Disk(path=path, format="raw"))
-    if spec.swap_mib:
-        made.append(libvirt_domain.Disk(path=disks.swap_disk(files, spec, owner), format="raw"))
-    if spec.config_drive is not None or spec.config_drive_bytes:
-        contents = {name: text.encode() for name, text in (spec.config_drive or {}).items()}
-        path = disks.config_drive(files, contents | spec.config_drive_bytes, owner)
-        made.append(libvirt_domain.Disk(path=path, format="raw", is_cdrom=True))
-    return made
-
-
-def _qcow2_over(path: Path, base: disks.CachedImage) -> libvirt_domain.Disk:
-    """Return a disk to boot from that stands on an image."""
-    return libvirt_domain.Disk(
-        path=path,
-        format="qcow2",
-        backing=base.path,
-        backing_format=base.format,
-        is_boot_disk=True,
-    )
-
-
-def _behind(
-    rescue: libvirt_domain.Disk, others: Sequence[libvirt_domain.Disk]
-) -> list[libvirt_domain.Disk]:
-    """Put the disk to rescue from first; the others are there to be mended."""
-    return [rescue, *(msgspec.structs.replace(one, is_boot_disk=False) for one in others)]

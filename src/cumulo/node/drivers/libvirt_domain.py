@@ -221,6 +221,15 @@ def volume_xml(spec: GuestSpec, volume: Volume, used: Collection[str]) -> str:
     return ElementTree.tostring(devices[0], encoding="unicode")
 
 
+def place_xml(spec: GuestSpec, volume: Volume) -> str:
+    """Return the definition of where a volume is, and of nothing else of it."""
+    devices = Element("devices")
+    element = _add(devices, "disk", type=_SOURCES[volume.protocol], device="disk")
+    _add(element, "driver", name="qemu", type="raw", discard="unmap")
+    _volume_source(element, spec, volume)
+    return ElementTree.tostring(element, encoding="unicode")
+
+
 def _volume(
     devices: Element,
     spec: GuestSpec,

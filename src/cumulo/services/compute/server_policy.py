@@ -121,5 +121,6 @@ SERVER_RULES = {
     "os_compute_api:os-volumes-attachments:delete": _MEMBER,
     "os_compute_api:os-volumes-attachments:index": _READER,
     "os_compute_api:os-volumes-attachments:show": _READER,
+    "os_compute_api:os-volumes-attachments:swap": "rule:service_or_admin",
     "os_compute_api:os-volumes-attachments:update": _MEMBER,
 }

@@ -98,7 +98,8 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "detach_interface": frozenset({"active", "paused", "stopped"}),
     "attach_volume": _WITH_VOLUMES,
     "detach_volume": _WITH_VOLUMES,
-    "swap_volume": frozenset({"active", "paused", "resized"}),
+    # Not "resized", as nova has it: what is kept to revert to names the volume's old place.
+    "exchange_volume": frozenset({"active", "paused"}),
     "add_fixed_ip": _SETTLED,
     "remove_fixed_ip": _SETTLED,
     "update_server_metadata": _SETTLED,

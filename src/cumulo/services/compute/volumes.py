@@ -226,6 +226,23 @@ def keep_after(
     servers.record(tx, ctx, server, "update", delete_on_termination=delete_on_termination)
 
 
+def check_swap(tx: Tx, ctx: Context, server_id: str, volume_id: str) -> None:
+    """Refuse to exchange a volume of a server for another, as is right whenever this is asked.
+
+    It is for block storage alone, to move a volume that is in use; here block storage does that
+    itself, in one workflow, and the volume keeps its id.
+    """
+    servers.server_visible(tx, ctx, server_id)
+    found = volume.volume_visible(tx, ctx, volume_id)
+    if found.migration_status == "migrating":
+        raise Conflict(f"volume {found.id} is being migrated: it keeps its id, so that is all.")
+    raise Conflict(
+        f"volume {found.id} is not migrating this api should only be called by Cinder: have it "
+        "migrated or retyped instead, also while a server has it.",
+        volume_id=found.id,
+    )
+
+
 def host_volumes(tx: Tx, server_id: str, *, without: str | None = None) -> list[HostVolume]:
     """Return the connected volumes of a server as its host is told of them."""
     return [

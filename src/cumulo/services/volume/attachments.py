@@ -119,6 +119,12 @@ def begin_release(tx: Tx, ctx: Context, attachment_id: str) -> None:
             f"Invalid volume: Volume {attachment.volume_id} is {attachment.status}: it can be "
             "detached once it is attached."
         )
+    volume = volume_store.volume_get(tx, attachment.volume_id)
+    if volume.status in ("maintenance", "retyping"):
+        raise Invalid(
+            f"Invalid volume: Unable to detach volume {volume.id}: it is being moved or retyped; "
+            "wait until its status is in-use again."
+        )
     store.attachment_update(tx, attachment_id, status="detaching")
     settle(tx, attachment.volume_id)
 

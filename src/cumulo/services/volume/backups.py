@@ -103,7 +103,8 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
     """Record a backup that is being made, and count it."""
     volume = volumes.volume_visible(tx, ctx, wanted.volume_id)
     volumes.check_metadata(wanted.metadata)
-    parent = _parent_of(tx, volume) if wanted.is_incremental else None
+    project_id = ctx.project_id or volume.project_id  # an administrator's is not its owner's
+    parent = _parent_of(tx, volume.id, project_id) if wanted.is_incremental else None
     moment = clock.now()
     if wanted.snapshot_id is not None:
         moment = _begin_of_snapshot(tx, ctx, wanted).created_at
@@ -114,11 +115,11 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
             tx, volume, "backing-up", doing="back up", expected=expected, values=values
         )
     counted = {"backups": 1, "backup_gigabytes": volume.size_gib}
-    quotas.claim(tx, defaults, volume.project_id, counted)
+    quotas.claim(tx, defaults, project_id, counted)
     backup = Backup(
         id=new_id(),
         volume_id=volume.id,
-        project_id=volume.project_id,
+        project_id=project_id,
         user_id=ctx.user_id,
         name=wanted.name,
         description=wanted.description,
@@ -127,7 +128,7 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
         status="creating",
         parent_id=parent.id if parent else None,
         snapshot_id=wanted.snapshot_id,
-        encryption_key_id=_key_of(tx, volume),
+        encryption_key_id=_key_of(tx, volume, project_id),
         availability_zone=wanted.availability_zone or volume.availability_zone,
         data_timestamp=moment,
         created_at=clock.now(),
@@ -138,16 +139,16 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
     return backup
 
 
-def _parent_of(tx: Tx, volume: volumes.Volume) -> Backup:
-    parent = store.latest_of(tx, volume.id, volume.project_id)
+def _parent_of(tx: Tx, volume_id: str, project_id: str) -> Backup:
+    parent = store.latest_of(tx, volume_id, project_id)
     if parent is None:
         raise Invalid("Invalid backup: No backups available to do an incremental backup.")
     return parent
 
 
-def _key_of(tx: Tx, volume: volumes.Volume) -> str | None:
+def _key_of(tx: Tx, volume: volumes.Volume, project_id: str) -> str | None:
     key_id = volume.encryption_key_id
-    return keys.copy_key(tx, key_id, volume.project_id) if key_id is not None else None
+    return keys.copy_key(tx, key_id, project_id) if key_id is not None else None
 
 
 def _note(tx: Tx, backup: Backup, metadata: dict[str, str]) -> None:

@@ -20,9 +20,14 @@ def content_of(tools: VolumeTools, image: images.Image) -> Content:
     )
 
 
-def write_new(tools: VolumeTools, volume: Volume, content: Content | None) -> None:
-    """Make a volume, or find it made, with what it is to hold; nothing if no content is given."""
-    driver = tools.driver(volume.host)
+def write_new(
+    tools: VolumeTools, volume: Volume, content: Content | None, pool: str | None = None
+) -> None:
+    """Make a volume, or find it made, with what it is to hold; nothing if no content is given.
+
+    In another `pool` than it is in if one is named.
+    """
+    driver = tools.driver(pool or volume.host)
     is_sealed = content is not None and content.is_sealed
     if volume.encryption_key_id is not None and isinstance(driver, Seals) and not is_sealed:
         passphrase, cipher = tools.db.read(_how, tools, volume, volume.encryption_key_id)

@@ -31,6 +31,7 @@ from cumulo.services.volume.snapshots import snapshot_visible as snapshot_visibl
 from cumulo.services.volume.store.snapshots import snapshot_find as snapshot_find
 from cumulo.services.volume.store.volumes import volume_move as _volume_move
 from cumulo.services.volume.tools import NoServers as NoServers
+from cumulo.services.volume.tools import Reached as Reached
 from cumulo.services.volume.tools import Servers as Servers
 from cumulo.services.volume.tools import VolumeTools as VolumeTools
 from cumulo.services.volume.volume_types import add_default_type as add_default_type

@@ -5,17 +5,33 @@ from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import LocalFiles, Locked, Seals, Source
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.volumes import Volume
-from cumulo.services.volume.tools import VolumeTools
+from cumulo.services.volume.tools import Place, Reached, VolumeTools
 
 
 def only_host(tools: VolumeTools, volume: Volume) -> str | None:
     """Return the one host that reaches a volume, wherever it will be put; None: each does."""
     backend = volume.backend
     known = [tools.places[backend]] if backend in tools.places else tools.places.values()
-    for one in known:
-        if one.settings.is_shared or not isinstance(one.driver, LocalFiles):
-            return None
-    return tools.host
+    return tools.host if all(_is_of_one_host(one) for one in known) else None
+
+
+def reaches(tools: VolumeTools, host: str, pool: str) -> bool:
+    """Say whether a host reaches the volumes of a back end."""
+    place = tools.places.get(pool.partition("#")[0])
+    return place is not None and (host == tools.host or not _is_of_one_host(place))
+
+
+def _is_of_one_host(place: Place) -> bool:
+    return isinstance(place.driver, LocalFiles) and not place.settings.is_shared
+
+
+def reached_at(tools: VolumeTools, volume: Volume, pool: str) -> Reached:
+    """Return how a host reaches a volume that is in this back end, too."""
+    return Reached(
+        target=tools.driver(pool).connect(volume.id).target,
+        header=_header(tools, volume, pool),
+        secrets=_secrets(tools, volume, pool),
+    )
 
 
 def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
@@ -24,7 +40,11 @@ def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
     `ceph` is the key of the back end's user, `luks` the passphrase of an encrypted volume.
     """
     volume = tools.db.read(store.volume_get, volume_id)
-    driver, found = tools.driver(volume.host), {}
+    return _secrets(tools, volume, volume.host)
+
+
+def _secrets(tools: VolumeTools, volume: Volume, pool: str | None) -> dict[str, str]:
+    driver, found = tools.driver(pool), {}
     if isinstance(driver, Locked) and (key := driver.key()):
         found["ceph"] = key
     if volume.encryption_key_id is not None and isinstance(driver, Seals):
@@ -36,8 +56,12 @@ def secrets_of(tools: VolumeTools, volume_id: str) -> dict[str, str]:
 def header_of(tools: VolumeTools, volume_id: str) -> int:
     """Return how many bytes come before an encrypted disk's own; 0: it is not encrypted."""
     volume = tools.db.read(store.volume_get, volume_id)
-    driver = tools.driver(volume.host)
+    return _header(tools, volume, volume.host)
+
+
+def _header(tools: VolumeTools, volume: Volume, pool: str | None) -> int:
+    driver = tools.driver(pool)
     if volume.encryption_key_id is None or not isinstance(driver, Seals):
         return 0
-    head = driver.read(Source(volume_id=volume_id), 0, luks.HEAD)
+    head = driver.read(Source(volume_id=volume.id), 0, luks.HEAD)
     return luks.header_size(b"".join(head))

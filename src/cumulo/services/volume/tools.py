@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Invalid, NotFound
@@ -12,6 +12,15 @@ from cumulo.services.volume.drivers.base import VolumeDriver
 from cumulo.services.volume.keys import Safe
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.work import Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How a host reaches a volume in some place, and what opens it there."""
+
+    target: Mapping[str, Any]  # as `drivers.base.Connection` has it
+    header: int  # bytes before an encrypted disk's own
+    secrets: Mapping[str, str]
 
 
 class Servers(Protocol):
@@ -26,6 +35,15 @@ class Servers(Protocol):
     def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:
         """Let the server's host copy a volume at one moment; False: nobody writes to it."""
 
+    def copies_volumes(self, server_id: str) -> bool:
+        """Say whether the server's host copies volumes; an emulated one does not."""
+
+    def exchange_volume(self, server_id: str, volume_id: str, there: Reached) -> None:
+        """Let the server, which runs, have its volume there, with all it holds."""
+
+    def is_volume_at(self, server_id: str, volume_id: str, there: Reached) -> bool:
+        """Say whether the server's guest has its volume there."""
+
 
 class NoServers:
     """A cloud without compute."""
@@ -39,6 +57,18 @@ class NoServers:
 
     def copy_volume(self, server_id: str, volume_id: str, path: str) -> bool:
         """Say that nobody writes to it."""
+        return False
+
+    def copies_volumes(self, server_id: str) -> bool:
+        """Say that none does."""
+        return False
+
+    def exchange_volume(self, server_id: str, volume_id: str, there: Reached) -> None:
+        """Find no such server."""
+        raise NotFound(f"Server {server_id} could not be found.", server_id=server_id)
+
+    def is_volume_at(self, server_id: str, volume_id: str, there: Reached) -> bool:
+        """Say that none has."""
         return False
 
 

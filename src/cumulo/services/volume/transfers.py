@@ -8,7 +8,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.kit.ids import new_id, new_secret
-from cumulo.services.volume import quotas, volumes
+from cumulo.services.volume import keys, quotas, volumes
 from cumulo.services.volume.settings import Quotas
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store import transfers as store
@@ -32,14 +32,20 @@ def list_transfers(tx: Tx, wanted: Wanted) -> list[Transfer]:
 
 
 def new_transfer(
-    tx: Tx, ctx: Context, volume_id: str, name: str | None, *, with_snapshots: bool
+    tx: Tx,
+    ctx: Context,
+    volume_id: str,
+    name: str | None,
+    *,
+    with_snapshots: bool,
+    may_be_encrypted: bool,
 ) -> tuple[Transfer, str]:
     """Offer a volume; return the offer and the key by which it is taken, which is told once."""
     volume = volumes.volume_visible(tx, ctx, volume_id)
     snapshots = snapshot_store.snapshots_of(tx, volume_id)
     if volume.group_id is not None:
         raise Invalid("Invalid volume: volume in group can not be transferred.")
-    if volume.encryption_key_id is not None:
+    if volume.encryption_key_id is not None and not may_be_encrypted:
         raise Invalid("Invalid volume: transferring encrypted volume is not supported.")
     if with_snapshots and any(one.status != "available" for one in snapshots):
         raise Invalid("Invalid snapshot: status of each snapshot must be available.")
@@ -94,9 +100,12 @@ def accept_transfer(tx: Tx, ctx: Context, defaults: Quotas, transfer_id: str, ke
     }
     quotas.release(tx, volume.project_id, counted, volume.type_id)
     quotas.claim(tx, defaults, ctx.project_id, counted, volume.type_id)
-    owner = {"project_id": ctx.project_id, "user_id": ctx.user_id}
+    owner: dict[str, object] = {"project_id": ctx.project_id, "user_id": ctx.user_id}
     for one in snapshots:
         snapshot_store.snapshot_update(tx, one.id, **owner)
+    if volume.encryption_key_id is not None:
+        owner["encryption_key_id"] = keys.copy_key(tx, volume.encryption_key_id, ctx.project_id)
+        keys.forget_key(tx, volume.encryption_key_id)
     volume_store.volume_move(
         tx, volume.id, "available", expected=["awaiting-transfer"], values=owner
     )

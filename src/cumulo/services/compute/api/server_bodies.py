@@ -65,6 +65,18 @@ class DiskWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     volume_type: Annotated[str | None, since("2.67")] = None
 
 
+class OldDiskWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An entry of block_device_mapping, as EC2 had it; nobody was ever told what it connects by."""
+
+    device_name: str | None = None
+    volume_id: Uuid | None = None
+    snapshot_id: Uuid | None = None
+    volume_size: LooseInt | None = None
+    delete_on_termination: LooseBool = False
+    no_device: Any = None
+    virtual_name: Annotated[str, Meta(max_length=255)] | None = None
+
+
 class ServerSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a client says about the servers it wants."""
 
@@ -88,6 +100,7 @@ class ServerSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         name="OS-DCF:diskConfig", default="MANUAL"
     )
     disks: list[DiskWish] = msgspec.field(name="block_device_mapping_v2", default=[])
+    old_disks: list[OldDiskWish] = msgspec.field(name="block_device_mapping", default=[])
     personality: Annotated[list[FileWish], until("2.56")] = []
     description: Annotated[Description | None, since("2.19")] = None
     tags: Annotated[Tags, since("2.52")] = []

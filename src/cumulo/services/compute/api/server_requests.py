@@ -6,12 +6,13 @@ import ipaddress
 import re
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from cumulo.kit.errors import Forbidden, Invalid
 from cumulo.services.compute.api.server_bodies import (
     CreateBody,
     DiskWish,
+    OldDiskWish,
     ServerChanges,
     ServerSpec,
 )
@@ -20,13 +21,14 @@ from cumulo.services.compute.new_servers import Boot
 from cumulo.services.compute.volumes import NewDisk
 from cumulo.web import Call
 
+_ROOT = ("vda", "/dev/vda")
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
 _HOSTNAME_2_94 = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 
 
 def boot_of(call: Call[Any], body: CreateBody) -> Boot:
     """Return what a create request asks for; what cannot be right is refused here."""
-    spec = body.server
+    spec = _with_old_disks(body.server)
     zone, host, forced = _place(call, spec)
     most = spec.max_count if spec.max_count is not None else spec.min_count
     if most < spec.min_count:
@@ -56,6 +58,37 @@ def boot_of(call: Call[Any], body: CreateBody) -> Boot:
         hints=hints,
         min_count=spec.min_count,
         max_count=most,
+    )
+
+
+def _with_old_disks(spec: ServerSpec) -> ServerSpec:
+    """Return what is asked for with block_device_mapping spelled as its second version."""
+    if not spec.old_disks:
+        return spec
+    if spec.disks:
+        raise Invalid(
+            "Using different block_device_mapping syntaxes is not allowed in the same request."
+        )
+    found = [_new_disk(disk) for disk in spec.old_disks if disk.no_device is None]
+    has_root = any(disk.device_name in _ROOT for disk in found)
+    if found and (has_root or not spec.image_ref):
+        found[0] = structs.replace(found[0], boot_index=0)
+    return structs.replace(spec, disks=found, old_disks=[])
+
+
+def _new_disk(disk: OldDiskWish) -> DiskWish:
+    if not disk.volume_id and not disk.snapshot_id:
+        raise Invalid(
+            "Block Device Mapping is Invalid: name a volume_id or snapshot_id; ephemeral disks and "
+            "swap are the flavor's."
+        )
+    return DiskWish(
+        source_type="volume" if disk.volume_id else "snapshot",
+        destination_type="volume",
+        uuid=disk.volume_id or disk.snapshot_id,
+        volume_size=disk.volume_size,
+        device_name=disk.device_name,
+        delete_on_termination=disk.delete_on_termination,
     )
 
 

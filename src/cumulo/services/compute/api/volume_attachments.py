@@ -71,6 +71,18 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
     wanted: WantedVolume = msgspec.field(name="volumeAttachment")
 
 
+class OtherVolume(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The volume to have in the place of another."""
+
+    volume_id: Uuid = msgspec.field(name="volumeId")
+
+
+class SwapBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a swap request."""
+
+    wanted: OtherVolume = msgspec.field(name="volumeAttachment")
+
+
 class ChangedVolume(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What may be changed of a server's volume."""
 
@@ -141,16 +153,18 @@ def _attach(tx: Tx, call: Call, server_id: str, wanted: Attach) -> BlockDevice:
     return device
 
 
-@routes.put(f"{_PATH}/{{volume_id}}", policy=f"{_RULE}:update", since="2.85")
+@routes.put(f"{_PATH}/{{volume_id}}", policy=f"{_RULE}:swap", status=202, until="2.84")
+def swap_volume(call: Call, server_id: str, volume_id: str, body: SwapBody) -> None:
+    """Let a server have another volume in the place of one that block storage is moving."""
+    call.db.read(volumes.check_swap, call.ctx, server_id, volume_id)
+
+
+@routes.put(f"{_PATH}/{{volume_id}}", policy="", since="2.85")
 def update_volume_attachment(call: Call, server_id: str, volume_id: str, body: UpdateBody) -> Reply:
-    """Say whether a volume is deleted with its server."""
+    """Say whether a volume is deleted with its server; with another volume's id, swap them."""
     changed = body.changed
-    if changed.volume_id != volume_id:
-        raise Invalid(
-            f"Volume {volume_id} cannot be swapped for {changed.volume_id} here: no host can "
-            "exchange a disk under a running guest. Detach the one and attach the other.",
-            field="volumeId",
-        )
+    is_swap = changed.volume_id != volume_id
+    call.ctx.require(f"{_RULE}:swap" if is_swap else f"{_RULE}:update")
     if changed.delete_on_termination is not UNSET:
         call.db.write(
             volumes.keep_after,
@@ -159,6 +173,8 @@ def update_volume_attachment(call: Call, server_id: str, volume_id: str, body: U
             volume_id,
             delete_on_termination=bool(changed.delete_on_termination),
         )
+    if is_swap:
+        call.db.read(volumes.check_swap, call.ctx, server_id, volume_id)
     return Reply(status=202)
 
 

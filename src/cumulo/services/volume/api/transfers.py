@@ -117,6 +117,7 @@ def create_transfer(call: Call, body: CreateBody) -> TransferBody:
         spec.volume_id,
         spec.name,
         with_snapshots=with_snapshots,
+        may_be_encrypted=call.version >= (3, 70),
     )
     view = _view(call, made)
     view.auth_key = key

@@ -9,8 +9,8 @@ from cumulo.kit.clock import iso_bare
 from cumulo.services.volume import volumes
 from cumulo.services.volume.api.fields import Name
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.services.volume.workflows.move_volume import migrate_volume as migrate
-from cumulo.services.volume.workflows.move_volume import retype_volume as retype
+from cumulo.services.volume.workflows.begin_move import migrate_volume as migrate
+from cumulo.services.volume.workflows.begin_move import retype_volume as retype
 from cumulo.services.volume.workflows.upload_volume import NewImage
 from cumulo.services.volume.workflows.upload_volume import upload_volume as upload
 from cumulo.web import Call as _Call

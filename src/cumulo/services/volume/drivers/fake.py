@@ -153,7 +153,7 @@ class FakeDriver:
         return Connection(
             driver_volume_type="fake",
             data={"volume_id": volume_id},
-            target={"protocol": "fake", "path": volume_id},
+            target={"protocol": "fake", "path": f"{self.name}/{volume_id}"},
         )
 
     def present(self) -> list[Present]:

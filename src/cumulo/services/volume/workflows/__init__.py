@@ -10,6 +10,7 @@ from cumulo.services.volume.workflows.delete_snapshot import DELETE_SNAPSHOT
 from cumulo.services.volume.workflows.delete_volume import DELETE_VOLUME
 from cumulo.services.volume.workflows.extend_volume import EXTEND_VOLUME
 from cumulo.services.volume.workflows.manage import MANAGE, UNMANAGE
+from cumulo.services.volume.workflows.move_attached import MOVE_ATTACHED
 from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
 from cumulo.services.volume.workflows.reimage_volume import REIMAGE_VOLUME
 from cumulo.services.volume.workflows.restore_backup import RESTORE_BACKUP
@@ -26,6 +27,7 @@ WORKFLOWS: list[Workflow[Any, Any]] = [
     DELETE_VOLUME,
     EXTEND_VOLUME,
     MANAGE,
+    MOVE_ATTACHED,
     MOVE_VOLUME,
     REIMAGE_VOLUME,
     RESTORE_BACKUP,

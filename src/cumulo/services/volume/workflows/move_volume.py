@@ -5,22 +5,22 @@ from typing import TypeAlias
 
 import msgspec
 
-from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.kit.errors import Invalid
 from cumulo.kit.units import GIB
 from cumulo.services.volume import messages, quotas, volumes
+from cumulo.services.volume.attachments import settle
 from cumulo.services.volume.backends import backend_get
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.scheduler import NoValidBackend, Request, choose, refusal
+from cumulo.services.volume.secrets import reaches
 from cumulo.services.volume.store import backends as backend_store
 from cumulo.services.volume.store import snapshots as snapshot_store
-from cumulo.services.volume.store import types as type_store
 from cumulo.services.volume.store import volumes as store
+from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.services.volume.volume_types import specs_of, type_visible
-from cumulo.work import CANCELLED, Failure, Step, Workflow, Write, start
+from cumulo.services.volume.volume_types import specs_of
+from cumulo.work import CANCELLED, Failure, Step, Workflow, Write
 from cumulo.work import Run as _Run
 
 
@@ -33,6 +33,7 @@ class MoveVolume(msgspec.Struct, frozen=True, kw_only=True):
     new_type: str
     pool: str | None = None  # only there
     may_copy: bool = True
+    server_id: str | None = None  # whose guest has it
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -42,64 +43,6 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 Run: TypeAlias = _Run[MoveVolume, VolumeTools]
-
-
-def retype_volume(
-    tx: Tx, ctx: Context, tools: VolumeTools, volume_id: str, new_type: str, *, may_copy: bool
-) -> None:
-    """Have a volume be of another type, whatever happens to this process."""
-    volume = volumes.volume_visible(tx, ctx, volume_id)
-    kind = type_visible(tx, ctx, new_type)
-    if kind.id == volume.type_id:
-        raise Invalid(f"Invalid input received: New volume_type same as original: {kind.name}.")
-    is_multiattach = kind.extra_specs.get("multiattach", "").lower() == "<is> true"
-    if is_multiattach != volume.is_multiattach and volume.status != "available":
-        raise Invalid(
-            "Invalid volume_type passed: Retyping between multiattach and not is possible for a "
-            "volume that is available only."
-        )
-    if is_multiattach:
-        ctx.require("volume:multiattach")
-    encryption = [type_store.encryption_of(tx, one) for one in (volume.type_id, kind.id)]
-    if any(one is not None for one in encryption):
-        raise Invalid("Invalid volume type: encrypted volumes cannot be retyped.")
-    values = {"previous_status": volume.status}
-    expected = ["available", "in-use"]
-    volumes.move_or_refuse(tx, volume, "retyping", doing="retype", expected=expected, values=values)
-    counted = {"volumes": 1, "gigabytes": volume.size_gib}
-    # Of the new type now, of the old one until it is done.
-    quotas.claim_of_type(tx, tools.settings.quota, volume.project_id, counted, kind.id)
-    params = MoveVolume(
-        volume_id=volume_id,
-        old_pool=volume.host or "",
-        status=volume.status,
-        new_type=kind.id,
-        may_copy=may_copy,
-    )
-    start(tx, MOVE_VOLUME, params, ctx=ctx, subject=f"volume/{volume_id}")
-    volumes.record(tx, ctx, volume, "retype_begin", type=kind.name)
-
-
-def migrate_volume(tx: Tx, ctx: Context, volume_id: str, host: str, *, lock: bool) -> None:
-    """Have a volume moved to another back end, whatever happens to this process."""
-    volume = volumes.volume_visible(tx, ctx, volume_id)
-    target = backend_get(tx, host)
-    if target.pool == volume.host:
-        raise Invalid(f"Invalid host: {host} is where the volume is: name another.", field="host")
-    if snapshot_store.snapshots_of(tx, volume_id):
-        raise Invalid("Invalid volume: a volume with snapshots cannot be migrated.")
-    to = "maintenance" if lock else "available"
-    values = {"previous_status": volume.status, "migration_status": "migrating"}
-    volumes.move_or_refuse(tx, volume, to, doing="migrate", expected=["available"], values=values)
-    params = MoveVolume(
-        volume_id=volume_id,
-        old_pool=volume.host or "",
-        status="available",
-        new_type=volume.type_id,
-        pool=target.pool,
-    )
-    start(tx, MOVE_VOLUME, params, ctx=ctx, subject=f"volume/{volume_id}")
-    volumes.record(tx, ctx, volume, "migrate_begin", host=target.pool)
 
 
 def place(tx: Tx, run: Run) -> Placed:
@@ -114,14 +57,26 @@ def place(tx: Tx, run: Run) -> Placed:
             return Placed(params.old_pool)
         if not params.may_copy:
             raise NoValidBackend(f"Retype requires migration but is not allowed: {why}.")
-        if params.status != "available" or snapshot_store.snapshots_of(tx, volume.id):
-            raise NoValidBackend(f"A volume in use or with snapshots cannot be moved: {why}.")
-    request = msgspec.structs.replace(
-        request, only=params.pool, excluded={params.old_pool: "it is there already"}
-    )
+        is_held = params.status != "available" and params.server_id is None
+        if is_held or snapshot_store.snapshots_of(tx, volume.id):
+            raise NoValidBackend(
+                f"A volume with snapshots, or that several have, cannot be moved: {why}."
+            )
+    excluded = {**_out_of_reach(tx, run), params.old_pool: "it is there already"}
+    request = msgspec.structs.replace(request, only=params.pool, excluded=excluded)
     pool = choose(tx, request).pool
     store.volume_update(tx, volume.id, moving_to=pool)
     return Placed(pool)
+
+
+def _out_of_reach(tx: Tx, run: Run) -> dict[str, str]:
+    """Return the back ends that the host of the volume's server does not reach, and why."""
+    found: dict[str, str] = {}
+    for one in attachments_of(tx, run.params.volume_id):
+        for backend in backend_store.backend_list(tx):
+            if one.host_name and not reaches(run.tools, one.host_name, backend.pool):
+                found[backend.pool] = f"{one.host_name}, which has the volume, reaches no files"
+    return found
 
 
 def unplace(run: Run) -> None:
@@ -141,10 +96,11 @@ def copy(run: Run) -> None:
     pool, volume = run.result_of(place).pool, run.db.read(store.volume_get, run.params.volume_id)
     if pool != run.params.old_pool:
         run.tools.driver(pool).create(volume.id, volume.size_gib)
-        run.tools.driver(pool).overwrite(volume.id, _pieces(run, volume))
+        run.tools.driver(pool).overwrite(volume.id, pieces(run, volume))
 
 
-def _pieces(run: Run, volume: Volume) -> Iterator[tuple[int, bytes]]:
+def pieces(run: Run, volume: Volume) -> Iterator[tuple[int, bytes]]:
+    """Yield what the volume holds where it was, each piece with its offset."""
     offset = 0
     source = Source(volume_id=volume.id)
     for piece in run.tools.driver(run.params.old_pool).read(source, 0, volume.size_gib * GIB):
@@ -153,10 +109,12 @@ def _pieces(run: Run, volume: Volume) -> Iterator[tuple[int, bytes]]:
 
 
 def discard(run: Run) -> None:
-    """Remove the copy."""
-    placed = run.find_result_of(place)
-    if placed is not None and placed.pool != run.params.old_pool:
-        run.tools.driver(placed.pool).delete(run.params.volume_id)
+    """Remove it from where it is not."""
+    params, placed = run.params, run.find_result_of(place)
+    volume = run.db.read(store.volume_find, params.volume_id)
+    if placed is not None and placed.pool != params.old_pool:
+        is_there = volume is not None and volume.host == placed.pool
+        run.tools.driver(params.old_pool if is_there else placed.pool).delete(params.volume_id)
 
 
 def switch(tx: Tx, run: Run) -> None:
@@ -176,9 +134,11 @@ def switch(tx: Tx, run: Run) -> None:
         type_id=params.new_type,
         host=pool,
         moving_to=None,
+        previous_status=None,  # from here on there is nothing to go back to
         migration_status="success" if params.pool is not None else volume.migration_status,
         is_multiattach=specs.get("multiattach", "").lower() == "<is> true",
     )
+    settle(tx, volume.id)  # those who have it may have let it go meanwhile
     volumes.record(tx, run, volume, "moved", host=pool)
 
 
@@ -207,6 +167,7 @@ def _give_up(tx: Tx, run: Run) -> None:
         values["migration_status"] = "error"
     store.volume_update(tx, volume.id, **values)
     store.volume_move(tx, volume.id, params.status, expected=["retyping", "maintenance"])
+    settle(tx, volume.id)
     if error != CANCELLED:
         messages.tell(
             tx,
