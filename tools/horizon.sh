@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 [ $# -ge 1 ] || { echo "horizon: tools/horizon.sh http://HOST:PORT/v3 [PORT]" >&2; exit 2; }
-HORIZON_KEYSTONE=$1 port=${2:-8080}
+HORIZON_KEYSTONE=$1 port=${2:-8090}
 export HORIZON_KEYSTONE
 
 [ -e .horizon/ready ] || {

@@ -1,6 +1,6 @@
 """Open every page of OpenStack's dashboard that its navigation leads to, and tell what is wrong.
 
-Run as `python -m tests.conformance.horizon http://127.0.0.1:8080 admin PASSWORD`, see
+Run as `python -m tests.conformance.horizon http://127.0.0.1:8090 admin PASSWORD`, see
 docs/guides/horizon.md.
 """
 

@@ -105,6 +105,35 @@ def test_why(sight: Sight, server: str) -> None:
     assert browser.get("/why/req-nothing").status == 404
 
 
+def test_events_are_sifted_and_paged(sight: Sight, server: str) -> None:
+    admin, browser = sight.people.as_("admin"), sight.admin()
+    for number in range(51):
+        admin.put("compute", f"/servers/{server}", {"server": {"name": f"n{number}"}})
+    one = f"/events?kind=server&resource={server}"
+    newest = browser.get(one)
+    assert "name: n50<" in newest.text
+    assert "name: n0<" not in newest.text
+    (older,) = [link for link in newest.links() if "before=" in link]
+    assert "name: n0<" in browser.get(older).text
+    assert one in browser.get(older).links(), "there is a way back to the newest"
+    assert "name: n50<" in browser.get("/events?kind=server").text
+    assert "name: n50<" not in browser.get("/events?kind=network").text
+    assert "name: n50<" in browser.get("/events?before=" + "9" * 30).text, "as if it were not there"
+
+
+def test_events_are_told_of_any_change(sight: Sight, server: str) -> None:
+    (section,) = [
+        each for each in sight.admin().get("/events").document.all("section") if each.attributes
+    ]
+    _, _, pieces = opened(sight, sight.admin(), section.attributes["data-live"])
+    stream = iter(pieces)
+    next(stream)
+    admin = sight.people.as_("admin")
+    admin.put("compute", f"/servers/{server}", {"server": {"name": "w5"}})
+    assert b"data: server" in next(stream)
+    stream.close()  # type: ignore[attr-defined]
+
+
 def test_the_way_of_a_packet(sight: Sight, server: str) -> None:
     browser = sight.admin()
     shown = browser.get(f"/path?from={server}&to=10.7.0.1&protocol=icmp")

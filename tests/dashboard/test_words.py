@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import cumulo.services.dashboard
-from cumulo.services.dashboard import words
+from cumulo.services.dashboard import cells, words
 
 HERE = Path(cumulo.services.dashboard.__file__).parent
 # By which names and at which places sentences are handed over.
@@ -20,10 +20,11 @@ KEYWORDS = {
     "columns",
     "facts",
     "links",
+    "none",
 }
 CALLS = {"Column": 1, "Button": 3, "Place": 1, "Part": 1, "Words": 1, "say": 1}
 PAIRS = {"create", "back"}
-SAID = {"note", "kind"}
+SAID = {"note", "kind", "_QUOTAS", "_UNITS"}
 TEMPLATE = re.compile(r"""(?:_|say)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 TABLE = re.compile(r"parts\.table\(\[([^\]]*)\]")
 
@@ -83,7 +84,7 @@ def sentences() -> set[str]:
     return {text for text in found if text not in NAMES}
 
 
-NAMES = {"ACTIVE", "Content-Type", "B", "OS-EXT-STS:task_state", "OS-FLV-EXT-DATA:ephemeral"}
+NAMES = {"ACTIVE", "Content-Type", "OS-EXT-STS:task_state", "OS-FLV-EXT-DATA:ephemeral"}
 
 
 def test_every_sentence_is_said_in_french() -> None:
@@ -96,6 +97,24 @@ def test_every_sentence_is_said_in_french() -> None:
 def test_what_is_put_in_stays_where_it_belongs() -> None:
     for english, french in words.catalog("fr").items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", french)), english
+
+
+def test_numbers_and_amounts() -> None:
+    assert [cells.number(value) for value in (0.04, 1.25, 64.0, 1536.2)] == [
+        "0",
+        "1.2",
+        "64",
+        "1,536",
+    ]
+    assert cells.number(12345.0, "fr") == "12\u202f345"
+    assert cells.number(2.5, "fr") == "2,5"
+    assert cells.size(65536) == cells.Amount(64.0, "KiB")
+    assert cells.memory(65536) == cells.Amount(64.0, "GiB")
+
+
+def test_what_nobody_uses_may_be_down() -> None:
+    assert cells.State("DOWN").tone == "bad"
+    assert cells.State("DOWN", is_idle=True).tone == "still"
 
 
 def test_the_language_that_a_browser_asks_for() -> None:

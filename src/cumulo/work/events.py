@@ -95,20 +95,23 @@ def events_since(
 
 def newest_events(
     tx: Tx,
+    /,
     after_id: int = 0,
     *,
-    project_id: str | None = None,
-    resource_id: str | None = None,
-    request_id: str | None = None,
+    before_id: int | None = None,
     limit: int = 200,
+    **given: str | None,
 ) -> list[Event]:
-    """Return the last events after event `after_id`, latest first, to be looked at by people.
+    """Return the last events between two events, latest first, to be looked at by people.
 
+    `given` are parts of an event that are to be so, as in `resource="server"`; None is any.
     What is not committed yet is not there: who must hear of everything asks `events_since`.
     """
     wanted = sa.select(tables.event).where(e.id > after_id).order_by(e.id.desc()).limit(limit)
-    given = {e.project_id: project_id, e.resource_id: resource_id, e.request_id: request_id}
-    wanted = wanted.where(*(name == value for name, value in given.items() if value is not None))
+    asked = [e[name] == value for name, value in given.items() if value is not None]
+    wanted = wanted.where(*asked)
+    if before_id is not None:
+        wanted = wanted.where(e.id < before_id)
     return [_event(row) for row in tx.execute(wanted)]
 
 

@@ -16,6 +16,7 @@ _STILL = {
     "shutoff", "paused", "suspended", "shelved", "shelved_offloaded", "soft_deleted",
     "deactivated", "queued", "verify_resize", "rescue", "reserved", "n/a", "pending",
 }  # fmt: skip
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Words that lead to a page of ours; `href` is a path."""
+    """Words that lead to a page; `href` is a path.  Words of ours are said in its language."""
 
     kind: ClassVar[str] = "link"
     text: str
     href: str
+    is_said: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A word that has a colour, and in brackets what is being done."""
+    """A word that has a colour, and in brackets what is being done.
+
+    What is idle, as a port that nothing is plugged into, is down without anything being wrong.
+    """
 
     kind: ClassVar[str] = "state"
     text: str
     task: str = ""
+    is_idle: bool = False
 
     @property
     def tone(self) -> str:
@@ -66,7 +72,8 @@ class State:
         if self.task:
             return "busy"
         tones = {"good": _GOOD, "bad": _BAD, "still": _STILL}
-        return next((tone for tone, words in tones.items() if word in words), "busy")
+        tone = next((tone for tone, words in tones.items() if word in words), "busy")
+        return "still" if self.is_idle and tone == "bad" else tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,15 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """So much of something, in units that the language of the page has names for."""
+
+    kind: ClassVar[str] = "amount"
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A word of ours, which is said in the language of the page."""
 
@@ -96,7 +112,7 @@ class Words:
     text: str
 
 
-Cell = Text | Code | Link | When | State | Many | Gauge | Words
+Cell = Text | Code | Link | When | State | Many | Gauge | Amount | Words
 
 
 def text(value: object) -> Cell:
@@ -119,18 +135,39 @@ def when(moment: str | None) -> str:
     return f"{moment[:10]} {moment[11:19]}".strip()
 
 
-def size(count: float | None) -> str:
+def size(count: float | None) -> Cell:
     """Return a number of bytes as people read it."""
     if count is None:
-        return ""
+        return Text("")
     value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(value) < 1024 or unit == "TiB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+    for unit in _UNITS[:-1]:
+        if abs(value) < 1024:
+            return Amount(value, unit)
         value /= 1024
-    return ""
+    return Amount(value, _UNITS[-1])
 
 
-def number(value: float) -> str:
-    """Return a number without a needless point."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+def gauge(used: float, most: float, unit: str = "") -> Gauge:
+    """Return how much is used of something; memory, which APIs count in MiB, in GiB."""
+    if unit != "MiB":
+        return Gauge(used, most, unit)
+    return Gauge(used / 1024, most / 1024 if most > 0 else most, "GiB")
+
+
+def memory(mebibytes: float) -> Cell:
+    """Return an amount of memory as people read it."""
+    if mebibytes < 1024:
+        return Amount(mebibytes, "MiB")
+    return Amount(mebibytes / 1024, "GiB")
+
+
+def gib(count: float) -> Cell:
+    """Return an amount of storage in the unit that clouds sell it by."""
+    return Amount(count, "GiB")
+
+
+def number(value: float, language: str = "en") -> str:
+    """Return a number without a needless point, its signs those of a language."""
+    digits = 0 if abs(value) >= 100 or round(value, 1) == round(value) else 1
+    said = f"{value:,.{digits}f}"
+    return said.replace(",", "\u202f").replace(".", ",") if language == "fr" else said

@@ -34,6 +34,7 @@ class Field:
     hint: str = ""
     group: str = ""  # the heading that it stands under; empty: that of the field before
     least: int | None = None
+    none: str = ""  # what it is called to choose nothing
 
     def chosen(self, option: str) -> bool:
         """Say whether an option is what the form holds."""
@@ -52,6 +53,7 @@ class Form:
     section: str = ""
     note: str = ""
     danger: bool = False
+    is_dense: bool = False  # many short fields, side by side
     problem: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 

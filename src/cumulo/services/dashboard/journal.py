@@ -17,11 +17,21 @@ from cumulo.work import events, runs
 from cumulo.work.events import Event
 from cumulo.work.runs import RunRow
 
-_LOOKED_AT = 2000  # how far back a list without a filter goes
-_SHOWN = 100
+_LOOKED_AT = 20_000  # events, where no index finds those that are wanted
+_SHOWN = 50
+_TRACED = 2000
 _LASTS_S = 55.0  # then the browser asks again, with a token that may be good no more
 _LOOKS_S = 2.0  # how soon a stream notices that nobody listens
 _SAYS_S = 15.0
+ANY = "any"  # kind of thing
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One page of the log, latest first; `older` is where the next begins, if there is one."""
+
+    events: Sequence[Event]
+    older: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +43,40 @@ class Trace:
     runs: Sequence[RunRow]
 
 
-def recent(tx: Tx, scope: Scope, resource_id: str | None) -> list[Event]:
-    """Return the newest events, latest first; of one thing when it is named."""
+def recent(
+    tx: Tx,
+    scope: Scope,
+    *,
+    kind: str | None = None,
+    one: str | None = None,
+    before: int | None = None,
+) -> Part:
+    """Return the newest events, of one kind of thing or of one thing where that is wanted."""
     mine = None if scope.is_admin else scope.project_id or "-"
-    after = 0 if resource_id else max(0, events.last_id(tx) - _LOOKED_AT)
-    return events.newest_events(tx, after, project_id=mine, resource_id=resource_id, limit=_SHOWN)
+    after = 0
+    if bool(kind) != bool(one):  # both, or neither, is what an index finds
+        after = max(0, (before or events.last_id(tx)) - _LOOKED_AT)
+    found = events.newest_events(
+        tx,
+        after,
+        before_id=before,
+        project_id=mine,
+        resource=kind,
+        resource_id=one,
+        limit=_SHOWN + 1,
+    )
+    shown = found[:_SHOWN]
+    return Part(shown, shown[-1].id if len(found) > _SHOWN else None)
 
 
 def trace(tx: Tx, scope: Scope, request_id: str) -> Trace:
     """Return what a request did; to others than its project and administrators it is unknown."""
     found = [run for run in runs.run_list(tx, request_id=request_id) if _may(scope, run.project_id)]
-    after = max(0, events.last_id(tx) - 10 * _LOOKED_AT)
+    after = max(0, events.last_id(tx) - _LOOKED_AT)
     mine = None if scope.is_admin else scope.project_id or "-"
-    told = events.newest_events(
-        tx, after, project_id=mine, request_id=request_id, limit=_LOOKED_AT
-    )[::-1]
+    told = events.newest_events(tx, after, project_id=mine, request_id=request_id, limit=_TRACED)[
+        ::-1
+    ]
     if not found and not told:
         raise NotFound(f"Nothing is known of the request {request_id}.")
     return Trace(request_id, told, found)
@@ -110,7 +139,8 @@ class Watchers:
                 heard = ear.wait(_LOOKS_S)
                 found = self._since(seen, project_id) if heard else []
                 seen = max([seen, *(event.id for event in found)])
-                changed = sorted({event.resource for event in found} & kinds)
+                told = {event.resource for event in found}
+                changed = sorted(told if ANY in kinds else told & kinds)
                 if changed:
                     words = ",".join(changed)
                     yield f"id: {seen}\nevent: change\ndata: {words}\n\n".encode()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from cumulo.services.dashboard.cells import Link, Many
 from cumulo.services.dashboard.cloud import Cloud, Refusal, part
 from cumulo.services.dashboard.details import Detail, Group
+from cumulo.services.dashboard.forms import Form
 
 # Where the things below a path of ours are listed: service, path, name of the list.
 _LISTED = {
@@ -54,6 +55,8 @@ def _links(page: object) -> Iterator[Link]:
         parts = (page.facts, page.rows)
     elif isinstance(page, Detail):
         parts = page.groups
+    elif isinstance(page, Form):  # what it is about is where it leads back to
+        parts = (Link(page.back.rpartition("/")[2], page.back),)
     for each in parts:
         yield from _links(each)
 

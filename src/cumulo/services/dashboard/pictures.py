@@ -82,6 +82,6 @@ def environment() -> "Environment":
         auto_reload=False,
     )
     made.globals["asset_url"] = asset_url
-    made.filters.update(when=cells.when, size=cells.size, number=cells.number)
+    made.filters.update(when=cells.when, number=cells.number)
     made.tests["state_cell"] = lambda cell: isinstance(cell, cells.State)
     return made

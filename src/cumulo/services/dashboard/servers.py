@@ -98,6 +98,11 @@ COLUMNS = (
     Column("Zone", lambda server: Text(server["OS-EXT-AZ:availability_zone"]), "availability_zone"),
     Column("Created", lambda server: When(server["created"]), "created_at"),
 )
+PROJECT = Column(
+    "Project",
+    lambda server: Link(server["tenant_id"], f"/admin/projects/{server['tenant_id']}"),
+    "project_id",
+)
 BULK = (*(_BUTTONS[name] for name in _BULK), _BUTTONS["delete"])
 LISTING = Listing(
     title="Servers",

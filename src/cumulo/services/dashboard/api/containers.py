@@ -20,7 +20,7 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"], f"/containers/{part(one['name'])}"), "name"),
         Column("Objects", lambda one: Text(str(one["count"])), "count"),
-        Column("Size", lambda one: Text(size(one["bytes"])), "bytes"),
+        Column("Size", lambda one: size(one["bytes"]), "bytes"),
         Column("Changed", lambda one: When(one.get("last_modified", ""))),
     ),
     query={"format": "json"},
@@ -127,7 +127,7 @@ def _row(at: str, prefix: str, one: Item) -> tuple[str, list[Cell]]:
         return "", [link, Text(""), Text(""), Text("")]
     name = one["name"]
     link = Link(name.removeprefix(prefix) or name, f"{at}/objects/{quote(name)}")
-    cells: list[Cell] = [link, Text(size(one["bytes"])), Text(one["content_type"])]
+    cells: list[Cell] = [link, size(one["bytes"]), Text(one["content_type"])]
     return name, [*cells, When(one["last_modified"])]
 
 

@@ -14,6 +14,10 @@ def _port(one: Item) -> Cell:
     return Link(one["fixed_ip_address"], f"/ports/{one['port_id']}") if one["port_id"] else Text("")
 
 
+def _state(one: Item) -> Cell:
+    return State(one["status"], is_idle=not one["port_id"])
+
+
 LISTING = Listing(
     title="Floating IPs",
     path="/floating-ips",
@@ -24,7 +28,7 @@ LISTING = Listing(
     columns=(
         Column("Address", lambda one: Code(one["floating_ip_address"]), "floating_ip_address"),
         Column("Leads to", _port, "fixed_ip_address"),
-        Column("Status", lambda one: State(one["status"]), "status"),
+        Column("Status", _state, "status"),
         Column("Description", lambda one: text(one["description"])),
         Column("Network", lambda one: Link(
             one["floating_network_id"], f"/networks/{one['floating_network_id']}")),

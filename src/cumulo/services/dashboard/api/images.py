@@ -29,7 +29,7 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"] or one["id"], f"/images/{one['id']}"), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),
-        Column("Size", lambda one: Text(size(one.get("size"))), "size"),
+        Column("Size", lambda one: size(one.get("size")), "size"),
         Column("Format", lambda one: text(one["disk_format"]), "disk_format"),
         Column("Visibility", lambda one: Text(one["visibility"])),
         Column("Protected", lambda one: text(one["protected"])),
@@ -158,8 +158,8 @@ def _facts(one: Item) -> list[tuple[str, Cell]]:
     return [
         ("Format", text(one["disk_format"])),
         ("Container", text(one["container_format"])),
-        ("Size", Text(size(one.get("size")))),
-        ("Size of the disk", Text(size(one.get("virtual_size")))),
+        ("Size", size(one.get("size"))),
+        ("Size of the disk", size(one.get("virtual_size"))),
         ("Visibility", Text(one["visibility"])),
         ("Protected", text(one["protected"])),
         ("Least disk (GiB)", text(one["min_disk"])),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -24,7 +25,11 @@ _PAGES = {
     "router": "/routers", "security_group": "/security-groups", "image": "/images",
     "volume": "/volumes", "project": "/admin/projects", "user": "/admin/users",
 }  # fmt: skip
-_LONGEST = 300
+_KINDS = (
+    *_PAGES, "aggregate", "backup", "flavor", "floatingip", "group", "keypair", "role",
+    "security_group_rule", "server_group", "service", "snapshot",
+)  # fmt: skip
+_LONGEST, _LONGEST_ID = 300, 16
 # What a new thing has in any case, and other columns tell.
 _USUAL = ("id", "project_id", "user_id", "created_at", "updated_at", "revision_number")
 
@@ -42,19 +47,37 @@ def stream_changes(visit: Visit) -> Reply | Stream:
 
 def _seen(visit: Visit) -> int:
     """Return the last event that the page knows of: what it heard last, else as it was made."""
-    text = visit.call.headers.get("last-event-id") or visit.asked("after")
-    if text.isascii() and text.isdecimal() and len(text) < 19:
-        return int(text)
-    return visit.call.db.read(events.last_id)
+    seen = _number(visit.call.headers.get("last-event-id") or visit.asked("after"))
+    return visit.call.db.read(events.last_id) if seen is None else seen
 
 
 @pages.get("/events")
 def list_events(visit: Visit) -> Page:
     """List what happened last, to one thing where it is named."""
-    wanted = visit.asked("resource") or None
-    found = visit.call.db.read(journal.recent, visit.scope, wanted)
-    values = {"rows": _rows(found), "wanted": wanted, "section": "/events"}
+    kind, one, before = visit.asked("kind"), visit.asked("resource").strip(), visit.asked("before")
+    found = visit.call.db.read(
+        lambda tx: journal.recent(
+            tx, visit.scope, kind=kind or None, one=one or None, before=_number(before)
+        )
+    )
+    given = {"kind": kind, "resource": one}
+    asked = {name: value for name, value in given.items() if value}
+    older = {**asked, "before": found.older}
+    values = {
+        "rows": _rows(found.events),
+        "kinds": sorted({*_KINDS, *([kind] if kind else [])}),
+        "here": f"/events?{urlencode({**asked, **({'before': before} if before else {})})}",
+        "newest": f"/events?{urlencode(asked)}" if before else "",
+        "older": f"/events?{urlencode(older)}" if found.older else "",
+        "section": "/events",
+        "live": journal.ANY,
+        **given,
+    }
     return Page("events.html", values)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _rows(found: Sequence[Event]) -> list[list[Cell]]:
@@ -67,15 +90,32 @@ def _event(event: Event, *, is_gone: bool) -> list[Cell]:
     return [
         When(event.at.isoformat()),
         Code(event.resource),
-        _thing("" if is_gone else event.resource, event.resource_id),
+        _thing(event, is_gone=is_gone),
         Text(event.action),
         Text(_difference(event)),
-        Link(event.request_id, f"/why/{part(event.request_id)}") if event.request_id else Text(""),
+        _request(event.request_id),
     ]
 
 
-def _thing(kind: str, one: str) -> Cell:
-    return Link(one, f"{_PAGES[kind]}/{part(one)}") if kind in _PAGES else Code(one)
+def _thing(event: Event, *, is_gone: bool) -> Cell:
+    """Return what something was called then; pages that list many do not ask for its name now."""
+    kind, one = event.resource, event.resource_id
+    names = [side.get("name") for side in (event.after, event.before) if isinstance(side, dict)]
+    name = next((each for each in names if each and isinstance(each, str)), "")
+    if kind in _PAGES and not is_gone:
+        return Link(name or _shortened(one), f"{_PAGES[kind]}/{part(one)}")
+    return Text(name) if name or not one else Code(_shortened(one))
+
+
+def _request(request_id: str | None) -> Cell:
+    if not request_id:
+        return Text("")
+    return Link(_shortened(request_id.removeprefix("req-")), f"/why/{part(request_id)}")
+
+
+def _shortened(one: str) -> str:
+    """Return the beginning of an id, which tells it from others on the page."""
+    return f"{one[:8]}…" if len(one) > _LONGEST_ID else one
 
 
 def _difference(event: Event) -> str:

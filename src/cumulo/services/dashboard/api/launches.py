@@ -34,7 +34,7 @@ def _form(visit: Visit) -> Form:
         Field(name="user_data", label="User data", kind="long", group="More",
               hint="Run by the guest when it first boots, for example a cloud-config."),
         Field(name="server_group", label="Server group", kind="choice", options=options_of(groups)),
-        Field(name="zone", label="Zone", kind="choice",
+        Field(name="zone", label="Zone", kind="choice", none="Any",
               options=options_of(open_zones, lambda zone: str(zone["zoneName"]), "zoneName")),
         Field(name="metadata", label="Metadata", kind="long", hint="One key=value a line."),
         Field(name="tags", label="Tags", kind="long", hint="One a line."),

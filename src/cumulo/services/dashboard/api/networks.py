@@ -211,7 +211,7 @@ def port_row(one: Item) -> list[Cell]:
         Many([Code(ip["ip_address"]) for ip in one["fixed_ips"]]),
         Code(one["mac_address"]),
         user_of(one),
-        State(one["status"]),
+        port_state(one),
     ]
 
 
@@ -223,6 +223,12 @@ def user_of(port: Item) -> Cell:
     if owner.startswith("network:router") and device:
         return Link(owner, f"/routers/{device}")
     return Text(owner)
+
+
+def port_state(port: Item) -> State:
+    """Return the status of a port; one that no server or router has may be down."""
+    has_user = port["device_id"] and port["device_owner"] != "network:distributed"
+    return State(port["status"], is_idle=not has_user)
 
 
 def _edit_form(visit: Visit, network_id: str) -> Form:

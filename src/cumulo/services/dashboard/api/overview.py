@@ -6,7 +6,7 @@ from typing import Any
 from cumulo.kit import clock
 from cumulo.services.dashboard import cells
 from cumulo.services.dashboard.api.pages import Page, Pages, Visit
-from cumulo.services.dashboard.cells import Cell, Gauge, Link, Text, When
+from cumulo.services.dashboard.cells import Amount, Cell, Gauge, Link, When
 from cumulo.services.dashboard.servers import addresses_of, status_of
 
 pages = Pages()
@@ -56,7 +56,7 @@ def show_overview(visit: Visit) -> Page:
 def _limits(body: Any, names: tuple[tuple[str, str, str, str], ...]) -> list[tuple[str, Gauge]]:
     found = body["limits"]["absolute"]
     return [
-        (label, Gauge(found.get(used, 0), found[most], unit))
+        (label, cells.gauge(found.get(used, 0), found[most], unit))
         for label, used, most, unit in names
         if most in found
     ]
@@ -78,9 +78,9 @@ def _usage(visit: Visit) -> list[tuple[str, Cell]]:
     path = f"/os-simple-tenant-usage/{visit.scope.project_id}"
     found = visit.cloud.get("compute", path, **span).get("tenant_usage") or {}
     return [
-        ("VCPU hours", Text(cells.number(round(found.get("total_vcpus_usage", 0), 1)))),
-        ("GiB hours of memory", Text(cells.number(round(_gib_hours(found), 1)))),
-        ("GiB hours of disk", Text(cells.number(round(found.get("total_local_gb_usage", 0), 1)))),
+        ("VCPU hours", Amount(found.get("total_vcpus_usage", 0))),
+        ("GiB hours of memory", Amount(_gib_hours(found))),
+        ("GiB hours of disk", Amount(found.get("total_local_gb_usage", 0))),
     ]
 
 

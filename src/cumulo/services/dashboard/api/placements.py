@@ -17,14 +17,13 @@ pages = Pages()
 def decided(found: Item, *, title: str, facts: Sequence[tuple[str, Cell]] = ()) -> Group:
     """Return what the scheduler says of every host, of a server that is or that could be."""
     chosen: Cell = Code(found["host"]) if found["host"] else Words("No host")
+    told = [("Host", chosen), ("Asked for", text(found["requested"])), *facts]
+    if found["would_fit"]:
+        help_ = Many([Text(one) for one in found["would_fit"]], is_wide=True)
+        told.append(("What would help", help_))
     return Group(
         title=title,
-        facts=[
-            ("Host", chosen),
-            ("Asked for", text(found["requested"])),
-            *facts,
-            ("What would help", Many([Text(one) for one in found["would_fit"]], is_wide=True)),
-        ],
+        facts=told,
         columns=("Host", "Takes it", "Weight", "Servers", "Free", "What stands against it"),
         rows=[_verdict(one) for one in found["hosts"]],
     )

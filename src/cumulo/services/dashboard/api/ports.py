@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cumulo.services.dashboard.api.networks import user_of
+from cumulo.services.dashboard.api.networks import port_state, user_of
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import (
     delete_each,
@@ -12,7 +12,7 @@ from cumulo.services.dashboard.api.showing import (
     list_page,
     submitted,
 )
-from cumulo.services.dashboard.cells import Code, Link, Many, State, Text, text
+from cumulo.services.dashboard.cells import Code, Link, Many, Text, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.forms import Field, Form, options_of
@@ -34,7 +34,7 @@ LISTING = Listing(
     project="project_id",
     columns=(
         Column("Name", lambda one: Link(one["name"] or one["id"], f"/ports/{one['id']}"), "name"),
-        Column("Status", lambda one: State(one["status"]), "status"),
+        Column("Status", port_state, "status"),
         Column("Addresses", _addresses),
         Column("MAC address", lambda one: Code(one["mac_address"]), "mac_address"),
         Column("Used by", user_of, "device_owner"),
@@ -131,7 +131,7 @@ def show_port(visit: Visit, port_id: str) -> Page:
         title=one["name"] or one["id"],
         id=one["id"],
         back=("Ports", "/ports"),
-        state=State(one["status"]),
+        state=port_state(one),
         buttons=(DELETE,),
         links=(("Edit", f"/ports/{one['id']}/edit"),),
         groups=[Group(title="Port", facts=facts)],

@@ -44,7 +44,8 @@ def _server(visit: Visit, server_id: str) -> Any:
 def _form(server: Item, word: str, title: str, fields: Sequence[Field], note: str = "") -> Form:
     at = f"/servers/{server['id']}"
     return Form(
-        title=title, action=f"{at}/{word}", fields=fields, submit=title, back=at,
+        title=title, action=f"{at}/{word}", fields=fields, back=at,
+        submit="Change" if word == "edit" else title,
         section="/servers", note=note,
     )  # fmt: skip
 

@@ -6,7 +6,18 @@ from cumulo.services.dashboard import servers
 from cumulo.services.dashboard.api.pages import POLICY, Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.placements import failure
 from cumulo.services.dashboard.api.showing import detail_page, each, list_page
-from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, text
+from cumulo.services.dashboard.cells import (
+    Cell,
+    Code,
+    Link,
+    Many,
+    State,
+    Text,
+    When,
+    gib,
+    memory,
+    text,
+)
 from cumulo.services.dashboard.cloud import Refusal, part
 from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.lists import Button, Item
@@ -71,7 +82,7 @@ def show_server(visit: Visit, server_id: str) -> Page:
 
 def _links(server: Item, at: str) -> list[tuple[str, str]]:
     links = [("Why", f"{at}/why"), ("History", f"{at}/history")]
-    links += [("Events", f"/events?resource={server['id']}"), ("Edit", f"{at}/edit")]
+    links += [("Events", f"/events?kind=server&resource={server['id']}"), ("Edit", f"{at}/edit")]
     if server["OS-EXT-STS:power_state"]:  # none is known of what never ran, or runs nowhere now
         links.insert(0, ("Log", f"{at}/log"))
     if server["status"] in ("ACTIVE", "RESCUE"):
@@ -91,8 +102,8 @@ def _facts(visit: Visit, server: Item) -> list[tuple[str, Cell]]:
         ("Description", text(server.get("description"))),
         ("Flavor", Text(flavor["original_name"])),
         ("VCPUs", text(flavor["vcpus"])),
-        ("Memory", Text(f"{flavor['ram']} MiB")),
-        ("Disk", Text(f"{flavor['disk']} GiB")),
+        ("Memory", memory(flavor["ram"])),
+        ("Disk", gib(flavor["disk"])),
         ("Image", _image(visit, server)),
         ("Key pair", text(server["key_name"])),
         ("Zone", text(server["OS-EXT-AZ:availability_zone"])),

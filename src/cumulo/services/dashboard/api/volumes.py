@@ -12,7 +12,7 @@ from cumulo.services.dashboard.api.showing import (
     list_page,
     submitted,
 )
-from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, text
+from cumulo.services.dashboard.cells import Cell, Code, Link, Many, State, Text, When, gib, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.forms import Field, Form, Option, options_of
@@ -26,6 +26,10 @@ def _attached(volume: Item) -> Cell:
     return Many([Link(a["server_id"], f"/servers/{a['server_id']}") for a in volume["attachments"]])
 
 
+def _new_one(snapshot: Item) -> Cell:
+    return Link("New volume", f"/volumes/new?snapshot={snapshot['id']}", is_said=True)
+
+
 LISTING = Listing(
     title="Volumes",
     path="/volumes",
@@ -35,7 +39,7 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"] or one["id"], f"/volumes/{one['id']}"), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),
-        Column("Size", lambda one: Text(f"{one['size']} GiB"), "size"),
+        Column("Size", lambda one: gib(one["size"]), "size"),
         Column("Type", lambda one: text(one.get("volume_type"))),
         Column("Attached to", _attached),
         Column("Bootable", lambda one: text(one["bootable"] in (True, "true")), "bootable"),
@@ -55,9 +59,9 @@ SNAPSHOTS = Listing(
     columns=(
         Column("Name", lambda one: Text(one["name"] or one["id"]), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),
-        Column("Size", lambda one: Text(f"{one['size']} GiB")),
+        Column("Size", lambda one: gib(one["size"])),
         Column("Volume", lambda one: Link(one["volume_id"], f"/volumes/{one['volume_id']}")),
-        Column("Use", lambda one: Link("→", f"/volumes/new?snapshot={one['id']}")),
+        Column("Use", _new_one),
         Column("Created", lambda one: When(one["created_at"] or ""), "created_at"),
     ),
     bulk=(DELETE,),
@@ -75,7 +79,7 @@ BACKUPS = Listing(
     columns=(
         Column("Name", lambda one: Text(one["name"] or one["id"]), "name"),
         Column("Status", lambda one: State(one["status"]), "status"),
-        Column("Size", lambda one: Text(f"{one['size']} GiB")),
+        Column("Size", lambda one: gib(one["size"])),
         Column("Volume", lambda one: Link(one["volume_id"], f"/volumes/{one['volume_id']}")),
         Column("Why failed", lambda one: text(one.get("fail_reason"))),
         Column("Created", lambda one: When(one["created_at"] or ""), "created_at"),
@@ -139,7 +143,8 @@ def _new_form(visit: Visit) -> Form:
         Field(name="name", label="Name", required=True),
         Field(name="description", label="Description"),
         Field(name="size", label="Size (GiB)", kind="number", least=1, value="1"),
-        Field(name="type", label="Type", kind="choice", options=options_of(types)),
+        Field(name="type", label="Type", kind="choice", options=options_of(types),
+              none="The usual"),
         Field(name="image", label="From an image", kind="choice", options=options_of(images)),
         Field(name="snapshot", label="From a snapshot", kind="choice",
               options=options_of(snapshots), value=visit.asked("snapshot")),
@@ -206,7 +211,7 @@ def show_volume(visit: Visit, volume_id: str) -> Page:
 def _facts(one: Item) -> list[tuple[str, Cell]]:
     return [
         ("Description", text(one["description"])),
-        ("Size", Text(f"{one['size']} GiB")),
+        ("Size", gib(one["size"])),
         ("Type", text(one.get("volume_type"))),
         ("Bootable", text(one["bootable"] in (True, "true"))),
         ("Encrypted", text(one.get("encrypted"))),
@@ -244,7 +249,8 @@ def detach_volume(visit: Visit, volume_id: str) -> Go:
 def _form(volume_id: str, word: str, title: str, fields: list[Field]) -> Form:
     at = f"/volumes/{part(volume_id)}"
     return Form(
-        title=title, action=f"{at}/{word}", fields=fields, submit=title, back=at,
+        title=title, action=f"{at}/{word}", fields=fields, back=at,
+        submit="Change" if word == "edit" else title,
         section="/volumes",
     )  # fmt: skip
 

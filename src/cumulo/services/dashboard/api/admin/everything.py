@@ -27,11 +27,7 @@ SERVERS = replace(
     columns=(
         *servers.COLUMNS[:4],
         _HOST,
-        Column(
-            "Project",
-            lambda one: Link(one["tenant_id"], f"/admin/projects/{one['tenant_id']}"),
-            "project_id",
-        ),
+        servers.PROJECT,
         servers.COLUMNS[-1],
     ),
     create=None,

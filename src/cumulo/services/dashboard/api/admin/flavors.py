@@ -12,7 +12,7 @@ from cumulo.services.dashboard.api.showing import (
     named,
     submitted,
 )
-from cumulo.services.dashboard.cells import Cell, Code, Link, Text, text
+from cumulo.services.dashboard.cells import Cell, Code, Link, Text, gib, memory, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.forms import Field, Form, options_of
@@ -32,9 +32,9 @@ LISTING = Listing(
     columns=(
         Column("Name", lambda one: Link(one["name"], f"{_AT}/{part(one['id'])}"), "name"),
         Column("VCPUs", lambda one: Text(str(one["vcpus"])), "vcpus"),
-        Column("Memory", lambda one: Text(f"{one['ram']} MiB"), "memory_mb"),
-        Column("Disk", lambda one: Text(f"{one['disk']} GiB"), "root_gb"),
-        Column("Ephemeral", lambda one: Text(f"{one[_DISK]} GiB")),
+        Column("Memory", lambda one: memory(one["ram"]), "memory_mb"),
+        Column("Disk", lambda one: gib(one["disk"]), "root_gb"),
+        Column("Ephemeral", lambda one: gib(one[_DISK])),
         Column("Public", lambda one: text(one[_PUBLIC])),
         Column("ID", lambda one: Code(one["id"]), "flavorid"),
     ),
@@ -131,10 +131,10 @@ def _facts(one: Item) -> list[tuple[str, Cell]]:
     return [
         ("Description", text(one.get("description"))),
         ("VCPUs", text(one["vcpus"])),
-        ("Memory", Text(f"{one['ram']} MiB")),
-        ("Disk", Text(f"{one['disk']} GiB")),
-        ("Ephemeral", Text(f"{one[_DISK]} GiB")),
-        ("Swap", Text(f"{one['swap'] or 0} MiB")),
+        ("Memory", memory(one["ram"])),
+        ("Disk", gib(one["disk"])),
+        ("Ephemeral", gib(one[_DISK])),
+        ("Swap", memory(one["swap"] or 0)),
     ]
 
 

@@ -2,10 +2,11 @@
 
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.showing import detail_page, each, list_page
-from cumulo.services.dashboard.cells import Cell, Code, Gauge, Link, State, Text, When, text
+from cumulo.services.dashboard.cells import Cell, Code, Link, State, Text, When, gauge, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.lists import Button, Column, Item, Listing
+from cumulo.services.dashboard.servers import COLUMNS, PROJECT
 
 pages = Pages()
 _HYPERVISORS = "/admin/hypervisors"
@@ -20,7 +21,7 @@ _USES = (
 
 def _gauge(used: str, most: str, unit: str) -> Column:
     title = next(title for title, name, _, _ in _USES if name == used)
-    return Column(title, lambda one: Gauge(one[used], one[most], unit), used)
+    return Column(title, lambda one: gauge(one[used], one[most], unit), used)
 
 
 HYPERVISORS = Listing(
@@ -45,6 +46,7 @@ HYPERVISORS = Listing(
     is_paged=False,
     live=("hypervisor", "service", "server"),
 )
+_SERVERS = (*COLUMNS[:4], PROJECT)
 
 
 @pages.get("/admin/hypervisors")
@@ -57,13 +59,12 @@ def list_hypervisors(visit: Visit) -> Page:
 def show_hypervisor(visit: Visit, hypervisor_id: str) -> Page:
     """Show a hypervisor, its load and its servers."""
     path = f"/os-hypervisors/{part(hypervisor_id)}"
-    told = visit.cloud.ask(
-        "GET", "compute", path, headers=_WITH_FIGURES, with_servers="true"
-    ).json()
-    one = told["hypervisor"]
+    one = visit.cloud.ask("GET", "compute", path, headers=_WITH_FIGURES).json()["hypervisor"]
     gauges: list[tuple[str, Cell]] = [
-        (title, Gauge(one[used], one[most], unit)) for title, used, most, unit in _USES
+        (title, gauge(one[used], one[most], unit)) for title, used, most, unit in _USES
     ]
+    here = {"all_tenants": "1", "host": one["service"]["host"]}
+    found = visit.cloud.get("compute", "/servers/detail", **here)["servers"]
     detail = Detail(
         title=one["hypervisor_hostname"],
         id=str(one["id"]),
@@ -83,11 +84,8 @@ def show_hypervisor(visit: Visit, hypervisor_id: str) -> Page:
             ),
             Group(
                 title="Servers",
-                columns=("Server",),
-                rows=[
-                    [Link(server["name"], f"/servers/{server['uuid']}")]
-                    for server in one.get("servers") or ()
-                ],
+                columns=("Name", "Status", "Addresses", "Flavor", "Project"),
+                rows=[[column.cell(server) for column in _SERVERS] for server in found],
             ),
         ],
         live=("server", "service"),

@@ -21,6 +21,33 @@ from cumulo.services.dashboard.lists import DELETE, Button, Column, Item, Listin
 
 pages = Pages()
 _AT = "/admin/projects"
+# What pages call quotas; others, as those of one type of volumes, go by the API's names.
+_QUOTAS = {
+    "instances": "Servers",
+    "cores": "VCPUs",
+    "ram": "Memory (MiB)",
+    "metadata_items": "Metadata of a server",
+    "key_pairs": "Key pairs",
+    "server_groups": "Server groups",
+    "server_group_members": "Servers in a group",
+    "volumes": "Volumes",
+    "gigabytes": "Volume storage (GiB)",
+    "per_volume_gigabytes": "Largest volume (GiB)",
+    "snapshots": "Snapshots",
+    "backups": "Backups",
+    "backup_gigabytes": "Backup storage (GiB)",
+    "groups": "Volume groups",
+    "network": "Networks",
+    "subnet": "Subnets",
+    "subnetpool": "Subnet pools",
+    "port": "Ports",
+    "router": "Routers",
+    "floatingip": "Floating IPs",
+    "security_group": "Security groups",
+    "security_group_rule": "Security group rules",
+    "rbac_policy": "RBAC policies",
+    "trunk": "Trunks",
+}
 _REVOKE = Button("revoke", "Revoke", "Take these roles away?", danger=True)
 
 
@@ -172,7 +199,8 @@ def _quotas(visit: Visit, project_id: str) -> list[tuple[str, list[tuple[str, Ce
     found: list[tuple[str, list[tuple[str, Cell]]]] = []
     for title, values in quotas_of(visit, project_id).items():
         facts: list[tuple[str, Cell]] = [
-            (name, Gauge(value["in_use"], value["limit"])) for name, value in values.items()
+            (_QUOTAS.get(name, name), Gauge(value["in_use"], value["limit"]))
+            for name, value in values.items()
         ]
         found.append((title, facts))
     return found
@@ -238,12 +266,12 @@ def _quota_form(visit: Visit, project_id: str) -> Form:
     for title, values in quotas_of(visit, project_id).items():
         for number, (name, value) in enumerate(values.items()):
             fields.append(
-                Field(name=f"{title}.{name}", label=name, kind="number", least=-1,
-                      value=str(value["limit"]), group=title if not number else "")
+                Field(name=f"{title}.{name}", label=_QUOTAS.get(name, name), kind="number",
+                      least=-1, value=str(value["limit"]), group=title if not number else "")
             )  # fmt: skip
     return Form(
         title="Quotas", action=f"{at}/quotas", fields=fields, submit="Change", back=at,
-        section=_AT, note="-1 is no limit.",
+        section=_AT, note="-1 is no limit.", is_dense=True,
     )  # fmt: skip
 
 
