@@ -166,6 +166,9 @@ class Chassis:
         self.supervisor.let_go()
         links.remove_namespace(self.namespace)
 
+    def output(self, *command: str) -> str:
+        return _run("ip", "netns", "exec", self.namespace, *command)
+
     def inside(self, work: Callable[[], T]) -> T:
         return links.inside(self.namespace, work)
 

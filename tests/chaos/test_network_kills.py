@@ -50,6 +50,7 @@ def test_killed_while_the_backend_is_told(
     die_and_come_back(real, speak, moment)
     left = functools.partial(lambda: more(empty, look(real)))
     eventually(lambda: not left(), 30, tell=left, every_s=0.3)
+    assert "Nothing is wrong." in real.cumulo("doctor", "--dry-run").stdout
 
 
 def park_at(cloud: CommandCloud, moment: str) -> None:

@@ -31,13 +31,12 @@ def test_policies_are_made_of_rules(net: Net, boss: Net) -> None:
         "direction": "egress",
     }
     twice = say(boss, policy, "bandwidth_limit", max_kbps=2000)
-    assert error_of(twice) == (409, "QoSRuleParameterConflict")
+    assert error_of(twice) == (409, "QoSRulesConflict")
     facts = {"max_kbps": 2000, "direction": "ingress"}
     assert say(boss, policy, "bandwidth_limit", **facts).status == 201
     mark = say(boss, policy, "dscp_marking", dscp_mark=26).json()["dscp_marking_rule"]
     assert mark == {"id": mark["id"], "dscp_mark": 26}
     assert error_of(say(boss, policy, "dscp_marking", dscp_mark=27))[0] == 400
-    assert say(boss, policy, "minimum_bandwidth", min_kbps=1).status == 404
     shown = net.show("policy", policy["id"])
     assert sorted(rule["type"] for rule in shown["rules"]) == [
         *("bandwidth_limit", "bandwidth_limit", "dscp_marking"),
@@ -132,7 +131,8 @@ def test_policies_are_shared_and_lent(net: Net, boss: Net) -> None:
 
 def test_kinds_of_rules_are_told(net: Net) -> None:
     kinds = net.http.get("/v2.0/qos/rule-types").json()["rule_types"]
-    assert kinds == [{"type": "bandwidth_limit"}, {"type": "dscp_marking"}]
+    names = ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    assert kinds == [{"type": name} for name in names]
     told = net.admin.http.get("/v2.0/qos/rule-types/dscp_marking").json()["rule_type"]
     (driver,) = told["drivers"]
     (mark,) = driver["supported_parameters"]
@@ -142,7 +142,7 @@ def test_kinds_of_rules_are_told(net: Net) -> None:
     names = [one["parameter_name"] for one in told["drivers"][0]["supported_parameters"]]
     assert names == ["max_kbps", "max_burst_kbps", "direction"]
     assert net.http.get("/v2.0/qos/rule-types/dscp_marking").status == 403
-    assert net.http.get("/v2.0/qos/rule-types/minimum_bandwidth").status == 404
+    assert net.http.get("/v2.0/qos/rule-types/packet_rate_limit").status == 404
 
 
 def test_new_networks_have_the_projects_default(net: Net, boss: Net) -> None:
@@ -152,3 +152,68 @@ def test_new_networks_have_the_projects_default(net: Net, boss: Net) -> None:
     assert net.make("network")["qos_policy_id"] == policy["id"]
     assert net.make("network", qos_policy_id=None)["qos_policy_id"] is None
     assert net.stranger.make("network")["qos_policy_id"] is None
+
+
+def test_ports_in_physical_networks_have_a_least_rate(
+    net: Net, boss: Net, driver: FakeDriver
+) -> None:
+    policy = boss.make("policy", name="least")
+    rule = say(boss, policy, "minimum_bandwidth", min_kbps=300).json()["minimum_bandwidth_rule"]
+    assert rule == {"id": rule["id"], "min_kbps": 300, "direction": "egress"}
+    inward = say(boss, policy, "minimum_bandwidth", min_kbps=200, direction="ingress")
+    assert inward.status == 201
+    assert error_of(say(boss, policy, "minimum_bandwidth", min_kbps=1)) == (409, "QoSRulesConflict")
+    assert error_of(say(boss, policy, "bandwidth_limit", max_kbps=299)) == (
+        409,
+        "QoSRuleParameterConflict",
+    )
+    assert say(boss, policy, "bandwidth_limit", max_kbps=300).status == 201
+    path = f"/v2.0/qos/policies/{policy['id']}/minimum_bandwidth_rules/{rule['id']}"
+    more = boss.http.put(path, {"minimum_bandwidth_rule": {"min_kbps": 301}})
+    assert error_of(more) == (409, "QoSRuleParameterConflict")
+    flat, _ = net.outside()
+    tunnelled, _ = net.network()
+    ids = [
+        net.admin.make("port", network_id=one["id"], qos_policy_id=policy["id"])["id"]
+        for one in (flat, tunnelled)
+    ]
+    net.project()
+    assert [driver.ports[one].min_kbps for one in ids] == [300, None]
+    less = boss.http.put(path, {"minimum_bandwidth_rule": {"min_kbps": 100}})
+    assert less.json()["minimum_bandwidth_rule"]["min_kbps"] == 100
+    net.project()
+    assert driver.ports[ids[0]].min_kbps == 100
+    (shown,) = net.http.get(path.rpartition("/")[0] + "?direction=ingress").json().values()
+    assert [one["min_kbps"] for one in shown] == [200]
+    assert boss.http.delete(path).status == 204
+    net.project()
+    assert driver.ports[ids[0]].min_kbps is None
+    told = net.admin.http.get("/v2.0/qos/rule-types/minimum_bandwidth").json()["rule_type"]
+    names = [one["parameter_name"] for one in told["drivers"][0]["supported_parameters"]]
+    assert names == ["min_kbps", "direction"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("bandwidth_limit", {"max_kbps": 100}, {"max_kbps": 200}),
+        ("dscp_marking", {"dscp_mark": 26}, {"dscp_mark": 30}),
+        ("minimum_bandwidth", {"min_kbps": 100}, {"min_kbps": 200}),
+    ],
+)
+def test_rules_are_known_without_their_policies(
+    net: Net, boss: Net, kind: str, before: dict[str, int], after: dict[str, int]
+) -> None:
+    policy = boss.make("policy", name="p")
+    rule = say(boss, policy, kind, **before).json()[f"{kind}_rule"]
+    path, name = f"/v2.0/qos/alias_{kind}_rules/{rule['id']}", f"alias_{kind}_rule"
+    assert net.http.get(path).json() == {name: rule}
+    assert net.http.put(path, {name: after}).status == 403
+    assert net.stranger.http.get(path).status == 404
+    assert boss.http.put(path, {name: after}).json()[name] == {**rule, **after}
+    others = {"bandwidth_limit": "dscp_marking"}.get(kind, "bandwidth_limit")
+    wrong = f"/v2.0/qos/alias_{others}_rules/{rule['id']}"
+    assert error_of(net.http.get(wrong)) == (404, "QosRuleNotFound")
+    assert net.http.delete(path).status == 403
+    assert boss.http.delete(path).status == 204
+    assert net.show("policy", policy["id"])["rules"] == []

@@ -88,6 +88,7 @@ class Switch:
         self._refuse_foreign_bridges(known)
         removed = [["--if-exists", "del-br", name] for name in sorted(known - {*self._names()})]
         self.vsctl("--no-wait", *_commands([*removed, *self._bridges()]))
+        self._leave_queues_to_ovn()
         self._supervisor.ensure(self._vswitchd())
         names = self._names()
         wait_for(lambda: all(links.exists(name) for name in names), f"bridges {', '.join(names)}")
@@ -211,7 +212,25 @@ class Switch:
             commands.append([*self._kind(net.bridge), hardware])
             if net.interface is not None:
                 commands.append(["--may-exist", "add-port", net.bridge, net.interface])
+                # Here OVN's controller sets up the queues of ports with a least rate.
+                egress = "external_ids:ovn-egress-iface=true"
+                commands.append(["set", "Interface", net.interface, egress])
         return commands
+
+    def _leave_queues_to_ovn(self) -> None:
+        """Say of each card that its queues are none of the switch's business.
+
+        OVN's controller would say so itself with the first queue, and then set it up only with
+        the next change of any port.
+        """
+        cards = [net.interface for net in self.physical_networks if net.interface is not None]
+        query = ("--bare", "--columns=_uuid", "find", "QoS", "type=linux-noop")
+        known = self.vsctl("--no-wait", *query).split() if cards else []
+        name = known[0] if known else "@noop"
+        make = [] if known or not cards else [["--id=@noop", "create", "QoS", "type=linux-noop"]]
+        marks = [["set", "Port", card, f"qos={name}"] for card in cards]
+        if marks:
+            self.vsctl("--no-wait", *_commands([*make, *marks]))
 
     def _stable_mac(self, bridge: str) -> str:
         """Return the same address for a bridge each time, so that neighbours need not learn anew.

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import msgspec
 import pytest
 
 from cumulo.services.network.drivers.base import NetworkPlan, PortPlan, RouterPlan
@@ -200,3 +201,17 @@ def learned_at(mac: str) -> str:
     command = ["bridge", "-json", "fdb", "show", "br", "sw-ext"]
     told = subprocess.run(command, capture_output=True, check=True)
     return str(next(one["ifname"] for one in json.loads(told.stdout) if one["mac"] == mac))
+
+
+def test_a_port_has_a_queue_with_its_least_rate(cluster: Cluster, driver: OvnDriver) -> None:
+    host = cluster.hosts[0]
+    plan = msgspec.structs.replace(guest_port("vm1", OUT, "203.0.113.50", host), min_kbps=250)
+    driver.sync_port(plan)
+    guest = host.inside(partial(Guest, host, plan))
+    queues = partial(host.output, "tc", "class", "show", "dev", f"{host.ext}p")
+    try:
+        eventually(lambda: "rate 250Kbit" in queues(), tell=queues)
+        driver.sync_port(msgspec.structs.replace(plan, min_kbps=None))
+        eventually(lambda: "rate 250Kbit" not in queues(), tell=queues)
+    finally:
+        host.inside(guest.remove)

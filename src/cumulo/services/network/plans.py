@@ -141,6 +141,7 @@ def port_plan(
         hostname=port.dns_name.rstrip("."),
         dns_domain=(port.dns_domain or network.dns_domain).rstrip("."),
         bandwidth=_bandwidth(qos),
+        min_kbps=_minimum(qos) if network.physical_network else None,
         dscp_mark=_mark(qos),
         parent_id=carried.parent_id if carried else "",
         tag=carried.tag if carried else None,
@@ -163,6 +164,12 @@ def _bandwidth(rules: Sequence[QosRule]) -> list[BandwidthPlan]:
         for one in rules
         if one.max_kbps is not None
     ]
+
+
+def _minimum(rules: Sequence[QosRule]) -> int | None:
+    """Return what a port may send whatever others do; no host rules over what it receives."""
+    found = [one.min_kbps for one in rules if one.direction == "egress"]
+    return next((rate for rate in found if rate is not None), None)
 
 
 def _mark(rules: Sequence[QosRule]) -> int | None:

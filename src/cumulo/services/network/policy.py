@@ -369,6 +369,43 @@ RULES: dict[str, str] = {
     "update_policy_dscp_marking_rule": (
         "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
     ),
+    "get_alias_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
+    ),
+    "update_alias_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_alias_bandwidth_limit_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "get_alias_dscp_marking_rule": ("(rule:admin_only) or (role:reader and rule:ext_parent_owner)"),
+    "update_alias_dscp_marking_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_alias_dscp_marking_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "get_alias_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
+    ),
+    "update_alias_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_alias_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "create_policy_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "get_policy_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
+    ),
+    "update_policy_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
+    "delete_policy_minimum_bandwidth_rule": (
+        "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
+    ),
     "get_rule_type": "role:reader",
     "shared_qos_policy": "field:policies:shared=True",
     "create_trunk": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",

@@ -1479,6 +1479,7 @@ def upgrade() -> None:
         sa.Column("max_kbps", sa.Integer(), nullable=True),
         sa.Column("max_burst_kbps", sa.Integer(), nullable=True),
         sa.Column("dscp_mark", sa.Integer(), nullable=True),
+        sa.Column("min_kbps", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["qos_policy_id"],
             ["network_qos_policy.id"],

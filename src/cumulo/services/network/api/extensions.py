@@ -323,6 +323,18 @@ _EXTENSIONS = {
             "2015-06-08",
         ),
         (
+            "qos-bw-minimum-ingress",
+            "Ingress direction for QoS minimum bandwidth rule",
+            "Least rates for packets that come.",
+            "2018-07-09",
+        ),
+        (
+            "qos-rules-alias",
+            "Ability to access QoS rules without passing the policy ID",
+            "Rules of QoS policies by their ids alone.",
+            "2018-12-07",
+        ),
+        (
             "qos-bw-limit-direction",
             "Direction for QoS bandwidth limit rule",
             "Limits for what comes in, too.",

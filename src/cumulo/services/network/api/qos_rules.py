@@ -16,6 +16,8 @@ from cumulo.services.network.qos_rules import (
     BandwidthLimitChange,
     BandwidthLimitSpec,
     DscpMarkingSpec,
+    MinimumBandwidthChange,
+    MinimumBandwidthSpec,
     QosRule,
 )
 from cumulo.services.network.tools import Tools
@@ -24,7 +26,8 @@ from cumulo.web import Call, Routes
 routes = Routes()
 _LIMITS = "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules"
 _MARKS = "/v2.0/qos/policies/{policy_id}/dscp_marking_rules"
-_LIMIT, _MARK = f"{_LIMITS}/{{rule_id}}", f"{_MARKS}/{{rule_id}}"
+_LEASTS = "/v2.0/qos/policies/{policy_id}/minimum_bandwidth_rules"
+_LIMIT, _MARK, _LEAST = (f"{path}/{{rule_id}}" for path in (_LIMITS, _MARKS, _LEASTS))
 
 
 class QosRuleView(msgspec.Struct, kw_only=True):
@@ -37,6 +40,7 @@ class QosRuleView(msgspec.Struct, kw_only=True):
     max_burst_kbps: int | UnsetType = UNSET
     direction: str | UnsetType = UNSET
     dscp_mark: int | UnsetType = UNSET
+    min_kbps: int | UnsetType = UNSET
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,69 @@ def _create_dscp_marking(
     return made
 
 
+class MinimumBandwidthBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a policy is to say."""
+
+    minimum_bandwidth_rule: MinimumBandwidthSpec
+
+
+class MinimumBandwidthChangeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What it is to say instead."""
+
+    minimum_bandwidth_rule: MinimumBandwidthChange
+
+
+@routes.get(_LEASTS, policy="regular_user")
+def list_minimum_bandwidth_rules(call: Call[Tools], policy_id: str) -> Answer:
+    """List how fast ports may be at least of a QoS policy."""
+    find = partial(qos_rules.list_rules, kind=MINIMUM_BANDWIDTH.kind, policy_id=policy_id)
+    return MINIMUM_BANDWIDTH.noun.listed(call, find)
+
+
+@routes.post(_LEASTS, policy="regular_user", status=201)
+def create_minimum_bandwidth_rule(
+    call: Call[Tools], policy_id: str, body: MinimumBandwidthBody
+) -> Answer:
+    """Have a QoS policy say how fast ports may be at least."""
+    create = partial(_create_minimum_bandwidth, policy_id=policy_id)
+    return MINIMUM_BANDWIDTH.noun.created(call, body, create)
+
+
+@routes.get(_LEAST, policy="regular_user")
+def show_minimum_bandwidth_rule(call: Call[Tools], policy_id: str, rule_id: str) -> Answer:
+    """Show how fast ports may be at least of a QoS policy."""
+    return MINIMUM_BANDWIDTH.noun.shown(
+        call, partial(_visible, policy_id=policy_id, kind=MINIMUM_BANDWIDTH), rule_id
+    )
+
+
+@routes.put(_LEAST, policy="regular_user")
+def update_minimum_bandwidth_rule(
+    call: Call[Tools], policy_id: str, rule_id: str, body: MinimumBandwidthChangeBody
+) -> Answer:
+    """Change how fast ports may be at least of a QoS policy, and of all that has it."""
+    wanted = body.minimum_bandwidth_rule
+    found = call.db.write(_update, call, rule_id, policy_id, MINIMUM_BANDWIDTH, wanted)
+    return MINIMUM_BANDWIDTH.noun.changed(call, found)
+
+
+@routes.delete(_LEAST, policy="regular_user", status=204)
+def delete_minimum_bandwidth_rule(call: Call[Tools], policy_id: str, rule_id: str) -> None:
+    """Have a QoS policy say how fast ports may be at least no more."""
+    call.db.write(_delete, call, rule_id, policy_id, MINIMUM_BANDWIDTH)
+
+
+def _create_minimum_bandwidth(
+    tx: Tx, call: Call[Tools], specs: Sequence[MinimumBandwidthSpec], policy_id: str
+) -> list[QosRule]:
+    policy = qos_policies.policy_get(tx, policy_id)
+    made = []
+    for spec in specs:
+        MINIMUM_BANDWIDTH.noun.check_create(call, spec, **_parent(policy.project_id))
+        made.append(qos_rules.guarantee_bandwidth(tx, call.ctx, policy, spec))
+    return made
+
+
 @routes.get("/v2.0/qos/rule-types", policy="regular_user")
 def list_qos_rule_types(call: Call[Tools]) -> Answer:
     """List the kinds of rules that the network carries out."""
@@ -203,7 +270,7 @@ def _update(
     rule_id: str,
     policy_id: str,
     kind: Kind,
-    wanted: BandwidthLimitChange | DscpMarkingSpec,
+    wanted: qos_rules.Change,
 ) -> QosRule:
     before = _visible(tx, call, rule_id, policy_id, kind)
     kind.noun.check_update(call, before, wanted)
@@ -222,29 +289,31 @@ def _parent(project_id: str) -> dict[str, object]:
 
 def rule_view(call: Call[Tools], rule: QosRule, *, within: bool = False) -> QosRuleView:
     """Return a rule as clients see it, by itself or inside of its policy."""
-    limits = rule.max_kbps is not None
     return QosRuleView(
         id=rule.id,
         type=rule.kind if within else UNSET,
         qos_policy_id=rule.qos_policy_id if within else UNSET,
         max_kbps=UNSET if rule.max_kbps is None else rule.max_kbps,
         max_burst_kbps=UNSET if rule.max_burst_kbps is None else rule.max_burst_kbps,
-        direction=rule.direction if limits else UNSET,
+        direction=rule.direction if rule.dscp_mark is None else UNSET,
         dscp_mark=UNSET if rule.dscp_mark is None else rule.dscp_mark,
+        min_kbps=UNSET if rule.min_kbps is None else rule.min_kbps,
     )
 
 
-def _kind(kind: str) -> Kind:
+def kind_of(kind: str, prefix: str = "") -> Kind:
+    """Return a kind of rules, with a prefix as those call it who name no policy."""
+    name = f"{prefix}_{kind}_rule" if prefix else f"{kind}_rule"
     noun: Noun[QosRule] = Noun(
-        f"{kind}_rule",
-        f"{kind}_rules",
+        name,
+        f"{name}s",
         lambda rule: rule,
         rule_view,
         qos_rules.not_found,
         lambda rule: _parent(rule.project_id),
-        rule=f"policy_{kind}_rule",
+        rule=name if prefix else f"policy_{name}",
     )
     return Kind(kind, noun)
 
 
-BANDWIDTH_LIMIT, DSCP_MARKING = (_kind(kind) for kind in qos_rules.KINDS)
+BANDWIDTH_LIMIT, DSCP_MARKING, MINIMUM_BANDWIDTH = (kind_of(kind) for kind in qos_rules.KINDS)

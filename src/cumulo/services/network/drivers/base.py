@@ -107,6 +107,7 @@ class PortPlan(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str = ""  # what DHCP and the network's name service say
     dns_domain: str = ""
     bandwidth: list[BandwidthPlan] = []
+    min_kbps: int | None = None  # of what it sends into a physical network
     dscp_mark: int | None = None
     parent_id: str = ""  # the trunk's port that its frames come through, with a tag
     tag: int | None = None

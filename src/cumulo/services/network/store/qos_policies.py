@@ -11,6 +11,7 @@ from cumulo.db import Tx
 from cumulo.services.network.store import standard, tables
 
 BANDWIDTH_LIMIT, DSCP_MARKING = "bandwidth_limit", "dscp_marking"
+MINIMUM_BANDWIDTH = "minimum_bandwidth"
 
 
 class QosPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +38,7 @@ class QosRule(msgspec.Struct, frozen=True, gc=False):
     max_kbps: int | None = None
     max_burst_kbps: int | None = None
     dscp_mark: int | None = None
+    min_kbps: int | None = None
 
 
 def rules_of(tx: Tx, policy_ids: Collection[str]) -> dict[str, list[QosRule]]:

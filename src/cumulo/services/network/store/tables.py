@@ -47,6 +47,7 @@ qos_rule = sa.Table(
     sa.Column("max_kbps", sa.Integer),
     sa.Column("max_burst_kbps", sa.Integer),
     sa.Column("dscp_mark", sa.Integer),
+    sa.Column("min_kbps", sa.Integer),
     sa.UniqueConstraint("qos_policy_id", "kind", "direction"),
 )
 

@@ -201,9 +201,12 @@ def _options(plan: PortPlan, kind: str) -> dict[str, str]:
         if plan.device_owner == "network:router_gateway":
             options |= {"nat-addresses": "router", "exclude-lb-vips-from-garp": "true"}
         return options
-    if kind == "" and plan.host and not plan.parent_id:
-        return {"requested-chassis": plan.host}
-    return {}
+    if kind != "":
+        return {}
+    options = {"requested-chassis": plan.host} if plan.host and not plan.parent_id else {}
+    if plan.min_kbps:
+        options["qos_min_rate"] = str(plan.min_kbps * 1000)
+    return options
 
 
 def _no_dhcp() -> dict[str, Value]:
