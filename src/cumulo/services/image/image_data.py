@@ -30,6 +30,12 @@ from cumulo.services.image.stores import Stores
 from cumulo.work import Caller, events
 
 _ALIVE_EVERY_S = 10
+_SIGNATURE = (
+    "img_signature",
+    "img_signature_hash_method",
+    "img_signature_key_type",
+    "img_signature_certificate_uuid",
+)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +192,7 @@ def _receive(
     beat: Callable[[], None],
 ) -> Received:
     _check_size(given.size or 0, limits)
+    _check_signature(image)
     digester, inspection = Digester(), _inspection(image, limits)
     size, alive_at = 0, clock.monotonic()
     with contextlib.closing(digester):
@@ -299,6 +306,16 @@ def _give_up(tx: Tx, image: Image, upload_id: str) -> bool:
 def _show_alive(db: Database, image_id: str, upload_id: str) -> None:
     if not db.write(store.upload_seen, image_id, upload_id):
         raise _gone(image_id)
+
+
+def _check_signature(image: Image) -> None:
+    """Refuse bytes that are said to be signed: no key manager here has the certificate."""
+    if all(name in image.properties for name in _SIGNATURE):
+        raise Invalid(
+            "Signature verification for the image failed: Unable to retrieve certificate with ID: "
+            f"{image.properties['img_signature_certificate_uuid'][:64]}. This cloud has no key "
+            "manager: remove the img_signature properties."
+        )
 
 
 def _inspection(image: Image, limits: ImageLimits) -> Inspection | None:

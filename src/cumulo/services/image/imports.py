@@ -18,6 +18,7 @@ from cumulo.services.image.images import Image, ImageSpec, image_visible, new_im
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images, locations, staged, tasks
 from cumulo.services.image.store.tasks import Task as Task
+from cumulo.services.image.store.tasks import Wanted as Wanted
 from cumulo.services.image.tools import ImageTools
 from cumulo.work import Caller
 
@@ -171,9 +172,10 @@ def tasks_of_image(tx: Tx, ctx: Context, image_id: str) -> list[Task]:
     return tasks.task_list(tx, image_id)
 
 
-def all_tasks(tx: Tx) -> list[Task]:
-    """Return all imports; only administrators ask."""
-    return tasks.task_list(tx)
+def list_tasks(tx: Tx, wanted: Wanted) -> list[Task]:
+    """Return a page of all imports; only administrators ask."""
+    after = task_get(tx, wanted.marker) if wanted.marker is not None else None
+    return tasks.task_page(tx, wanted, after)
 
 
 def task_get(tx: Tx, task_id: str) -> Task:

@@ -17,6 +17,16 @@ _METADEF = (
 RULES: dict[str, str] = {
     "context_is_admin": "role:admin",
     "service_api": "role:service or role:admin",
+    "add_image_location": (
+        "rule:service_api or (role:member and project_id:%(project_id)s and project_id:%(owner)s)"
+    ),
+    "fetch_image_location": "rule:service_api",
+    "cache_clean": "rule:context_is_admin",
+    "cache_delete": "rule:context_is_admin",
+    "cache_image": "rule:context_is_admin",
+    "cache_list": "rule:context_is_admin",
+    "cache_prune": "rule:context_is_admin",
+    "list_cached_nodes": "rule:context_is_admin",
     "add_image": (
         "rule:context_is_admin or "
         "(role:member and project_id:%(project_id)s and project_id:%(owner)s)"

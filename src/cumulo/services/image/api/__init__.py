@@ -1,10 +1,12 @@
 """The Image API v2."""
 
 from cumulo.services.image.api import (
+    cache,
     discovery,
     image_data,
     images,
     imports,
+    locations,
     members,
     metadef_namespaces,
     metadef_schemas,
@@ -21,6 +23,8 @@ OPERATIONS = [
     *images.routes.operations,
     *image_data.routes.operations,
     *imports.routes.operations,
+    *locations.routes.operations,
+    *cache.routes.operations,
     *tasks.routes.operations,
     *members.routes.operations,
     *schemas.routes.operations,

@@ -11,64 +11,63 @@ from cumulo.web import Call, Routes
 
 routes = Routes()
 _AT = "/v2/schemas/metadefs"
-_RULE = "get_metadef_namespaces"
 
 
-@routes.get(f"{_AT}/namespace", policy=_RULE)
+@routes.get(f"{_AT}/namespace", policy="")
 def show_namespace_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a namespace."""
     return _described("namespace", NewNamespace)
 
 
-@routes.get(f"{_AT}/namespaces", policy=_RULE)
+@routes.get(f"{_AT}/namespaces", policy="")
 def show_namespaces_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a list of namespaces."""
     return _listed("namespaces", NewNamespace)
 
 
-@routes.get(f"{_AT}/object", policy=_RULE)
+@routes.get(f"{_AT}/object", policy="")
 def show_object_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe an object."""
     return _described("object", ObjectSpec)
 
 
-@routes.get(f"{_AT}/objects", policy=_RULE)
+@routes.get(f"{_AT}/objects", policy="")
 def show_objects_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a list of objects."""
     return _listed("objects", ObjectSpec)
 
 
-@routes.get(f"{_AT}/property", policy=_RULE)
+@routes.get(f"{_AT}/property", policy="")
 def show_property_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a property."""
     return _described("property", PropertySpec)
 
 
-@routes.get(f"{_AT}/properties", policy=_RULE)
+@routes.get(f"{_AT}/properties", policy="")
 def show_properties_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe all properties of a namespace."""
     return _listed("properties", PropertySpec, container="object")
 
 
-@routes.get(f"{_AT}/tag", policy=_RULE)
+@routes.get(f"{_AT}/tag", policy="")
 def show_tag_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a tag."""
     return _described("tag", TagSpec)
 
 
-@routes.get(f"{_AT}/tags", policy=_RULE)
+@routes.get(f"{_AT}/tags", policy="")
 def show_tags_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe a list of tags."""
     return _listed("tags", TagSpec)
 
 
-@routes.get(f"{_AT}/resource_type", policy=_RULE)
+@routes.get(f"{_AT}/resource_type", policy="")
 def show_resource_type_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe what a namespace is for."""
     return _described("resource_type_association", AssociationBody)
 
 
-@routes.get(f"{_AT}/resource_types", policy=_RULE)
+@routes.get(f"{_AT}/resource_types", policy="")
 def show_resource_types_schema(call: Call[ImageTools]) -> dict[str, Any]:
     """Describe all that a namespace is for."""
     return _listed("resource_type_associations", AssociationBody)

@@ -1,19 +1,23 @@
 """Tasks: what became of imports, and whole images made by administrators from URLs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Meta
 
 from cumulo.kit.clock import iso_z
 from cumulo.kit.errors import Invalid
 from cumulo.services.image import imports
 from cumulo.services.image.api.image_fields import spec_of
-from cumulo.services.image.imports import Task, Wish
+from cumulo.services.image.imports import Task, Wanted, Wish
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows import import_image as importing
 from cumulo.web import Call, Reply, Routes
+from cumulo.web.paging import following
 
 routes = Routes()
+_SCHEMA = "/v2/schemas/tasks"
 
 
 class TaskInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -50,18 +54,44 @@ class TaskView(msgspec.Struct, kw_only=True):
     schema: str = "/v2/schemas/task"
 
 
+class TaskStub(msgspec.Struct, kw_only=True):
+    """A task in a list of all."""
+
+    id: str
+    type: str
+    status: str
+    owner: str
+    created_at: str
+    updated_at: str
+    self: str
+    schema: str = "/v2/schemas/task"
+
+
 class TasksView(msgspec.Struct):
-    """Imports, the newest first."""
+    """Imports of an image, the newest first."""
 
     tasks: list[TaskView]
 
 
-class AllTasksView(msgspec.Struct):
-    """All imports, the newest first."""
+class AllTasksView(msgspec.Struct, omit_defaults=True):
+    """A page of all imports."""
 
-    tasks: list[TaskView]
-    first: str = "/v2/tasks"
-    schema: str = "/v2/schemas/tasks"
+    tasks: list[TaskStub]
+    first: str
+    schema: str
+    next: str | None = None
+
+
+class ListQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which tasks, and in what order."""
+
+    type: str | None = None
+    status: str | None = None
+    owner: str | None = None
+    limit: Annotated[int, Meta(ge=0)] | None = None
+    marker: str | None = None
+    sort_key: Literal["created_at", "updated_at", "id", "status", "type"] = "created_at"
+    sort_dir: Literal["asc", "desc"] = "desc"
 
 
 @routes.post("/v2/tasks", policy="tasks_api_access", status=201)
@@ -86,15 +116,36 @@ def create_task(call: Call[ImageTools], body: TaskSpec) -> Reply:
 
 
 @routes.get("/v2/tasks", policy="tasks_api_access")
-def list_tasks(call: Call[ImageTools]) -> AllTasksView:
+def list_tasks(call: Call[ImageTools], query: ListQuery) -> AllTasksView:
     """List all imports."""
-    return AllTasksView([shown(task) for task in call.db.read(imports.all_tasks)])
+    limits = call.tools.image_limits
+    most = limits.limit_param_default if query.limit is None else query.limit
+    wanted = Wanted(
+        type=query.type,
+        status=query.status,
+        owner=query.owner,
+        limit=min(most, limits.api_limit_max),
+        marker=query.marker,
+        sort_key=query.sort_key,
+        is_ascending=query.sort_dir == "asc",
+    )
+    found = call.db.read(imports.list_tasks, wanted)
+    kept = urlencode([(k, v) for k, vs in call.filters.items() if k != "marker" for v in vs])
+    view = AllTasksView([_stub(task) for task in found], f"/v2/tasks?{kept}".rstrip("?"), _SCHEMA)
+    if found and len(found) == wanted.limit:
+        view.next = f"/v2/tasks?{following(call.filters, found[-1].id)}"
+    return view
 
 
 @routes.get("/v2/tasks/{task_id}", policy="tasks_api_access")
 def show_task(call: Call[ImageTools], task_id: str) -> TaskView:
     """Show an import."""
     return shown(call.db.read(imports.task_get, task_id))
+
+
+def _stub(task: Task) -> TaskStub:
+    whole = shown(task)
+    return TaskStub(**{name: getattr(whole, name) for name in TaskStub.__struct_fields__})
 
 
 def shown(task: Task) -> TaskView:

@@ -73,5 +73,8 @@ class ImageStore(Protocol):
     def delete_upload(self, image_id: str, upload_id: str) -> None:
         """Remove what an upload has left, or find it gone."""
 
+    def location(self, image_id: str) -> str:
+        """Return the URL by which other services know an image's bytes."""
+
     def present(self) -> list[Present]:
         """List all that lies in the store."""

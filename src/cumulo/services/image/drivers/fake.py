@@ -55,6 +55,10 @@ class FakeStore:
         """Remove what an upload has left, or find it gone."""
         self.uploads.pop((image_id, upload_id), None)
 
+    def location(self, image_id: str) -> str:
+        """Return a URL that nobody reads from."""
+        return f"fake://{self.name}/{image_id}"
+
     def present(self) -> list[Present]:
         """List all that lies in the store."""
         whole = [

@@ -70,6 +70,10 @@ class FileStore:
         """Remove what an upload has left, or find it gone."""
         self._upload_path(image_id, upload_id).unlink(missing_ok=True)
 
+    def location(self, image_id: str) -> str:
+        """Return the URL of an image's file."""
+        return self._path(image_id).absolute().as_uri()
+
     def present(self) -> list[Present]:
         """List all that lies in the store; names that are no ids are not ours."""
         return [*self._found(self._directory), *self._found(self._incoming)]

@@ -109,6 +109,10 @@ class ObjectImageStore:
     def delete_upload(self, image_id: str, upload_id: str) -> None:
         """Find it gone: what was not kept is not there."""
 
+    def location(self, image_id: str) -> str:
+        """Return the URL of an image's object, as Glance spells those of its settings."""
+        return f"swift+config://{self.name}/{image_id}"
+
     def present(self) -> list[Present]:
         """List all that lies in the store; names that are no ids are not ours."""
         return [

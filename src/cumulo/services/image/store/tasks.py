@@ -29,6 +29,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks a page is of, and in what order."""
+
+    limit: int
+    type: str | None = None
+    status: str | None = None
+    owner: str | None = None
+    marker: str | None = None
+    sort_key: str = "created_at"
+    is_ascending: bool = False
+
+
 def task_insert(tx: Tx, task: Task) -> None:
     """Store a new task."""
     values = {**msgspec.structs.asdict(task), "wish": msgspec.json.encode(task.wish).decode()}
@@ -47,6 +59,21 @@ def task_list(tx: Tx, image_id: str | None = None) -> list[Task]:
     if image_id is not None:
         select = select.where(t.image_id == image_id)
     return [_task(row) for row in tx.execute(select)]
+
+
+def task_page(tx: Tx, wanted: Wanted, after: Task | None) -> list[Task]:
+    """Return a page of the tasks that fit, those after one of them if it is named."""
+    order = t[wanted.sort_key]
+    select = sa.select(tables.image_task)
+    for name in ("type", "status", "owner"):
+        if (value := getattr(wanted, name)) is not None:
+            select = select.where(t[name] == value)
+    if after is not None:
+        last = getattr(after, wanted.sort_key)
+        beyond = order > last if wanted.is_ascending else order < last
+        select = select.where(beyond | ((order == last) & (t.id > after.id)))
+    by = order.asc() if wanted.is_ascending else order.desc()
+    return [_task(row) for row in tx.execute(select.order_by(by, t.id).limit(wanted.limit))]
 
 
 def task_move(tx: Tx, task_id: str, status: str, message: str = "") -> None:
