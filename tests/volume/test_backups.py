@@ -177,3 +177,16 @@ def test_a_backup_is_who_made_its(
     assert shown(other, admins)["has_dependent_backups"] is True
     used = root.get("/v3/os-quota-sets/p9?usage=True").json()["quota_set"]
     assert used["backups"]["in_use"] == 2
+
+
+def test_what_can_be_booted_from_stays_so(emulated: Emulated, made: Made, ann: Client) -> None:
+    volume_id = made.volume()
+    action = f"{V}/{volume_id}/action"
+    ann.post(action, {"os-set_bootable": {"bootable": True}})
+    ann.post(action, {"os-set_image_metadata": {"metadata": {"os_distro": "cirros"}}})
+    backup = made_backup(emulated, ann, volume_id)
+    told = ann.post(f"{B}/{backup}/restore", {"restore": {}}).json()["restore"]
+    emulated.work()
+    restored = ann.get(f"{V}/{told['volume_id']}").json()["volume"]
+    assert (restored["bootable"], restored["status"]) == ("true", "available")
+    assert restored["volume_image_metadata"] == {"os_distro": "cirros"}

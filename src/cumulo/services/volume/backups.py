@@ -17,6 +17,8 @@ from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store.backups import Backup as Backup
 from cumulo.services.volume.store.items import (
+    BOOTABLE,
+    IMAGE,
     METADATA,
     OF_VOLUME,
     items_forget,
@@ -134,7 +136,7 @@ def new_backup(tx: Tx, ctx: Context, defaults: Quotas, wanted: NewBackup) -> Bac
         created_at=clock.now(),
     )
     store.backup_insert(tx, backup)
-    _note(tx, backup, wanted.metadata)
+    _note(tx, backup, wanted.metadata, is_bootable=volume.is_bootable)
     record(tx, ctx, backup, "create", volume=volume.id)
     return backup
 
@@ -151,9 +153,12 @@ def _key_of(tx: Tx, volume: volumes.Volume, project_id: str) -> str | None:
     return keys.copy_key(tx, key_id, project_id) if key_id is not None else None
 
 
-def _note(tx: Tx, backup: Backup, metadata: dict[str, str]) -> None:
+def _note(tx: Tx, backup: Backup, metadata: dict[str, str], *, is_bootable: bool) -> None:
     items_set(tx, backup.id, METADATA, metadata)
     items_set(tx, backup.id, OF_VOLUME, items_of(tx, backup.volume_id, METADATA))
+    items_set(tx, backup.id, IMAGE, items_of(tx, backup.volume_id, IMAGE))
+    if is_bootable:
+        items_set(tx, backup.id, BOOTABLE, {BOOTABLE: "true"})
 
 
 def _begin_of_snapshot(tx: Tx, ctx: Context, wanted: NewBackup) -> "snapshot_store.Snapshot":

@@ -64,6 +64,14 @@ class WhichHost(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host: HostName
 
 
+class Failover(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A back end, and which of its replicas is to be used."""
+
+    host: HostName | None = None
+    cluster: Annotated[Name | None, since("3.26")] = None
+    backend_id: Name | None = None
+
+
 class ChangedBody(msgspec.Struct, kw_only=True):
     """A service that was changed."""
 
@@ -124,6 +132,30 @@ def freeze_host(call: Call, body: WhichHost) -> None:
 def thaw_host(call: Call, body: WhichHost) -> None:
     """Let it be changed again."""
     _freeze(call, body.host, is_frozen=False)
+
+
+@routes.put("/v3/os-services/failover_host", policy="volume:failover_host", status=202)
+def fail_over_host(call: Call, body: Failover) -> None:
+    """Use another back end in the place of one: refused, none here has a replica."""
+    _refuse_failover(call, body.host or "")
+
+
+@routes.put("/v3/os-services/failover", policy="volume:failover_host", status=202, since="3.26")
+def fail_over(call: Call, body: Failover) -> None:
+    """Use another back end in the place of one or of a cluster's: refused, none has a replica."""
+    if body.cluster:
+        raise NotFound(f"Cluster {body.cluster} could not be found.", cluster=body.cluster)
+    _refuse_failover(call, body.host or "")
+
+
+def _refuse_failover(call: Call, host: str) -> None:
+    if not host:
+        raise Invalid("Invalid input received: host or cluster must be given.", field="host")
+    found = call.db.read(backends.backend_get, host)
+    raise Invalid(
+        f"Invalid input received: {SERVICE} on {found.host} must have replication_status enabled "
+        "or failed-over, but it is disabled: back ends here have no replicas."
+    )
 
 
 def _freeze(call: Call, host: str, *, is_frozen: bool) -> None:

@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from cumulo.kit.clock import iso_bare
+from cumulo.kit.errors import Invalid
 from cumulo.services.volume import volumes
-from cumulo.services.volume.api.fields import Name
+from cumulo.services.volume.api.fields import Name, Uuid
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.workflows.begin_move import migrate_volume as migrate
 from cumulo.services.volume.workflows.begin_move import retype_volume as retype
@@ -34,6 +35,19 @@ class Migrate(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1, max_length=255)]
     force_host_copy: LooseBool = False
     lock_volume: LooseBool = False
+
+
+class MigrationEnd(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which volume was made elsewhere, and whether that failed."""
+
+    new_volume: Uuid
+    error: LooseBool = False
+
+
+class ExtensionEnd(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether it failed."""
+
+    error: LooseBool
 
 
 class Upload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -94,6 +108,36 @@ def retype_volume(call: Call, volume_id: str, body: Retype) -> None:
 def migrate_volume(call: Call, volume_id: str, body: Migrate) -> None:
     """Move a volume to another back end."""
     call.db.write(migrate, call.ctx, volume_id, body.host, lock=body.lock_volume)
+
+
+@routes.post(
+    _PATH,
+    policy="volume_extension:volume_admin_actions:migrate_volume_completion",
+    action="os-migrate_volume_completion",
+)
+def complete_migration(call: Call, volume_id: str, body: MigrationEnd) -> None:
+    """Say that somebody else copied a volume: refused, volumes are moved here by no one else."""
+    for one in (volume_id, body.new_volume):
+        call.db.read(volumes.volume_visible, call.ctx, one)
+    raise Invalid(
+        "Invalid volume: Source volume not mid-migration: volumes are moved by this cloud alone."
+    )
+
+
+@routes.post(
+    _PATH,
+    policy="volume_extension:volume_admin_actions:extend_volume_completion",
+    status=202,
+    action="os-extend_volume_completion",
+    since="3.71",
+)
+def complete_extension(call: Call, volume_id: str, body: ExtensionEnd) -> None:
+    """Say that a host made a volume larger: refused, back ends do that here."""
+    found = call.db.read(volumes.volume_visible, call.ctx, volume_id)
+    raise Invalid(
+        f"Invalid volume: Unable to complete the extension of volume {found.id}: no host makes "
+        "volumes larger here."
+    )
 
 
 @routes.post(

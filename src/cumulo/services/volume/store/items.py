@@ -10,7 +10,8 @@ from cumulo.db.statements import among
 from cumulo.services.volume.store import tables
 
 METADATA, IMAGE, SPECS = "metadata", "image", "specs"
-OF_VOLUME = "volume"  # with a backup: what was noted with its volume
+# With a backup: what was noted with its volume, and whether that can be booted from.
+OF_VOLUME, BOOTABLE = "volume", "bootable"
 
 i = tables.item.c
 _OF_ONE = (

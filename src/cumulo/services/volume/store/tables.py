@@ -146,7 +146,7 @@ item = sa.Table(
     "volume_item",
     metadata,
     sa.Column("owner_id", text_key(36), primary_key=True),
-    sa.Column("kind", text_key(16), primary_key=True),  # metadata, image, specs, volume
+    sa.Column("kind", text_key(16), primary_key=True),  # as store/items.py names them
     sa.Column("key", text_key(255), primary_key=True),
     sa.Column("value", long_text(), nullable=False),
 )

@@ -12,7 +12,7 @@ from cumulo.services.volume.backups import Backup
 from cumulo.services.volume.new_volumes import NewVolume
 from cumulo.services.volume.store import backups as store
 from cumulo.services.volume.store import volumes as volume_store
-from cumulo.services.volume.store.items import OF_VOLUME, items_of
+from cumulo.services.volume.store.items import BOOTABLE, IMAGE, OF_VOLUME, items_of, items_set
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.workflows.create_volume import create_volume
@@ -109,9 +109,12 @@ def finish(tx: Tx, run: Run) -> None:
         # What it holds now is opened by what opened the backup's volume.
         keys.forget_key(tx, before.encryption_key_id)
         values["encryption_key_id"] = keys.copy_key(tx, backup.encryption_key_id, before.project_id)
+    if items_of(tx, params.backup_id, BOOTABLE):
+        values["is_bootable"] = True
     if volume_store.volume_move(
         tx, params.volume_id, "available", expected=["restoring-backup"], values=values
     ):
+        items_set(tx, params.volume_id, IMAGE, items_of(tx, params.backup_id, IMAGE))
         volume = volume_store.volume_get(tx, params.volume_id)
         volumes.record(tx, run, volume, "restore", backup=params.backup_id)
 
