@@ -81,10 +81,11 @@ class Life:
 
     def rehearse(self) -> None:
         """Do everything once without a network, so that the copies find it all prepared."""
-        for _, deed in STORY:
-            deed(self.net)
-            project(self.tools)
-        self.recover_from(FakeDriver())
+        with clock.CLOCK.held():
+            for _, deed in STORY:
+                deed(self.net)
+                project(self.tools)
+            self.recover_from(FakeDriver())
         self.db.close()
         gc.freeze()
 
@@ -115,8 +116,8 @@ class Life:
 
         What a thorough look finds stays until there is one: nothing else would mend it.
         """
-        with clock.CLOCK.held(clock.now() + timedelta(seconds=BACK_WITHIN_S)):
-            tell(self.tools)
+        clock.CLOCK.move(BACK_WITHIN_S)
+        tell(self.tools)
         wrong = [f"not told yet of {one}" for one in self.db.read(changes.marked)]
         wrong += [one.what for one in symptoms(self.db, driver, mend=False)]
         if not thoroughly:
