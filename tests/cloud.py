@@ -62,6 +62,9 @@ class Emulated:
         everyone = dataclasses.replace(self.cloud.volume, project_exists=lambda _tx, _id: True)
         self.cloud.volume = everyone
         self.cloud.compute = dataclasses.replace(self.cloud.compute, volume=everyone)
+        self.network = self.cloud.network  # which knows what projects there really are
+        among = dataclasses.replace(self.network, projects_among=lambda _tx, ids: ids)
+        self.cloud.network = among
         update_hosts(self.cloud.compute)
         report_backends(self.cloud.volume)
         self._edges: dict[str, Edge] = {}

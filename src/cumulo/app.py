@@ -154,7 +154,9 @@ class Cloud:
         outbound = Outbound(settings.image.import_filtering_opts)
         more = image.more_stores(settings.image, lambda: self.objectstore)
         self.image = ImageTools(self.db, FileStore(self.images), settings.image, outbound, more)
-        self.network = network.Tools(self.db, outside.driver, settings.network)
+        self.network = network.Tools(
+            self.db, outside.driver, settings.network, identity.projects_among
+        )
         self.volume = self._volume()
         self.compute = self._compute()
         self.objectstore = ObjectStoreTools(

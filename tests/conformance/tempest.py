@@ -17,6 +17,7 @@ SELECTIONS = {
     "identity": r"^tempest\.api\.identity",
     "identity_rules": r"^keystone_tempest_plugin\.tests\.(rbac|api)",
     "compute": r"^tempest\.api\.compute",
+    "network": r"^tempest\.(api\.network|scenario\.test_(network|security_groups))",
     "volume": r"^tempest\.api\.volume",
     "volume_more": r"^cinder_tempest_plugin\.",
     "image": r"^tempest\.api\.image",

@@ -3,7 +3,7 @@
 import msgspec
 
 from cumulo.auth import Context
-from cumulo.db import Tx
+from cumulo.db import Tx, ring_after_commit
 from cumulo.kit.errors import Forbidden, Invalid, NotFound
 from cumulo.services.identity.changes import (
     Changes,
@@ -34,6 +34,8 @@ from cumulo.services.identity.store.users import default_project_forget
 from cumulo.services.identity.trusts import erase_trusts_for_project
 
 # What a token says about its project or decides whether it holds.
+# Rung when a project is no more.
+PROJECT_GONE = "identity.project.gone"
 _TOKENS_SAY = {"name", "enabled"}
 
 
@@ -163,6 +165,7 @@ def erase_project(tx: Tx, ctx: Context, project: Project) -> None:
     config_unset(tx, project.id)
     default_project_forget(tx, project.id)
     store.project_delete(tx, project.id)
+    ring_after_commit(tx, PROJECT_GONE)
     note(tx, ctx, "delete", before=project)
 
 

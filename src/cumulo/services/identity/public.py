@@ -20,6 +20,7 @@ from cumulo.services.identity.passwords import Passwords
 from cumulo.services.identity.policy import EVERY_SCOPE as EVERY_SCOPE
 from cumulo.services.identity.policy import RULE_SCOPES as RULE_SCOPES
 from cumulo.services.identity.policy import RULES as RULES
+from cumulo.services.identity.projects import PROJECT_GONE as PROJECT_GONE
 from cumulo.services.identity.reconcile import forget_revocations as forget_revocations
 from cumulo.services.identity.reconcile import rotate_keys as rotate_keys
 from cumulo.services.identity.refusals import absent
@@ -98,6 +99,11 @@ def project_get(tx: Tx, project_id: str) -> Project:
 def project_exists(tx: Tx, project_id: str) -> bool:
     """Say whether there is such a project."""
     return project_find(tx, project_id) is not None
+
+
+def projects_among(tx: Tx, project_ids: set[str]) -> set[str]:
+    """Return those of the projects, domains among them, that there are."""
+    return set(projects_by_ids(tx, project_ids))
 
 
 def user_get(tx: Tx, user_id: str) -> User:

@@ -1,7 +1,9 @@
 """What is kept in order: the backend has what the database says, and clients see how it fares."""
 
 from cumulo.db import Tx
+from cumulo.services.identity.public import PROJECT_GONE
 from cumulo.services.network import statuses
+from cumulo.services.network.departed import clear_away
 from cumulo.services.network.projection import project
 from cumulo.services.network.store import changes, inventory
 from cumulo.services.network.symptoms import UNITS
@@ -52,4 +54,5 @@ RECONCILERS = [
     Reconciler(tell, every_s=2.0, name="network.tell", wake=(changes.TOPIC,)),
     Reconciler(watch, every_s=2.0, name="network.watch"),
     Reconciler(compare, every_s=600.0, name="network.compare"),
+    Reconciler(clear_away, every_s=600.0, name="network.departed", wake=(PROJECT_GONE,)),
 ]

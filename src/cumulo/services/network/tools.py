@@ -1,10 +1,15 @@
 """What the service works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cumulo.db import Database
+from cumulo.db import Database, Tx
 from cumulo.services.network.drivers.base import NetworkDriver
 from cumulo.services.network.settings import NetworkSettings
+
+
+def _all(_tx: Tx, project_ids: set[str]) -> set[str]:
+    return project_ids
 
 
 @dataclass(frozen=True)
@@ -14,3 +19,5 @@ class Tools:
     db: Database
     driver: NetworkDriver
     settings: NetworkSettings = field(default_factory=NetworkSettings)
+    # Which of some projects there are.
+    projects_among: Callable[[Tx, set[str]], set[str]] = _all

@@ -139,4 +139,5 @@ ADDRESS_GROUP: Noun[Details] = Noun(
     _view,
     address_groups.not_found,
     lambda found: {"shared": found.shared},
+    hides=True,
 )

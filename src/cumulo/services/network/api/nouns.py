@@ -93,6 +93,7 @@ class Noun(Generic[D]):
     missing: Callable[[str], NotFound]
     facts: Callable[[D], dict[str, object]] | None = None  # besides whose it is
     rule: str = ""  # where rules call it otherwise than bodies
+    hides: bool = False  # from those it is lent to and who try to change it, as Neutron's do
 
     def listed(self, call: Call[Tools], find: Callable[[Tx, Context, Listing], list[D]]) -> Answer:
         """Return the page of the list that the query asks for, without what may not be seen."""
@@ -143,13 +144,21 @@ class Noun(Generic[D]):
         self, call: Call[Tools], found: D, wanted: msgspec.Struct, **facts: object
     ) -> int | None:
         """Refuse a caller who may not change this; return the revision it is meant for."""
+        self._check_not_lent(call, found, f"update_{self._rule}")
         check_update(call.ctx, self._rule, wanted, **{**self._facts(found), **facts})
         return self._check_revision(call, found)
 
     def check_delete(self, call: Call[Tools], found: D, **facts: object) -> None:
         """Refuse a caller who may not delete this, or means another revision of it."""
+        self._check_not_lent(call, found, f"delete_{self._rule}")
         call.ctx.require(f"delete_{self._rule}", **{**self._facts(found), **facts})
         self._check_revision(call, found)
+
+    def _check_not_lent(self, call: Call[Tools], found: D, rule: str) -> None:
+        row = self.row(found)
+        is_lent = self.hides and row.project_id != call.ctx.project_id
+        if is_lent and not call.ctx.may(rule, **self._facts(found)):
+            raise self.missing(row.id)
 
     @property
     def _rule(self) -> str:
