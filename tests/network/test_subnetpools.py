@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cumulo.services.network.drivers.fake import FakeDriver
-from tests.network.conftest import OTHER, Net, error_of
+from tests.network.conftest import NOWHERE, OTHER, Net, error_of
 
 
 def pool(net: Net, *prefixes: str, **facts: Any) -> Any:
@@ -160,3 +160,28 @@ def test_a_subnet_may_be_for_some_kinds_of_ports(net: Net) -> None:
     assert error_of(refused) == (400, "InvalidInput")
     owner = {"network_id": network["id"], "device_owner": "compute:nova"}
     assert net.make("port", **owner, fixed_ips=fixed)["fixed_ips"][0]["subnet_id"] == served["id"]
+
+
+def test_subnets_come_to_be_of_a_pool(net: Net, driver: FakeDriver) -> None:
+    scope = net.make("address_scope", name="s", ip_version=4)
+    found = pool(net, "10.1.0.0/16", default_prefixlen=24, address_scope_id=scope["id"])
+    cut(net, found)
+    network, subnet = net.network("10.2.0.0/24")
+    six = net.make("subnet", network_id=network["id"], cidr="fd00::/64", ip_version=6)
+    url = f"/v2.0/subnetpools/{found['id']}/onboard_network_subnets"
+    wanted = {"network_id": network["id"]}
+    assert net.stranger.http.put(url, wanted).status == 404
+    assert net.http.put(url, {"network_id": NOWHERE}).status == 404
+    lent, _ = net.admin.network("10.3.0.0/24", shared=True)
+    assert error_of(net.http.put(url, {"network_id": lent["id"]})) == (404, "NetworkNotFound")
+    assert net.http.put(url, wanted).json() == [{"id": subnet["id"], "cidr": "10.2.0.0/24"}]
+    assert net.show("subnetpool", found["id"])["prefixes"] == ["10.1.0.0/16", "10.2.0.0/24"]
+    assert net.show("subnet", subnet["id"])["subnetpool_id"] == found["id"]
+    assert net.show("subnet", six["id"])["subnetpool_id"] is None
+    assert net.show("network", network["id"])["ipv4_address_scope"] == scope["id"]
+    again = net.http.put(url, wanted)
+    assert error_of(again) == (400, "IllegalSubnetPoolUpdate")
+    overlapping, _ = net.network("10.1.0.0/24")
+    refused = net.http.put(url, {"network_id": overlapping["id"]})
+    assert error_of(refused) == (400, "IllegalSubnetPoolUpdate")
+    assert net.delete("subnetpool", found["id"]).status == 409

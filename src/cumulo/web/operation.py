@@ -1,7 +1,7 @@
 """What one API operation is: a function, and the facts a decorator states about it."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar, get_type_hints
 
@@ -51,7 +51,9 @@ class Stream:
     content_type: str = "application/octet-stream"
 
 
-Answer: TypeAlias = msgspec.Struct | Mapping[str, Any] | Reply | Stream | None
+Answer: TypeAlias = (
+    msgspec.Struct | Mapping[str, Any] | Sequence[msgspec.Struct] | Reply | Stream | None
+)
 F = TypeVar("F", bound=Callable[..., Answer])
 
 

@@ -407,6 +407,7 @@ RULES: dict[str, str] = {
         "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
     ),
     "get_rule_type": "role:reader",
+    "onboard_network_subnets": ("(rule:admin_only) or (role:member and project_id:%(project_id)s)"),
     "shared_qos_policy": "field:policies:shared=True",
     "create_trunk": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",
     "create_trunk:tags": "(rule:admin_only) or (role:member and project_id:%(project_id)s)",

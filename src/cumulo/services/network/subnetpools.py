@@ -262,8 +262,12 @@ def _is_within(prefix: IpNetwork, others: Sequence[IpNetwork]) -> bool:
 
 def add_prefixes(tx: Tx, ctx: Context, pool: SubnetPool, wanted: PrefixesSpec) -> SubnetPool:
     """Add prefixes to those the pool has."""
-    new = checked_prefixes([*pool.prefixes, *checked_prefixes(wanted.prefixes)])
-    return _change(tx, ctx, pool, {"prefixes": new})
+    return widen(tx, ctx, pool, [*pool.prefixes, *checked_prefixes(wanted.prefixes)])
+
+
+def widen(tx: Tx, ctx: Context, pool: SubnetPool, prefixes: Sequence[str]) -> SubnetPool:
+    """Let the pool have these prefixes, among which its own are."""
+    return _change(tx, ctx, pool, {"prefixes": checked_prefixes(prefixes)})
 
 
 def remove_prefixes(tx: Tx, ctx: Context, pool: SubnetPool, wanted: PrefixesSpec) -> SubnetPool:

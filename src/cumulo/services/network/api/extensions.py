@@ -257,6 +257,12 @@ _EXTENSIONS = {
             "2015-03-30",
         ),
         (
+            "subnet_onboard",
+            "Subnet Onboard",
+            "Subnets that come to be of a pool later.",
+            "2018-12-18",
+        ),
+        (
             "subnetpool-prefix-ops",
             "Subnet Pool Prefix Operations",
             "Prefixes that several clients add at once.",

@@ -7,10 +7,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from cumulo.db import Tx
-from cumulo.services.network import subnetpools
+from cumulo.services.network import onboarding, subnetpools
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.api.requests import within
+from cumulo.services.network.onboarding import Subnet
+from cumulo.services.network.spelling import Id
 from cumulo.services.network.subnetpools import (
     Details,
     PrefixesSpec,
@@ -90,6 +92,34 @@ def add_prefixes(call: Call[Tools], subnetpool_id: str, body: PrefixesSpec) -> A
 def remove_prefixes(call: Call[Tools], subnetpool_id: str, body: PrefixesSpec) -> Answer:
     """Take prefixes from a subnet pool that no subnet was cut from."""
     return {"prefixes": call.db.write(_remove_prefixes, call, subnetpool_id, body)}
+
+
+class OnboardSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """The network whose subnets are to be of the pool."""
+
+    network_id: Id
+
+
+class OnboardedSubnet(msgspec.Struct):
+    """A subnet that is of the pool now."""
+
+    id: str
+    cidr: str
+
+
+@routes.put("/v2.0/subnetpools/{subnetpool_id}/onboard_network_subnets", policy="regular_user")
+def onboard_network_subnets(
+    call: Call[Tools], subnetpool_id: str, body: OnboardSpec
+) -> list[OnboardedSubnet]:
+    """Have the subnets of a network be of the pool, as if they had been cut from it."""
+    found = call.db.write(_onboard, call, subnetpool_id, body.network_id)
+    return [OnboardedSubnet(one.id, one.cidr) for one in found]
+
+
+def _onboard(tx: Tx, call: Call[Tools], pool_id: str, network_id: str) -> list[Subnet]:
+    pool = subnetpools.pool_visible(tx, call.ctx, pool_id)
+    call.ctx.require("onboard_network_subnets", project_id=pool.project_id)
+    return onboarding.onboard(tx, call.ctx, pool, network_id)
 
 
 def _create(tx: Tx, call: Call[Tools], specs: Sequence[SubnetPoolSpec]) -> list[Details]:
