@@ -73,6 +73,9 @@ def prepare(cloud: CommandCloud, disk: bytes = _DISK) -> dict[str, str]:
     auth = clouds["clouds"]["cumulo"]["auth"]
     admin = Administrator(auth["auth_url"], auth)
     network = _public_network(admin)
+    pool = {"name": "default", "is_default": True, "shared": True, "prefixes": ["10.200.0.0/16"]}
+    pool["default_prefixlen"] = 26
+    admin.post("network", "/v2.0/subnetpools", {"subnetpool": pool})
     admin.post("identity", "/roles", {"role": {"name": "ResellerAdmin"}})
     shared = {"name": "multiattach", "extra_specs": {"multiattach": "<is> True"}}
     admin.post("block-storage", "/types", {"volume_type": shared})
@@ -104,7 +107,7 @@ def _flavor(admin: Administrator, flavor_id: str, *, ram: int, disk: int) -> str
 
 def _public_network(admin: Administrator) -> str:
     provider = {"provider:network_type": "flat", "provider:physical_network": "physnet1"}
-    spec = {"name": "public", "router:external": True, **provider}
+    spec = {"name": "public", "router:external": True, "is_default": True, **provider}
     network = admin.post("network", "/v2.0/networks", {"network": spec})["network"]
     subnet = {"network_id": network["id"], "cidr": "203.0.113.0/24", "ip_version": 4}
     subnet |= {"gateway_ip": "203.0.113.1", "enable_dhcp": False}

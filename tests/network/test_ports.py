@@ -239,12 +239,16 @@ def test_ports_are_found_by_address_group_and_device(net: Net) -> None:
     assert error_of(net.http.get("/v2.0/ports?fixed_ips=colour=red"))[0] == 400
 
 
-def test_a_part_of_the_network_is_not_deleted_by_hand(net: Net) -> None:
+def test_a_networks_own_port_is_there_again_when_it_was_deleted(net: Net) -> None:
     net.network()
     (metadata,) = net.list("port", "?device_owner=network:distributed")
     assert metadata["device_id"] == f"ovnmeta-{metadata['network_id']}"
     assert addresses(metadata) == ["10.0.0.2"]
-    assert error_of(net.as_(ADMIN).delete("port", metadata["id"])) == (409, "ServicePortInUse")
+    assert net.as_(ADMIN).delete("port", metadata["id"]).status == 204
+    (again,) = net.list("port", "?device_owner=network:distributed")
+    assert again["id"] != metadata["id"]
+    assert addresses(again) == ["10.0.0.2"]
+    assert net.delete("network", metadata["network_id"]).status == 204
 
 
 def test_a_servers_port_is_not_deleted_by_its_user(net: Net) -> None:

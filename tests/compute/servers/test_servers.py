@@ -218,6 +218,30 @@ def test_networks_must_be_named_since_2_37(ann: Client, image: str, network: str
     assert ann.post("/v2.1/servers", {"server": spec}).status == 400
 
 
+def test_auto_makes_one_network_for_a_project_without_any(
+    emulated: Emulated, ann: Client, image: str
+) -> None:
+    spec = {"name": "web", "flavorRef": "1", "imageRef": image, "networks": "auto", "min_count": 2}
+    nova = ann.at("compute 2.37")
+    refused = nova.post("/v2.1/servers", {"server": spec})
+    told = refused.json()["badRequest"]["message"]
+    assert "automatically allocate" in told
+    assert "external network" in told
+    admin = emulated.client("network", "root:p0:admin")
+    outside = {"name": "outside", "router:external": True, "is_default": True}
+    outside = admin.post("/v2.0/networks", {"network": outside}).json()["network"]
+    subnet = {"network_id": outside["id"], "cidr": "198.51.100.0/24", "ip_version": 4}
+    assert admin.post("/v2.0/subnets", {"subnet": subnet}).status == 201
+    pool = {"name": "ours", "prefixes": ["10.9.0.0/16"], "default_prefixlen": 26, "shared": True}
+    pool["is_default"] = True
+    assert admin.post("/v2.0/subnetpools", {"subnetpool": pool}).status == 201
+    for _ in range(2):
+        assert nova.post("/v2.1/servers", {"server": spec}).status == 202
+        emulated.work()
+    shown = ann.get("/v2.1/servers/detail").json()["servers"]
+    assert [list(one["addresses"]) for one in shown] == [["auto_allocated_network"]] * 4
+
+
 def test_metadata_and_tags(ann: Client, boot: Boot) -> None:
     url = f"/v2.1/servers/{boot(metadata={'a': '1'})['id']}"
     assert ann.post(f"{url}/metadata", {"metadata": {"b": "2"}}).json()["metadata"] == {

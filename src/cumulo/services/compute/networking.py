@@ -39,12 +39,15 @@ def planned(
     tx: Tx,
     ctx: Context,
     tools: Tools,
-    wanted: Sequence[RequestedNic] | None,
+    wanted: Sequence[RequestedNic] | Literal["auto"] | None,
     groups: Sequence[str],
     count: int,
 ) -> Plan:
     """Return what each of `count` new servers is plugged into, or refuse as nova does."""
-    nics = network.check_nics(tx, ctx, wanted, count)
+    if wanted == "auto":
+        nics = network.allocated_nics(tx, ctx, tools.settings)
+    else:
+        nics = network.check_nics(tx, ctx, wanted, count)
     return Plan(nics=nics, security_group_ids=network.server_group_ids(tx, ctx, tools, groups))
 
 

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,7 +44,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     flavor_id: str
     image_id: str  # empty: it boots from a volume among `disks`
     disks: list[NewDisk] = []
-    networks: list[RequestedNic] | None  # None: the one network there is, or none
+    # None: the one network there is, or none; auto: that, or one made for the project.
+    networks: list[RequestedNic] | Literal["auto"] | None
     security_groups: list[str] = []
     key_name: str | None = None
     user_data: str | None = None

@@ -12,6 +12,7 @@ from cumulo.services.network import (
     addresses,
     journal,
     macs,
+    metadata,
     names,
     qos_policies,
     quotas,
@@ -37,6 +38,7 @@ from cumulo.services.network.ports import (
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.store import allocations, changes, standard, tables
 from cumulo.services.network.store import floatingips as floatingip_store
+from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import subnets as subnet_store
@@ -201,10 +203,14 @@ def _regroup(
         )
 
 
-def delete_port(tx: Tx, by: Caller | None, port: Port) -> None:
-    """Forget a port; floating IPs that led to it lead nowhere."""
+def delete_port(tx: Tx, by: Caller | None, settings: NetworkSettings, port: Port) -> None:
+    """Forget a port; floating IPs that led to it lead nowhere.
+
+    The port that leads to the metadata service may go as with Neutron, whose clients empty a
+    network port by port, but guests need one: there is another at once.
+    """
     leg = router_store.leg_of_port(tx, port.id)
-    if leg or port.device_owner == "network:floatingip" or port.made_for == port.network_id:
+    if leg or port.device_owner == "network:floatingip":
         raise Conflict(
             f"Port {port.id} cannot be deleted directly via the port API: has device owner "
             f"{port.device_owner}.",
@@ -212,6 +218,9 @@ def delete_port(tx: Tx, by: Caller | None, port: Port) -> None:
         )
     trunk_ports.check_unused(tx, port)
     discard_port(tx, by, port)
+    if port.made_for == port.network_id:
+        if network := network_store.network_find(tx, port.network_id):
+            metadata.ensure_port(tx, settings, network)
 
 
 def discard_port(tx: Tx, by: Caller | None, port: Port) -> None:

@@ -26,6 +26,7 @@ from cumulo.services.network.tools import Tools as Tools
 Nic = server_networks.Nic
 RequestedNic = server_networks.RequestedNic
 check_nics = server_networks.check_nics
+allocated_nics = server_networks.allocated_nics
 
 # Where its floating IPs may come from.
 external_networks_visible = networks.external_networks_visible

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid
-from cumulo.services.network import addresses, spelling
+from cumulo.services.network import addresses, auto_topologies, spelling
 from cumulo.services.network.owners import viewer
+from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.store import allocations, sharing, tables
 from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as port_store
@@ -47,6 +48,25 @@ def check_nics(
     if requested is None:
         return _only_network(tx, ctx)
     return [_nic(tx, ctx, one, servers) for one in _distinct(requested)]
+
+
+def allocated_nics(tx: Tx, ctx: Context, settings: NetworkSettings) -> list[Nic]:
+    """Return the one network there is, or a new one with a way out for a project without any.
+
+    Refuses when there are several, and when the cloud has no default external network or pool to
+    make one of.
+    """
+    if found := _only_network(tx, ctx):
+        return found
+    try:
+        topology = auto_topologies.topology_of(tx, ctx, settings, ctx.project_id or "")
+    except Conflict as error:
+        raise Invalid(
+            f"Unable to automatically allocate a network for project {ctx.project_id}: "
+            f"{error.message}",
+            field="networks",
+        ) from error
+    return [Nic(network_id=topology.network_id)]
 
 
 def _only_network(tx: Tx, ctx: Context) -> list[Nic]:

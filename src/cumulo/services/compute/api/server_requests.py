@@ -4,7 +4,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, structs
 
@@ -213,7 +213,7 @@ def _volume(spec: ServerSpec, disk: DiskWish) -> NewDisk:
     )
 
 
-def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | None:
+def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | Literal["auto"] | None:
     if spec.networks is None:
         if call.version >= (2, 37):
             raise Invalid(
@@ -225,7 +225,7 @@ def _networks(call: Call[Any], spec: ServerSpec) -> list[RequestedNic] | None:
     if isinstance(spec.networks, str):
         if call.version < (2, 37):
             raise Invalid("Invalid input for field/attribute networks: a list is expected.")
-        return None if spec.networks == "auto" else []
+        return "auto" if spec.networks == "auto" else []
     wishes = []
     for one in spec.networks:
         if not (one.uuid or one.port):

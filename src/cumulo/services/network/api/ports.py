@@ -130,7 +130,7 @@ def _update(tx: Tx, call: Call[Tools], port_id: str, wanted: PortChange) -> Deta
 def _delete(tx: Tx, call: Call[Tools], port_id: str) -> None:
     found = _details(tx, call, port_id)
     PORT.check_delete(call, found, device_owner=found.port.device_owner)
-    port_changes.delete_port(tx, call.ctx, found.port)
+    port_changes.delete_port(tx, call.ctx, call.tools.settings, found.port)
 
 
 def _view(call: Call[Tools], found: Details) -> PortView:
