@@ -65,6 +65,23 @@ def test_an_image_is_made_of_snapshots_and_servers_of_it(both: Both, server: str
     both.agree()
 
 
+def test_a_volume_of_such_an_image_is_of_the_snapshot_to_boot_from(both: Both, server: str) -> None:
+    image = act(both, server, createImage={"name": "copy"}).json()["image_id"]
+    old = {"volume": {"size": 1, "imageRef": image}}
+    empty = both.storage.at("volume 3.45").post(V, old)
+    assert empty.json()["volume"]["snapshot_id"] is None
+    volume = both.volume(imageRef=image)
+    snapshot = both.shown(volume)["snapshot_id"]
+    told = both.storage.get(f"/v3/snapshots/{snapshot}").json()["snapshot"]
+    assert told["volume_id"] == root_of(both, server)
+    assert both.shown(volume)["bootable"] == "true"
+    mapping = f'[{{"source_type": "snapshot", "boot_index": 0, "snapshot_id": "{snapshot}"}}]'
+    theirs = both.new_image(b"", "ben:p2:member", block_device_mapping=mapping)
+    stranger = both.storage.as_("ben:p2:member")
+    wanted = {"volume": {"size": 1, "imageRef": theirs}}
+    assert stranger.post(V, wanted).status == 404  # the snapshot is none of theirs
+
+
 def test_an_image_with_a_mapping_that_is_none_is_refused(both: Both, server: str) -> None:
     """ATTACKS 9: nor does it make volumes of what another project has."""
     images = both.cloud.client("image")

@@ -23,8 +23,8 @@ class Both:
         self.storage = cloud.client("volume", version="volume 3.71")
         self.image = self.new_image(b"disk" * 200)
 
-    def new_image(self, content: bytes, **more: Any) -> str:
-        images = self.cloud.client("image")
+    def new_image(self, content: bytes, whose: str = "ann:p1:member", **more: Any) -> str:
+        images = self.cloud.client("image", whose)
         spec = {"name": "i", "disk_format": "raw", "container_format": "bare", **more}
         image_id = str(images.post("/v2/images", spec).json()["id"])
         kind = {"content-type": "application/octet-stream"}

@@ -32,6 +32,7 @@ from cumulo.services.volume.volume_types import (
 # By these names clients know what QEMU opens.
 PROVIDERS = ("luks", "LuksEncryptor", "nova.volume.encryptors.luks.LuksEncryptor")
 KEY, KEY_POLICY = "cinder_encryption_key_id", "cinder_encryption_key_deletion_policy"
+MAPPING = "block_device_mapping"
 # Formats of images that a volume can be written from, as qemu-img calls them.
 FORMATS = {
     "raw": "raw",
@@ -71,6 +72,29 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str | None = None  # of what is encrypted
     may_encrypt: bool = True  # a copy is encrypted as what it is copied from
     values: dict[str, Any] = {}
+
+
+class ImageDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk of an image without bytes, as its property block_device_mapping says."""
+
+    source_type: str | None = None
+    snapshot_id: str | None = None
+    boot_index: int | None = None
+
+
+def from_snapshot_of_image(tx: Tx, ctx: Context, spec: NewVolume) -> NewVolume:
+    """Take what an image of a server that booted from a volume stands for: a snapshot."""
+    image = images.find_image(tx, ctx, spec.image_id or "")
+    if image is None or MAPPING not in image.properties:
+        return spec
+    try:
+        disks = msgspec.json.decode(image.properties[MAPPING], type=list[ImageDisk])
+    except msgspec.DecodeError:
+        return spec
+    for disk in disks:
+        if disk.source_type == "snapshot" and disk.boot_index == 0 and disk.snapshot_id:
+            return msgspec.structs.replace(spec, image_id=None, snapshot_id=disk.snapshot_id)
+    return spec
 
 
 def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Volume:

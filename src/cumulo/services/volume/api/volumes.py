@@ -18,7 +18,7 @@ from cumulo.services.volume.api.volume_views import (
     VolumeView,
     summary_of,
 )
-from cumulo.services.volume.new_volumes import NewVolume
+from cumulo.services.volume.new_volumes import NewVolume, from_snapshot_of_image
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volumes import Whole
 from cumulo.services.volume.workflows.create_volume import create_volume as create
@@ -241,6 +241,8 @@ def _restored(tx: Tx, call: Call, backup_id: str, wanted: NewVolume) -> Whole:
 
 
 def _made(tx: Tx, call: Call, wanted: NewVolume) -> Whole:
+    if wanted.image_id is not None and call.version >= (3, 46):
+        wanted = from_snapshot_of_image(tx, call.ctx, wanted)
     return volumes.whole(tx, [create(tx, call.ctx, call.tools, wanted)])
 
 
