@@ -13,6 +13,7 @@ from pathlib import Path
 import bcrypt
 
 from bench.guest import guests
+from bench.guest_io import guest_io
 from bench.hammer import hammer
 from bench.http import Cloud, tell, timed, together
 from bench.pages import pages
@@ -78,7 +79,18 @@ def pss(pid: int) -> float:
 def measure(cloud: Cloud) -> None:
     """Measure every service in turn."""
     cloud.log_in()
-    for part in (tokens, users, networks, providers, images, servers, volumes, pages, guests):
+    for part in (
+        tokens,
+        users,
+        networks,
+        providers,
+        images,
+        servers,
+        volumes,
+        pages,
+        guests,
+        guest_io,
+    ):
         part(cloud)
 
 

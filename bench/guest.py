@@ -94,7 +94,7 @@ def _bare(image: Path) -> float:
         disk = Path(directory) / "disk.qcow2"
         chain = ["-f", "qcow2", "-F", "qcow2", "-b", str(image.absolute())]
         subprocess.run(["qemu-img", "create", "-q", *chain, str(disk), "1G"], check=True)
-        argv = ["qemu-system-x86_64", "-machine", f"q35,accel={_accelerator()}", "-cpu", "max"]
+        argv = ["qemu-system-x86_64", "-machine", f"q35,accel={accelerator()}", "-cpu", "max"]
         argv += ["-nographic", "-monitor", "none", "-m", str(_MEMORY_MIB)]
         argv += ["-drive", f"file={disk},if=virtio,format=qcow2"]
         argv += ["-netdev", f"user,id=n,{_network_of_its_own(Path(directory), port)}"]
@@ -121,7 +121,7 @@ def _network_of_its_own(directory: Path, port: int) -> str:
     return f"{net},{metadata},hostfwd=tcp:127.0.0.1:{port}-:22"
 
 
-def _accelerator() -> str:
+def accelerator() -> str:
     """Return what QEMU can use; /dev/kvm may open where no guest can start."""
     flags = Path("/proc/cpuinfo").read_text().split()
     return "kvm" if {"svm", "vmx"} & set(flags) and Path("/dev/kvm").exists() else "tcg"
