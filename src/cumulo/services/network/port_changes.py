@@ -218,9 +218,9 @@ def delete_port(tx: Tx, by: Caller | None, settings: NetworkSettings, port: Port
         )
     trunk_ports.check_unused(tx, port)
     discard_port(tx, by, port)
-    if port.made_for == port.network_id:
-        if network := network_store.network_find(tx, port.network_id):
-            metadata.ensure_port(tx, settings, network)
+    network = network_store.network_find(tx, port.network_id)
+    if network and port.made_for == network.id:
+        metadata.ensure_port(tx, settings, network)
 
 
 def discard_port(tx: Tx, by: Caller | None, port: Port) -> None:
