@@ -18,7 +18,7 @@ from cumulo.services.volume.drivers.luks import Cipher, cipher_of
 from cumulo.services.volume.settings import VolumeSettings
 from cumulo.services.volume.snapshots import snapshot_visible
 from cumulo.services.volume.store import volumes as store
-from cumulo.services.volume.store.items import IMAGE, METADATA, items_of, items_set
+from cumulo.services.volume.store.items import IMAGE, METADATA, items_insert, items_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
 from cumulo.services.volume.volume_types import (
@@ -111,9 +111,7 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
     is_multiattach = kind.extra_specs.get("multiattach", "").lower() == "<is> true"
     if is_multiattach:
         ctx.require("volume:multiattach")
-    quotas.check_size(tx, tools.settings.quota, ctx.project_id, size)
-    wanted = {"volumes": 1, "gigabytes": size}
-    quotas.claim(tx, tools.settings.quota, ctx.project_id, wanted, kind.id)
+    quotas.claim_volume(tx, tools.settings.quota, ctx.project_id, size, kind.id)
     volume = Volume(
         id=new_id(),
         project_id=ctx.project_id,
@@ -132,8 +130,8 @@ def new_volume(tx: Tx, ctx: Context, tools: VolumeTools, spec: NewVolume) -> Vol
         **source.values,
     )
     store.volume_insert(tx, volume)
-    items_set(tx, volume.id, METADATA, spec.metadata)
-    items_set(tx, volume.id, IMAGE, source.image)
+    items_insert(tx, volume.id, METADATA, spec.metadata)
+    items_insert(tx, volume.id, IMAGE, source.image)
     volumes.record(tx, ctx, volume, "create", name=spec.name, type=kind.name)
     return volume
 

@@ -33,7 +33,23 @@ def claim(
     tx: Tx, defaults: Quotas, project_id: str, wanted: Mapping[str, int], type_id: str | None = None
 ) -> None:
     """Take `wanted` (volumes, gigabytes, snapshots ...) for a project, and of a type."""
-    limits = class_limits(tx, defaults)
+    _claim(tx, class_limits(tx, defaults), project_id, wanted, type_id)
+
+
+def claim_volume(tx: Tx, defaults: Quotas, project_id: str, size_gib: int, type_id: str) -> None:
+    """Take a volume of a size and a type for a project, unless it is larger than one may be."""
+    of_class = class_limits(tx, defaults)
+    _check_size(quota.limits(tx, SERVICE, project_id, of_class), size_gib)
+    _claim(tx, of_class, project_id, {"volumes": 1, "gigabytes": size_gib}, type_id)
+
+
+def _claim(
+    tx: Tx,
+    limits: Mapping[str, int],
+    project_id: str,
+    wanted: Mapping[str, int],
+    type_id: str | None,
+) -> None:
     for resource, amount in sorted(wanted.items()):
         try:
             quota.claim(tx, SERVICE, project_id, resource, amount, limits[resource])
@@ -75,7 +91,11 @@ def release(
 
 def check_size(tx: Tx, defaults: Quotas, project_id: str, size_gib: int) -> None:
     """Refuse a volume that is larger than one may be."""
-    limit = limits(tx, defaults, project_id)["per_volume_gigabytes"]
+    _check_size(limits(tx, defaults, project_id), size_gib)
+
+
+def _check_size(found: Mapping[str, int], size_gib: int) -> None:
+    limit = found["per_volume_gigabytes"]
     if 0 <= limit < size_gib:
         raise Invalid(
             f"Requested volume size {size_gib}G is larger than maximum allowed limit {limit}G.",

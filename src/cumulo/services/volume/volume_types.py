@@ -54,11 +54,6 @@ def type_by_id(tx: Tx, ctx: Context, type_id: str) -> VolumeType:
     return found
 
 
-def types_by_id(tx: Tx) -> dict[str, VolumeType]:
-    """Return every type by its id, for those who show what is of it."""
-    return {one.id: one for one in store.type_list(tx, visible_to=None)}
-
-
 def list_types(tx: Tx, ctx: Context, *, is_public: bool | None) -> list[VolumeType]:
     """Return the types that the caller may use; an administrator says whether public or not."""
     found = store.type_list(tx, visible_to=None if ctx.is_admin else ctx.project_id or "")

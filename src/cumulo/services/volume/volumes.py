@@ -13,6 +13,7 @@ from cumulo.services.volume.store import attachments as attachment_store
 from cumulo.services.volume.store import backends as backend_store
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store import tables
+from cumulo.services.volume.store import types as type_store
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.attachments import Attachment as Attachment
 from cumulo.services.volume.store.items import (
@@ -29,7 +30,6 @@ from cumulo.services.volume.store.snapshots import Snapshot
 from cumulo.services.volume.store.volumes import Volume as Volume
 from cumulo.services.volume.store.volumes import volume_find as volume_find
 from cumulo.services.volume.store.volumes import volume_get as volume_get
-from cumulo.services.volume.volume_types import VolumeType, types_by_id
 from cumulo.work import Caller, events
 
 DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
@@ -55,7 +55,7 @@ class Whole(msgspec.Struct, frozen=True):
     volumes: list[Volume]
     attachments: Mapping[str, list[Attachment]]
     items: Mapping[tuple[str, str], dict[str, str]]
-    types: Mapping[str, VolumeType]
+    types: Mapping[str, str]  # names, by id
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,13 @@ def whole(tx: Tx, volumes: Sequence[Volume]) -> Whole:
     """Return volumes with all that is shown of them, read in three statements."""
     ids = [volume.id for volume in volumes]
     attachments = attachment_store.attachments_map(tx, ids)
-    return Whole(list(volumes), attachments, items_map(tx, ids), types_by_id(tx))
+    return Whole(list(volumes), attachments, items_map(tx, ids), type_store.type_names(tx))
+
+
+def whole_new(tx: Tx, volume: Volume) -> Whole:
+    """Return a volume that this transaction made, and that nobody has yet."""
+    items = {(volume.id, kind): items_of(tx, volume.id, kind) for kind in (METADATA, IMAGE)}
+    return Whole([volume], {}, items, type_store.type_names(tx))
 
 
 def show(tx: Tx, ctx: Context, volume_id: str) -> Whole:
@@ -347,4 +353,4 @@ def _check_one_of(name: str, value: str | None, allowed: Sequence[str]) -> None:
 
 def type_name_of(tx: Tx, volume: Volume) -> str:
     """Return the name of a volume's type."""
-    return types_by_id(tx)[volume.type_id].name
+    return type_store.type_names(tx)[volume.type_id]

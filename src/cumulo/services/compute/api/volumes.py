@@ -226,7 +226,7 @@ def _view(one: volume.Volume, found: volume.Whole) -> VolumeView:
         attachments=_attachments(one, found),
         display_name=one.name,
         display_description=one.description,
-        volume_type=found.types[one.type_id].name,
+        volume_type=found.types[one.type_id],
         snapshot_id=one.snapshot_id,
         metadata=found.items.get((one.id, "metadata"), {}),
     )

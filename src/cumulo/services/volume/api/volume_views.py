@@ -139,7 +139,7 @@ class Viewer:
             updated_at=iso_bare(volume.updated_at) if volume.updated_at else None,
             name=volume.name,
             description=volume.description,
-            volume_type=found.types[volume.type_id].name,
+            volume_type=found.types[volume.type_id],
             snapshot_id=volume.snapshot_id,
             source_volid=volume.source_volume_id,
             metadata=noted,

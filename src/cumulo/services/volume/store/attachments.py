@@ -34,6 +34,9 @@ class Attachment(msgspec.Struct, frozen=True):
 
 a = tables.attachment.c
 _FIELDS = [a[name] for name in Attachment.__struct_fields__]
+_OF_VOLUME = (
+    sa.select(*_FIELDS).where(a.volume_id == sa.bindparam("of_volume")).order_by(a.created_at, a.id)
+)
 
 
 def attachment_insert(tx: Tx, attachment: Attachment) -> None:
@@ -62,8 +65,7 @@ def attachment_list(tx: Tx, wanted: Wanted) -> list[Attachment]:
 
 def attachments_of(tx: Tx, volume_id: str) -> list[Attachment]:
     """Return a volume's attachments, oldest first."""
-    query = sa.select(*_FIELDS).where(a.volume_id == volume_id)
-    return [Attachment(*row) for row in tx.execute(query.order_by(a.created_at, a.id))]
+    return [Attachment(*row) for row in tx.execute(_OF_VOLUME, {"of_volume": volume_id})]
 
 
 def attachments_of_server(tx: Tx, server_id: str) -> list[Attachment]:

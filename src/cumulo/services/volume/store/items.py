@@ -37,6 +37,16 @@ def items_map(tx: Tx, owner_ids: Collection[str]) -> dict[tuple[str, str], dict[
     return found
 
 
+def items_insert(tx: Tx, owner_id: str, kind: str, values: Mapping[str, str]) -> None:
+    """Note keys with values, with something that is new."""
+    rows = [
+        {"owner_id": owner_id, "kind": kind, "key": key, "value": value}
+        for key, value in sorted(values.items())
+    ]
+    if rows:
+        tx.execute(_INSERT, rows)
+
+
 def items_set(
     tx: Tx, owner_id: str, kind: str, values: Mapping[str, str], *, replace: bool = False
 ) -> None:
@@ -45,12 +55,7 @@ def items_set(
         items_delete(tx, owner_id, kind)
     elif values:
         items_delete(tx, owner_id, kind, list(values))
-    rows = [
-        {"owner_id": owner_id, "kind": kind, "key": key, "value": value}
-        for key, value in sorted(values.items())
-    ]
-    if rows:
-        tx.execute(_INSERT, rows)
+    items_insert(tx, owner_id, kind, values)
 
 
 def items_delete(tx: Tx, owner_id: str, kind: str, keys: Collection[str] | None = None) -> int:

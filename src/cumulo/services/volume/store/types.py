@@ -10,7 +10,7 @@ from cumulo.db import Tx
 from cumulo.db.statements import insert_absent
 from cumulo.kit import clock
 from cumulo.services.volume.store import tables
-from cumulo.services.volume.store.items import SPECS, items_map
+from cumulo.services.volume.store.items import SPECS, items_map, items_of
 
 
 class VolumeType(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,16 @@ class Encryption(msgspec.Struct, frozen=True, kw_only=True):
 
 t, a, e = tables.volume_type.c, tables.type_access.c, tables.encryption.c
 _FIELDS = [t[name] for name in VolumeType.__struct_fields__ if name != "extra_specs"]
+_NAMES = sa.select(t.id, t.name)
+_NAMED = (
+    sa.select(*_FIELDS)
+    .where(sa.or_(t.id == sa.bindparam("of_name"), t.name == sa.bindparam("of_name")))
+    .order_by(t.created_at.desc(), t.id.desc())
+)
+_DEFAULT_OF = sa.select(tables.default_type.c.type_id).where(
+    tables.default_type.c.project_id == sa.bindparam("of_project")
+)
+_ENCRYPTION = sa.select(tables.encryption).where(e.type_id == sa.bindparam("of_type"))
 
 
 def type_insert(tx: Tx, volume_type: VolumeType) -> None:
@@ -52,8 +62,11 @@ def type_insert(tx: Tx, volume_type: VolumeType) -> None:
 
 def type_find(tx: Tx, id_or_name: str) -> VolumeType | None:
     """Return the type of that id, or else of that name."""
-    found = _types(tx, [sa.or_(t.id == id_or_name, t.name == id_or_name)])
-    return next((one for one in found if one.id == id_or_name), found[0] if found else None)
+    rows = tx.execute(_NAMED, {"of_name": id_or_name}).all()
+    row = next((one for one in rows if one.id == id_or_name), rows[0] if rows else None)
+    if row is None:
+        return None
+    return VolumeType(**row._mapping, extra_specs=items_of(tx, row.id, SPECS))
 
 
 def type_list(tx: Tx, *, visible_to: str | None) -> list[VolumeType]:
@@ -62,6 +75,11 @@ def type_list(tx: Tx, *, visible_to: str | None) -> list[VolumeType]:
         return _types(tx, [])
     granted = sa.select(a.type_id).where(a.project_id == visible_to)
     return _types(tx, [sa.or_(t.is_public == sa.true(), t.id.in_(granted))])
+
+
+def type_names(tx: Tx) -> dict[str, str]:
+    """Return the name of every type, by id."""
+    return {row[0]: row[1] for row in tx.execute(_NAMES)}
 
 
 def types_map(tx: Tx, type_ids: Collection[str]) -> dict[str, VolumeType]:
@@ -113,8 +131,7 @@ def default_types(tx: Tx) -> dict[str, str]:
 
 def default_type_of(tx: Tx, project_id: str) -> str | None:
     """Return the default type of a project, if it has one of its own."""
-    d = tables.default_type.c
-    return tx.scalars(sa.select(d.type_id).where(d.project_id == project_id)).one_or_none()
+    return tx.scalars(_DEFAULT_OF, {"of_project": project_id}).one_or_none()
 
 
 def default_type_set(tx: Tx, project_id: str, type_id: str) -> None:
@@ -134,7 +151,7 @@ def default_type_unset(tx: Tx, project_id: str) -> bool:
 
 def encryption_of(tx: Tx, type_id: str) -> Encryption | None:
     """Return how volumes of a type are encrypted, if they are."""
-    row = tx.execute(sa.select(tables.encryption).where(e.type_id == type_id)).one_or_none()
+    row = tx.execute(_ENCRYPTION, {"of_type": type_id}).one_or_none()
     return Encryption(**row._mapping) if row is not None else None
 
 

@@ -1,7 +1,9 @@
 """Volumes as they are stored."""
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -52,6 +54,7 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
 _V = tables.volume.c
 _FIELDS = [_V[name] for name in Volume.__struct_fields__]
 _BY_ID = sa.select(*_FIELDS).where(_V.id == sa.bindparam("of_id"))
+_IS_EXPECTED = _V.status.in_(sa.bindparam("of_statuses", expanding=True))
 _INSERT = sa.insert(tables.volume)
 
 
@@ -93,8 +96,8 @@ def volume_sizes(tx: Tx, wanted: Wanted) -> tuple[int, int]:
 
 def volume_update(tx: Tx, volume_id: str, **values: object) -> None:
     """Change a volume, whatever its status."""
-    change = sa.update(tables.volume).where(_V.id == volume_id)
-    tx.execute(change.values(updated_at=clock.now(), **values))
+    bound = {"of_id": volume_id, "updated_at": clock.now(), **values}
+    tx.execute(_update_of(tuple(sorted(values))), bound)
 
 
 def volume_move(
@@ -107,9 +110,19 @@ def volume_move(
     values: Mapping[str, object] | None = None,
 ) -> bool:
     """Change the status if it is one of `expected`; say whether it was."""
-    change = sa.update(tables.volume).where(_V.id == volume_id, _V.status.in_(expected), *also)
-    now = clock.now()
-    return bool(tx.execute(change.values(status=to, updated_at=now, **(values or {}))).rowcount)
+    changes = {"status": to, **(values or {})}
+    change = _update_of(tuple(sorted(changes))).where(_IS_EXPECTED, *also)
+    bound = {"of_id": volume_id, "of_statuses": list(expected), "updated_at": clock.now()}
+    return bool(tx.execute(change, {**bound, **changes}).rowcount)
+
+
+@functools.cache
+def _update_of(names: tuple[str, ...]) -> sa.Update:
+    """Return the statement that changes these columns, built once."""
+    bound: dict[str, sa.BindParameter[Any]] = {
+        name: sa.bindparam(name) for name in (*names, "updated_at")
+    }
+    return sa.update(tables.volume).where(_V.id == sa.bindparam("of_id")).values(bound)
 
 
 def volume_delete(tx: Tx, volume_id: str) -> bool:

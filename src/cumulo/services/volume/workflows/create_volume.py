@@ -17,6 +17,7 @@ from cumulo.services.volume.new_volumes import NewVolume, new_volume
 from cumulo.services.volume.scheduler import Request, choose
 from cumulo.services.volume.store import backends, snapshots
 from cumulo.services.volume.store import volumes as store
+from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.items import IMAGE, items_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
@@ -159,9 +160,10 @@ def finish(tx: Tx, run: Run) -> None:
         values={"launched_at": clock.now(), "is_bootable": is_bootable},
     )
     if moved:
-        settle(tx, volume.id)
+        if attachments_of(tx, volume.id):  # it was made for a server
+            settle(tx, volume.id)
+            wake_servers(tx, volume.id)
         groups.complete_if_made(tx, volume.group_id)
-        wake_servers(tx, volume.id)
         volumes.record(tx, run, volume, "available", host=volume.host)
 
 
