@@ -15,7 +15,11 @@ from urllib.parse import unquote_to_bytes
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from cumulo.kit import log
 from cumulo.kit.errors import Invalid
@@ -70,12 +74,13 @@ class StreamingServer(HttpServer):
     async def _serve(self) -> None:
         calls = _Calls(asyncio.get_running_loop(), self._silence_s)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"http-{self.port}")
+        bridge = _Bridge(self._app, calls, pool)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _Bridge(self._app, calls, pool).serve,
+                bridge.serve,
                 host=self.host,
                 port=self.port,
-                http=_Protocol,
+                http=type("_Bridged", (_Protocol,), {"bridge": bridge}),
                 ws="none",
                 interface="asgi3",
                 lifespan="off",
@@ -100,10 +105,18 @@ class StreamingServer(HttpServer):
 
 
 class _Protocol(HttpToolsProtocol):
-    """A connection, which ends when its next request does not come, or too slowly, or too long."""
+    """A connection, which ends when its next request does not come, or too slowly, or too long.
+
+    A request that came in one piece, as nearly all small ones do, goes to a thread at once: the
+    task that waits for the rest of others costs as much as all else that is done for it here.
+    """
+
+    bridge: "_Bridge"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        self._is_parsing = False
+        self._begun: tuple[RequestResponseCycle, Any] | None = None
         self._last_seen: object = self
         self._head_size = 0
         self._look = self.loop.call_later(IDLE_S, self._check)
@@ -114,10 +127,25 @@ class _Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; what is still no whole head has a bound."""
+        self._is_parsing = True
         super().data_received(data)
+        self._is_parsing = False
+        if self._begun is not None:
+            (cycle, app), self._begun = self._begun, None
+            if cycle.more_body or cycle.waiting_for_100_continue:
+                super()._start_asgi_task(cycle, app)
+            else:
+                self.bridge.serve_whole(cycle)
         self._head_size = self._head_size + len(data) if self._waits else 0
         if self._head_size > _LONGEST_HEAD:
             self.send_400_response("The head of the request is too long.")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin with a request, or see first whether all of it is there."""
+        if self._is_parsing:
+            self._begun = (cycle, app)
+        else:
+            super()._start_asgi_task(cycle, app)
 
     @property
     def _waits(self) -> bool:
@@ -173,6 +201,7 @@ class _Bridge:
 
     def __init__(self, app: Callable[..., Any], calls: _Calls, pool: ThreadPoolExecutor) -> None:
         self._app, self._calls, self._pool = app, calls, pool
+        self._sending = set[asyncio.Task[None]]()
 
     async def serve(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request in a thread; an answer that stays unfinished ends the connection."""
@@ -188,6 +217,74 @@ class _Bridge:
         except Exception:
             LOG.exception("bug", path=scope["path"])
             raise
+
+    def serve_whole(self, cycle: RequestResponseCycle) -> None:
+        """Serve a request that is there with all its body."""
+        exchange = _Exchange(self._calls, cycle.receive, cycle.send, bytes(cycle.body))
+        cycle.body = bytearray()
+        environ = _environ(cycle.scope, exchange)  # type: ignore[arg-type]
+        try:
+            self._pool.submit(self._answer_whole, cycle, environ, exchange)
+        except RuntimeError:  # the pool is closed: the service stops
+            cycle.transport.close()
+
+    def _answer_whole(
+        self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: "_Exchange"
+    ) -> None:
+        loop = self._calls.loop
+        try:
+            answer = self._answer(environ, exchange)
+            if answer is not None:
+                content = _spelled(answer, environ["REQUEST_METHOD"])
+                loop.call_soon_threadsafe(self._finish, cycle, exchange, answer, content)
+        except TimeoutError:
+            LOG.info("answer not taken", path=environ["PATH_INFO"])
+            loop.call_soon_threadsafe(self._break_off, cycle)
+        except Exception:
+            LOG.exception("bug", path=environ["PATH_INFO"])
+            loop.call_soon_threadsafe(self._break_off, cycle)
+
+    def _finish(
+        self,
+        cycle: RequestResponseCycle,
+        exchange: "_Exchange",
+        answer: list[Message],
+        content: bytes | None,
+    ) -> None:
+        """Send a small answer: in one piece, unless uvicorn has to spell it or the client waits."""
+        if cycle.disconnected:
+            return
+        if content is None or not cycle.keep_alive or cycle.flow.write_paused:
+            self._hold(self._send(cycle, exchange, answer))
+            return
+        cycle.transport.write(content)
+        cycle.response_started = cycle.response_complete = True
+        cycle.on_response()
+
+    async def _send(
+        self, cycle: RequestResponseCycle, exchange: "_Exchange", answer: list[Message]
+    ) -> None:
+        try:
+            await exchange.send_all(*answer)
+        except TimeoutError:
+            LOG.info("answer not taken", path=cycle.scope["path"])
+            self._break_off(cycle)
+        except RuntimeError:  # uvicorn's word for an answer that is not as long as it says
+            LOG.exception("bug", path=cycle.scope["path"])
+            self._break_off(cycle)
+
+    def _break_off(self, cycle: RequestResponseCycle) -> None:
+        """End an answer that cannot be finished, and the connection with it."""
+        if cycle.response_started:
+            cycle.transport.close()
+        else:
+            self._hold(cycle.send_500_response())
+
+    def _hold(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have the loop do something that it would forget if nobody held it."""
+        task = self._calls.loop.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _answer(self, environ: dict[str, Any], exchange: "_Exchange") -> list[Message] | None:
         """Return an answer that is small; one that is not is sent from here."""
@@ -205,10 +302,10 @@ class _Bridge:
 class _Exchange:
     """The body of a request and its answer, from a thread."""
 
-    def __init__(self, calls: _Calls, receive: Any, send: Any) -> None:
+    def __init__(self, calls: _Calls, receive: Any, send: Any, whole: bytes | None = None) -> None:
         self._calls, self._receive, self._send = calls, receive, send
-        self._held = b""
-        self._is_whole = False
+        self._held = whole or b""
+        self._is_whole = whole is not None
         self._is_alone = False
         self._problem = ""
         self.is_begun = False
@@ -316,6 +413,23 @@ class _Exchange:
                 raise TimeoutError("the client went away")
             async with asyncio.timeout(self._calls.silence_s):
                 await self._send({"type": "http.response.body", **message})
+
+
+def _spelled(answer: list[Message], method: str) -> bytes | None:
+    """Return an answer as it goes out; None where uvicorn must say how it or the connection ends.
+
+    uvicorn looks at each header by two regular expressions, which takes as long as the rest.
+    """
+    start, *rest = answer
+    headers, body = start["headers"], b"".join(message["body"] for message in rest)
+    known = dict(headers)
+    length = known.get(b"content-length", b"0" if start["status"] == 204 else b"")
+    is_whole = length == b"%d" % len(body) or (method == "HEAD" and length.isdigit() and not body)
+    lines = [STATUS_LINE[start["status"]], *(b"%b: %b\r\n" % header for header in headers)]
+    head = b"".join(lines)
+    if not is_whole or b"connection" in known or head.count(b"\n") != len(lines):
+        return None
+    return b"%b\r\n%b" % (head, body)
 
 
 def _environ(scope: Message, body: _Exchange) -> dict[str, Any]:
