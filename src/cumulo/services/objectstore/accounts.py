@@ -95,10 +95,15 @@ def sums(visit: Visit, account: str) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+def has_quota(visit: Visit, account: str) -> bool:
+    """Say whether there is anything that the account may not hold."""
+    found = visit.cluster.account(account).head()
+    return found is not None and any("Quota" in name for name in found.headers)
+
+
 def check_quota(visit: Visit, account: str, size: int, count: int, policy: str) -> None:
     """Refuse what would be more than the account may hold."""
-    found = visit.cluster.account(account).head()
-    if found is None or not any("Quota" in name for name in found.headers):
+    if not has_quota(visit, account):
         return
     found = head(visit, account)
     limit = found.headers.get("X-Account-Quota-Bytes") or found.headers.get(_OLD_QUOTA)

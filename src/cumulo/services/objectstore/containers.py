@@ -153,11 +153,16 @@ def is_shown(visit: Visit, account: str, name: str) -> bool:
     return name not in _SECRET or access.is_owner(visit, account)
 
 
+def has_quota(container: Container) -> bool:
+    """Say whether there is anything that the container may not hold."""
+    return any(container.header(f"X-Container-Meta-Quota-{unit}") for unit in ("Bytes", "Count"))
+
+
 def check_quota(visit: Visit, container: Container, size: int, count: int) -> None:
     """Refuse what would be more than the container may hold."""
     most_bytes = container.header("X-Container-Meta-Quota-Bytes")
     most = container.header("X-Container-Meta-Quota-Count")
-    if not most_bytes and not most:
+    if not has_quota(container):
         return
     held = summed(visit, container.account, container.head)
     if most_bytes and held.size + size > int(most_bytes):

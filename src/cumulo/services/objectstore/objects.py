@@ -122,6 +122,8 @@ def check_newer(visit: Visit, address: tuple[str, str, str]) -> None:
 
 def check_quotas(visit: Visit, container: Container, name: str, size: int) -> None:
     """Refuse what neither container nor account has room for."""
+    if not containers.has_quota(container) and not accounts.has_quota(visit, container.account):
+        return
     known = listings.get(visit.cluster, container.account, container.name, name)
     count = 0 if known else 1
     containers.check_quota(visit, container, size, count)

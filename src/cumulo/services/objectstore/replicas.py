@@ -19,21 +19,23 @@ from cumulo.services.objectstore.drivers.base import (
     Stored,
 )
 
+_SMALL = 256 << 10  # bytes of an object that are held until it is whole
+
 
 class Writing:
-    """An object on its way to all its replicas at once."""
+    """An object on its way to all its replicas at once.
+
+    A small one is held until it is whole.  Then each device is busy with it once, in a thread of
+    its own, instead of at every piece: each time that a thread waits for a disk, another wakes up.
+    """
 
     def __init__(self, cluster: Cluster, place: Place) -> None:
         self._cluster, self._place = cluster, place
         self._replicas: list[tuple[Device, Incoming]] = []
+        self._held: list[bytes] | None = []  # None once the devices have what came
+        self._size = 0
         self._checks: list[bytes] = []
         self._check = self._filled = 0
-        spare = iter(place.others)
-        for device in place.primaries:
-            taker: Device | None = device
-            while taker is not None and not self._begin(taker):
-                taker = next(spare, None)
-        self._require(len(self._replicas))
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
@@ -45,12 +47,16 @@ class Writing:
             rest = rest[len(part) :]
             if self._filled == BLOCK:
                 self._end_block()
-        for device, incoming in list(self._replicas):
-            try:
-                incoming.write(piece)
-            except DeviceFailed as error:
-                self._lose(device, incoming, error)
-        self._require(len(self._replicas))
+        self._size += len(piece)
+        if self._held is None:
+            self._pass_on(piece)
+            return
+        self._held.append(piece)
+        if self._size > _SMALL:
+            held, self._held = self._held, None
+            self._begin_all()
+            for one in held:
+                self._pass_on(one)
 
     def keep(self, stored: Stored) -> Stored:
         """Make it the object on enough devices, and have it on disk there."""
@@ -59,15 +65,9 @@ class Writing:
         stored = msgspec.structs.replace(
             stored, name=self._place.name, blocks=b"".join(self._checks)
         )
-        by_name = {device.name: incoming for device, incoming in self._replicas}
-
-        def keep(device: Device) -> None:
-            by_name[device.name].keep(self._place.part, self._place.key, stored)
-
-        devices = [device for device, _ in self._replicas]
-        kept = self._cluster.everywhere(self._place, devices, keep)
+        kept = self._keep_small(stored) if self._held is not None else self._keep_begun(stored)
         self.discard()
-        self._require(len(kept))
+        self._require(kept)
         return stored
 
     def discard(self) -> None:
@@ -76,6 +76,43 @@ class Writing:
             incoming.discard()
         self._replicas = []
 
+    def _keep_small(self, stored: Stored) -> int:
+        """Write it where it belongs, or on stand-ins; return on how many devices it is."""
+        place, held = self._place, self._held or []
+
+        def keep(device: Device) -> None:
+            incoming = device.begin()
+            try:
+                for piece in held:
+                    incoming.write(piece)
+                incoming.keep(place.part, place.key, stored)
+            finally:
+                incoming.discard()
+
+        kept = len(self._cluster.everywhere(place, place.primaries, keep))
+        for spare in place.others:
+            if kept >= len(place.primaries):
+                break
+            kept += len(self._cluster.everywhere(place, [spare], keep))
+        return kept
+
+    def _keep_begun(self, stored: Stored) -> int:
+        by_name = {device.name: incoming for device, incoming in self._replicas}
+
+        def keep(device: Device) -> None:
+            by_name[device.name].keep(self._place.part, self._place.key, stored)
+
+        devices = [device for device, _ in self._replicas]
+        return len(self._cluster.everywhere(self._place, devices, keep))
+
+    def _begin_all(self) -> None:
+        spare = iter(self._place.others)
+        for device in self._place.primaries:
+            taker: Device | None = device
+            while taker is not None and not self._begin(taker):
+                taker = next(spare, None)
+        self._require(len(self._replicas))
+
     def _begin(self, device: Device) -> bool:
         try:
             self._replicas.append((device, device.begin()))
@@ -83,6 +120,14 @@ class Writing:
             self._cluster.failed(self._place, device, error)
             return False
         return True
+
+    def _pass_on(self, piece: bytes) -> None:
+        for device, incoming in list(self._replicas):
+            try:
+                incoming.write(piece)
+            except DeviceFailed as error:
+                self._lose(device, incoming, error)
+        self._require(len(self._replicas))
 
     def _lose(self, device: Device, incoming: Incoming, error: DeviceFailed) -> None:
         self._replicas.remove((device, incoming))

@@ -6,8 +6,9 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 
 _SCHEMA = """
 CREATE TABLE fact (
@@ -52,10 +53,23 @@ class _Open:
         self.db.execute("PRAGMA cache_size = -512")
 
 
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A row that waits to be written to a file by whoever has it next."""
+
+    row: Row
+    told: str | None = None  # what came of it, once it is written
+
+
 class Connections:
-    """The files that were used last."""
+    """The files that were used last, and what waits to be written to them.
+
+    Threads that wait for a file would write one row each, one after another.  Instead the first
+    writes what all have left here meanwhile: one transaction costs little more than one row's.
+    """
 
     def __init__(self, most: int = 64) -> None:
+        self._turns: dict[str, list[Turn]] = {}
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._lock, self._most = threading.Lock(), most
 
@@ -74,6 +88,19 @@ class Connections:
                     return
             found = self._take(path, make=make)
         yield None
+
+    def wait(self, path: str, turn: Turn) -> None:
+        """Leave a row to be written; who leaves it must yet see that it is."""
+        self._turns.setdefault(path, []).append(turn)
+
+    def waiting(self, path: str, turn: Turn) -> list[Turn]:
+        """Take what waits for a file that is held, with one's own row, which may be gone by then.
+
+        Both are single operations of a dictionary and a list, so that no lock is needed: what
+        comes too late for its list is written by who left it.
+        """
+        turns = list(self._turns.pop(path, ()))
+        return turns if turn in turns else [*turns, turn]
 
     def drop(self, path: str) -> None:
         """Close a database."""

@@ -36,6 +36,7 @@ from cumulo.services.objectstore.drivers.object_names import (
 )
 
 _HELD = 256 << 10
+_JOINED = 64 << 10  # bytes that are copied for less than a call to write them costs
 _FIGURES = "figures.json"
 _FLUSH_EVERY = 64 << 20
 _AREAS = ("incoming", "objects", "account", "container", "notes", "quarantined")
@@ -274,19 +275,24 @@ class DiskDevice:
     def settle(
         self, temporary: str, part: int, key: str, name: str, made: Sequence[str] = ()
     ) -> None:
-        """Give a file that is whole its name, safely, and remove what it supersedes."""
-        place = self.place(part, key)
-        changed = list(made)
+        """Give a file that is whole and on disk its name, safely; remove what it supersedes.
+
+        `made` are the directories that got its directory, or those that lead there, just now.
+        """
+        place, changed = self.place(part, key), list(made)
         for _ in range(3):
-            changed += self.make(part, key)
-            with contextlib.suppress(FileNotFoundError):  # removed as empty this moment
+            try:
                 os.rename(temporary, f"{place}/{name}")
                 break
+            except FileNotFoundError:  # nothing was there yet, or was removed as empty this moment
+                changed += self.make(part, key)
         else:
             raise DeviceFailed(f"{self.name} cannot be written")
+        # The name is on disk with its directory, and that with what the directory lies in.
         for directory in (place, *changed):
             sync_directory(directory)
-        self._drop_files(part, key, superseded(self._names(part, key)))
+        if not changed:  # in a directory that was not there before nothing is older
+            self._drop_files(part, key, superseded(self._names(part, key)))
 
     def _drop_files(self, part: int, key: str, names: list[str]) -> None:
         for name in names:
@@ -295,16 +301,24 @@ class DiskDevice:
 
     def make(self, part: int, key: str) -> list[str]:
         """Make an object's directory; return which directories must reach the disk for it."""
-        parent, changed = self.root, list[str]()
-        for one in (os.path.basename(self._objects), str(part), key):
-            try:
-                os.mkdir(f"{parent}/{one}")
-            except FileExistsError:
-                pass
-            else:
-                changed.append(parent)
-            parent = f"{parent}/{one}"
-        return changed
+        area, place = f"{self._objects}/{part}", self.place(part, key)
+        try:
+            os.mkdir(place)
+        except FileExistsError:
+            return []
+        except FileNotFoundError:
+            changed = [one for one in (self.root, self._objects) if self._made_inside(one, area)]
+            return [*changed, *self.make(part, key)]
+        return [area]
+
+    def _made_inside(self, parent: str, path: str) -> bool:
+        """Make the directory below a parent that leads to a path; say whether it was not there."""
+        name, _, _ = path.removeprefix(f"{parent}/").partition("/")
+        try:
+            os.mkdir(f"{parent}/{name}")
+        except FileExistsError:
+            return False
+        return True
 
     def _opened(self, part: int, key: str, name: str, state: State) -> OpenedFile:
         try:
@@ -389,15 +403,19 @@ class IncomingFile:
             self._device.settle(self._path, part, key, name_of(stored), made)
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
+        self._path = ""
 
     def discard(self) -> None:
         """Leave nothing behind."""
         self._close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
 
     def _flush(self) -> None:
         try:
+            if self._size <= _JOINED:
+                self._held = [b"".join(self._held)]
             for piece in self._held:
                 rest = memoryview(piece)
                 while rest:

@@ -22,7 +22,7 @@ from cumulo.services.objectstore.drivers.base import (
     Row,
     Told,
 )
-from cumulo.services.objectstore.drivers.connections import Connections
+from cumulo.services.objectstore.drivers.connections import Connections, Turn
 from cumulo.services.objectstore.drivers.listing import listed
 
 _COLUMNS = ranges.COLUMNS
@@ -121,13 +121,20 @@ class SqliteIndex:
             return bool(db.execute(empty, (stamp, stamp)).rowcount)
 
     def put(self, row: Row) -> str:
-        """Set a name."""
-        with self._writing() as db:
-            cuts = db.execute(_CUTS).fetchone()[0]
-            home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
-            if home.is_kept:
-                _put(db, row, None, is_counted=home.is_counted)
-        return home.told
+        """Set a name, in one transaction with whatever else waits to be set here."""
+        turn = Turn(row)
+        self._connections.wait(self.path, turn)
+        self._check_device()
+        with self._connections.use(self.path, make=True) as db:
+            assert db is not None, "it was to be made"
+            # Whoever had the database before may have written this one along with its own.
+            if turn.told is None:
+                turns = self._connections.waiting(self.path, turn)
+                with _transaction(db):
+                    told = [_put_alone(db, one.row) for one in turns]
+                for one, shard in zip(turns, told, strict=True):
+                    one.told = shard
+        return turn.told or ""
 
     def remove(self, name: str, stamp: str) -> str:
         """Remove a name."""
@@ -296,13 +303,20 @@ class SqliteIndex:
         self._check_device()
         with self._connections.use(self.path, make=True) as db:
             assert db is not None, "it was to be made"
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(db):
                 yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Write all that is done meanwhile, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def _set_headers(db: sqlite3.Connection, stamp: str, headers: dict[str, str]) -> None:
@@ -319,6 +333,15 @@ def _next(db: sqlite3.Connection) -> tuple[int, int]:
     db.execute("UPDATE fact SET revision = revision + 1")
     found: tuple[int, int] = db.execute("SELECT revision, cuts FROM fact").fetchone()
     return found
+
+
+def _put_alone(db: sqlite3.Connection, row: Row) -> str:
+    """Set a name, in a revision of its own; return the shard to be told too."""
+    cuts = db.execute(_CUTS).fetchone()[0]
+    home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
+    if home.is_kept:
+        _put(db, row, None, is_counted=home.is_counted)
+    return home.told
 
 
 def _put(db: sqlite3.Connection, row: Row, revision: int | None, *, is_counted: bool) -> bool:
