@@ -2,7 +2,7 @@
 
 import contextlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -147,8 +147,10 @@ class Writing:
 class Reading:
     """An object as its newest replica has it; bytes come from any replica that is whole."""
 
-    def __init__(self, cluster: Cluster, place: Place, devices: list[Device]) -> None:
-        self._cluster, self._place, self._devices = cluster, place, devices
+    def __init__(self, cluster: Cluster, place: Place, devices: Mapping[Device, State]) -> None:
+        """Read from one of the devices, of each of which it was just seen what it has."""
+        self._cluster, self._place = cluster, place
+        self._devices, self._seen = list(devices), dict(devices)
         self._opened: Opened | None = None
         self._next()
         assert self._opened is not None, "_next raises otherwise"
@@ -181,7 +183,8 @@ class Reading:
         while self._devices:
             device = self._devices[0]
             try:
-                self._opened = device.open(self._place.part, self._place.key)
+                seen = self._seen.pop(device, None)
+                self._opened = device.open(self._place.part, self._place.key, seen)
             except DeviceFailed as error:
                 self._cluster.failed(self._place, device, error)
             else:
@@ -244,7 +247,9 @@ def opened(cluster: Cluster, place: Place) -> Reading | None:
     """Open an object's newest version, or return None when there is none."""
     known = states(cluster, place)
     newest = max((state.newest for state in known.values()), default=("", ""))
-    holders = [one for one, state in known.items() if state.newest == newest and state.is_there]
+    holders = {
+        one: state for one, state in known.items() if state.newest == newest and state.is_there
+    }
     if not holders:
         # Where too many are away, nobody knows that there is nothing.
         if not newest[0] and len(known) < place.quorum:
@@ -253,7 +258,7 @@ def opened(cluster: Cluster, place: Place) -> Reading | None:
     if any(device not in known or known[device].newest != newest for device in place.primaries):
         cluster.repairs.add((place.kind, place.name))
     try:
-        return Reading(cluster, place, list(holders))
+        return Reading(cluster, place, holders)
     except Unavailable:
         # Every newest replica was found broken and put aside; what is left may still be whole.
         if any(state.is_there for state in asked(cluster, place, list(known)).values()):

@@ -1,5 +1,6 @@
 """Times as object storage spells them: each write has one, and the newest write wins."""
 
+import functools
 import threading
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -33,4 +34,9 @@ def iso(stamp: str) -> str:
 
 def http_date(stamp: str) -> str:
     """Spell a stamp as Last-Modified: the first whole second that is not before it."""
-    return formatdate(-(-float(stamp) // 1), usegmt=True)
+    return _http_date(int(-(-float(stamp) // 1)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

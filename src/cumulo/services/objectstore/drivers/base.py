@@ -311,8 +311,11 @@ class Device(Protocol):
     def state(self, part: int, key: str) -> State:
         """Return what is known of an object; cheap.  Raises `DeviceFailed` when it is away."""
 
-    def open(self, part: int, key: str) -> Opened:
-        """Open an object; raise `DeviceFailed` when it is not there or not whole."""
+    def open(self, part: int, key: str, seen: State | None = None) -> Opened:
+        """Open an object; raise `DeviceFailed` when it is not there or not whole.
+
+        `seen` is what `state` said this moment, which may save another look.
+        """
 
     def open_fragment(self, part: int, key: str, stamp: str, index: int) -> Opened:
         """Open a fragment, durable or not; raise `DeviceFailed` unless it is there and whole."""

@@ -81,9 +81,9 @@ class DiskDevice:
             raise DeviceFailed(f"{self.name} is not there")
         return state_of(names)
 
-    def open(self, part: int, key: str) -> "OpenedFile":
+    def open(self, part: int, key: str, seen: State | None = None) -> "OpenedFile":
         """Open an object; what is not whole is put aside."""
-        state = self.state(part, key)
+        state = seen or self.state(part, key)
         if not state.is_there:
             raise DeviceFailed(f"{self.name} has no object {key}")
         try:
@@ -91,6 +91,10 @@ class DiskDevice:
         except NotWhole:
             self.quarantine(part, key)
             raise
+        except DeviceFailed:
+            if seen is None:
+                raise
+        return self.open(part, key)  # what was seen was superseded this moment
 
     def open_fragment(self, part: int, key: str, stamp: str, index: int) -> "OpenedFile":
         """Open a fragment; what is not whole is put aside."""

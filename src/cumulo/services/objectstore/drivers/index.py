@@ -29,6 +29,10 @@ _COLUMNS = ranges.COLUMNS
 _ITEM = ", ".join(f"i.{name}" for name in _COLUMNS.split(", "))
 _PUT = f"INSERT OR REPLACE INTO item ({_COLUMNS}, revision) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _EXISTS = "SELECT put_at, created_at, items, count, size, cuts FROM fact WHERE put_at > deleted_at"
+_HEAD = (
+    "SELECT h.name, h.value, f.put_at, f.created_at, f.items, f.count, f.size, f.cuts "
+    "FROM fact f LEFT JOIN header h ON h.value <> '' WHERE f.put_at > f.deleted_at"
+)
 _CUTS = "SELECT cuts FROM fact"
 _GET = f"SELECT f.cuts, {_ITEM} FROM fact f LEFT JOIN item i ON i.name = ?"  # noqa: S608
 _KNOWN = (
@@ -75,10 +79,10 @@ class SqliteIndex:
         with self._connections.use(self.path) as db:
             if db is None:
                 self._check_device()
-            found = db.execute(_EXISTS).fetchone() if db else None
-            if found is None or db is None:
-                return None
-            rows = db.execute("SELECT name, value FROM header WHERE value <> ''").fetchall()
+            rows = db.execute(_HEAD).fetchall() if db else []
+        if not rows:
+            return None
+        found, headers = rows[0][2:], {name: value for name, value, *_ in rows if name}
         shards = list[str]()
         if found[5]:
             found, shards = self._sums_of_cut(found)
@@ -89,7 +93,7 @@ class SqliteIndex:
             items=items,
             count=count,
             size=size,
-            headers=dict(rows),
+            headers=headers,
             is_cut=bool(cuts),
             shards=shards,
         )

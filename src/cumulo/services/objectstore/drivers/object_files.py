@@ -11,17 +11,20 @@ from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, Sto
 _MAGIC = b"cumulo01"
 _TRAILER = struct.Struct(">8sII")  # magic, length of what is known, its checksum
 _TAIL = 4096
+_SMALL = 16 << 10  # bytes of a file that are read for less than another call costs
 
 
 class OpenedFile:
-    """An object's file, which may be deleted meanwhile."""
+    """An object's file, which may be deleted meanwhile; a small one is read at once."""
 
     def __init__(self, place: str, name: str, meta: str) -> None:
         """Open a file by its name, with the headers of `meta` where those came later."""
         self._file = -1
         self._file = os.open(f"{place}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self.stored = _replaced(_known(self._file), place, meta)
+            begin = os.pread(self._file, _SMALL, 0)
+            self._whole = begin if len(begin) < _SMALL else None
+            self.stored = _replaced(_known(self._file, self._whole), place, meta)
         except BaseException:
             self.close()
             raise
@@ -30,6 +33,8 @@ class OpenedFile:
         """Return a block whose checksum is right."""
         start = number * self.stored.step
         wanted = min(self.stored.step, self.stored.length - start)
+        if self._whole is not None:
+            return checked_block(self.stored, number, self._whole[start : start + wanted])
         try:
             piece = os.pread(self._file, wanted, start)
         except OSError as error:
@@ -58,10 +63,10 @@ def trailer(stored: Stored) -> bytes:
     return known + _TRAILER.pack(_MAGIC, len(known), zlib.crc32(known))
 
 
-def _known(file: int) -> Stored:
-    """Read what stands behind the bytes."""
-    size = os.fstat(file).st_size
-    tail = os.pread(file, _TAIL, max(0, size - _TAIL))
+def _known(file: int, whole: bytes | None) -> Stored:
+    """Read what stands behind the bytes of a file, of which all may have been read."""
+    size = os.fstat(file).st_size if whole is None else len(whole)
+    tail = os.pread(file, _TAIL, max(0, size - _TAIL)) if whole is None else whole
     try:
         magic, length, check = _TRAILER.unpack(tail[-_TRAILER.size :])
         start = size - _TRAILER.size - length

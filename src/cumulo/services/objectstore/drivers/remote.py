@@ -16,6 +16,7 @@ from cumulo.services.objectstore.drivers.base import (
     DeviceFailed,
     Index,
     NotWhole,
+    State,
     Stored,
     checked_block,
 )
@@ -137,8 +138,8 @@ class _RemoteDevice:
         """Open a place for a replica's bytes."""
         return _RemoteIncoming(self.caller)
 
-    def open(self, part: int, key: str) -> "_RemoteOpened":
-        """Open an object."""
+    def open(self, part: int, key: str, _seen: State | None = None) -> "_RemoteOpened":
+        """Open an object; the look is taken on the other side."""
         return _RemoteOpened(self.caller, "open", part, key)
 
     def open_fragment(self, part: int, key: str, stamp: str, index: int) -> "_RemoteOpened":
