@@ -1,12 +1,15 @@
 """What every kind of device keeps to, here and over the network; and who may speak to a server."""
 
 import socket
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from cumulo.services.objectstore.drivers import index as index_driver
 from cumulo.services.objectstore.drivers.base import (
     BLOCK,
     Asked,
@@ -256,6 +259,59 @@ def test_indexes(device: Device) -> None:
     assert sorted(device.indexes("container")) == [(3, KEY), (3, OTHER)]
     device.drop_index("container", 3, OTHER)
     assert device.indexes("container") == [(3, KEY)]
+
+
+def test_rows_that_wait_for_a_listing_are_written_together(directory: Path) -> None:
+    connections, said = Connections(), list[str]()
+    device = DiskDevice("d1", directory / "d1", connections)
+    device.prepare()
+    index, rows = (
+        device.index("container", 3, KEY),
+        [Row(f"o{n}", "2.0", count=1) for n in range(9)],
+    )
+    index.create("1.0", "a/c", {})
+    with ThreadPoolExecutor(len(rows)) as pool:
+        with connections.use(index.path) as db:
+            assert db is not None
+            db.set_trace_callback(said.append)
+            told = [pool.submit(index.put, row) for row in rows]
+            eventually(lambda: len(connections._turns.get(index.path, ())) == len(rows))
+        assert [one.result() for one in told] == [""] * len(rows)
+    head = index.head()
+    assert head is not None
+    assert head.items == len(rows)
+    assert said.count("COMMIT") == 1
+
+
+def test_a_row_is_written_though_who_wrote_before_failed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = Connections()
+    device = DiskDevice("d1", directory / "d1", connections)
+    device.prepare()
+    path = device.index("container", 3, KEY).path
+    device.index("container", 3, KEY).create("1.0", "a/c", {})
+    real, failed = index_driver._put_alone, list[Row]()
+
+    def put(db: sqlite3.Connection, row: Row) -> str:
+        if not failed:
+            failed.append(row)
+            raise sqlite3.OperationalError("disk I/O error")
+        return real(db, row)
+
+    monkeypatch.setattr(index_driver, "_put_alone", put)
+    with ThreadPoolExecutor(2) as pool:
+        with connections.use(path):
+            told = [
+                pool.submit(device.index("container", 3, KEY).put, Row(name, "2.0"))
+                for name in ("a", "b")
+            ]
+            eventually(lambda: len(connections._turns.get(path, ())) == 2)
+        problems = [one.exception() for one in told]
+    # One was told that it failed; the other's row is there, for which it has somebody's word.
+    assert [type(one) for one in problems if one] == [DeviceFailed]
+    [kept] = [name for name, one in zip("ab", problems, strict=True) if one is None]
+    assert device.index("container", 3, KEY).get(kept).row is not None
 
 
 def test_notes(device: Device) -> None:

@@ -1,10 +1,12 @@
 """What was acknowledged stays, whatever is lost, broken or killed."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,26 +174,33 @@ STEPS: dict[str, tuple[object, str]] = {
 LATER = pytest.mark.walk  # the first of its kind breaks what the others break
 
 
+@pytest.mark.parametrize("times", [100_000, pytest.param(10, marks=LATER)], ids=["large", "small"])
 @pytest.mark.parametrize("after", [0, pytest.param(1, marks=LATER), pytest.param(2, marks=LATER)])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_each_step_of_a_write(
-    step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch
+    step: str,
+    after: int,
+    times: int,
+    directory: Path,
+    empty_db: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The old object or the new one, whole, and after mending three of it."""
+    old, new = b"old" * times, b"new" * times
     service = Service(empty_db, directory / "killed")
     ann = service.user(ANN)
     ann.filled("box")
-    ann.put("box/o", b"old" * 100_000)
+    ann.put("box/o", old)
     where, name = STEPS[step]
     with monkeypatch.context() as patch:
         patch.setattr(where, name, dies(getattr(where, name), after))
         with contextlib.suppress(Killed):
-            ann.put("box/o", b"new" * 100_000)
+            ann.put("box/o", new)
     service.close()
     again = Service(empty_db, directory / "killed")
     ann = again.user(ANN)
     body = ann.get("box/o").body
-    assert body in (b"old" * 100_000, b"new" * 100_000)
+    assert body in (old, new)
     again.mend()
     assert ann.get("box/o").body == body
     assert len(again.files()) == 3
@@ -224,5 +233,23 @@ def test_a_device_that_is_full_or_fails_is_stood_in_for(
 
     monkeypatch.setattr(disk.DiskDevice, "begin", begin)
     ann.filled(*(f"box/o{number}" for number in range(6)))
+    assert ann.put("box/large", bytes(MIB)).status == 201
+    assert copies(service) == 21
+    assert not [path for path in service.files() if path.is_relative_to(bad.root)]
+
+
+def test_a_device_that_cannot_keep_a_small_object_is_stood_in_for(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, real = service.devices[1], disk.DiskDevice.settle
+
+    def settle(device: disk.DiskDevice, *args: Any) -> None:
+        if device is bad:
+            raise OSError(errno.EIO, "it is broken")
+        real(device, *args)
+
+    monkeypatch.setattr(disk.DiskDevice, "settle", settle)
+    ann.filled(*(f"box/o{number}" for number in range(6)))
     assert copies(service) == 18
+    assert not list(service.directory.glob("d*/incoming/*"))
     assert not [path for path in service.files() if path.is_relative_to(bad.root)]

@@ -32,6 +32,10 @@ class Application:
         if environ["REQUEST_METHOD"] == "GET":
             start_response("200 OK", [("Content-Length", str(LARGE)), ("X-Path", _path(environ))])
             return self._pieces()
+        if environ["REQUEST_METHOD"] == "POST":
+            # What is said of its length is up to the client.
+            start_response("200 OK", [("Content-Length", environ["HTTP_X_LENGTH"])])
+            return [environ["wsgi.input"].read()]
         if self.refuses:
             start_response("403 Forbidden", [("Content-Length", "2")])
             return [b"no"]
@@ -146,6 +150,41 @@ def test_a_client_that_goes_away_lets_go_of_what_it_was_sent(
         eventually(lambda: application.open_answers == 1)
     eventually(lambda: application.open_answers == 0)
     assert application.pieces_taken < LARGE >> 20
+
+
+def posted(body: bytes, says: int, *more: str) -> bytes:
+    lines = ["POST / HTTP/1.1", "Host: cloud", f"Content-Length: {len(body)}", f"X-Length: {says}"]
+    return "\r\n".join([*lines, *more, "", ""]).encode() + body
+
+
+def test_requests_that_come_at_once_are_answered_in_order(port: int) -> None:
+    bodies = [b"first", b"", b"third" * 1000]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"".join(posted(body, len(body)) for body in bodies))
+        for body in bodies:
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, answer.read(len(body))) == (200, body)
+
+
+@pytest.mark.parametrize("head", ["Connection: close", "Expect: 100-continue"])
+def test_a_small_body_in_one_piece_with_its_head(port: int, head: str) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(posted(b"hello", 5, head))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.read()) == (200, b"hello")
+        assert bool(answer.getheader("connection") == "close") == ("close" in head)
+
+
+@pytest.mark.parametrize("says", [4, 6])
+def test_an_answer_that_is_not_as_long_as_it_says_ends_the_connection(port: int, says: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(posted(b"hello", says) + posted(b"again", 5))
+        got = b""
+        while piece := connection.recv(1000):
+            got += piece
+        assert b"again" not in got
 
 
 def test_resting_connections_keep_nobody_out(port: int) -> None:
