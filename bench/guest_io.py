@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.guest import accelerator
 from bench.http import Cloud, tell
 
-_MEMORY_MIB, _PATIENCE_S = 256, 300.0
+_MEMORY_MIB, _PATIENCE_S = 256, 180.0
 _TIMES = int(os.environ.get("BENCH_GUESTS", "3"))
 # The first round is not counted: it is the one that makes the file's blocks.
 _SCRIPT = """#!/bin/sh
@@ -143,17 +143,17 @@ def _bare(image: Path, volume: Path, volume_id: str, script: str) -> tuple[float
 
 def _read(log: Callable[[], str]) -> tuple[float, float]:
     """Return the seconds that writing and reading took, once the guest is done."""
-    _until(lambda: "BENCH-IO END" in log())
+    _until(lambda: "BENCH-IO END" in log(), lambda: log()[-500:])
     rounds = [tuple(map(float, found)) for found in _ROUND.findall(log())][1:]
     writes = _median([written - began for began, written, _ in rounds])
     return writes, _median([ended - written for _, written, ended in rounds])
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool], told: Callable[[], str] = str) -> None:
     end = time.perf_counter() + _PATIENCE_S
     while time.perf_counter() < end:
         with contextlib.suppress(KeyError):
             if condition():
                 return
         time.sleep(0.2)
-    raise SystemExit("a guest did not do what was waited for")
+    raise SystemExit(f"a guest did not do what was waited for: {told()}")

@@ -15,6 +15,8 @@ from cumulo.auth import Context, Policy
 from cumulo.kit.errors import CloudError
 from cumulo.kit.ids import new_id
 from cumulo.services.image import image_data
+from cumulo.services.image.errors import NoLongerThere
+from cumulo.services.image.image_data import Upload
 from cumulo.services.image.inspection import Inspection
 from cumulo.services.image.policy import RULES
 from cumulo.services.image.tools import ImageTools
@@ -230,6 +232,39 @@ def test_json_nested_without_end_is_refused(ann: Client) -> None:
     deep = b"[" * 200_000 + b"]" * 200_000
     headers = {"Content-Type": "application/json"}
     assert ann.request("POST", "/v2/images", body=deep, headers=headers).status == 400
+
+
+def test_a_delete_during_an_upload_leaves_no_bytes(ann: Client, service: Service) -> None:
+    """OSSA-2015-004: what was on its way in lay in the store for good, and was not counted."""
+    image_id = create(ann)
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * MIB
+        assert show(ann, image_id)["status"] == "saving"
+        assert ann.delete(f"/v2/images/{image_id}").status == 204
+        service.work()
+        yield b"x" * MIB
+
+    ctx = Context(
+        user_id="ann", project_id="p1", roles=frozenset({"member", "reader"}), policy=Policy(RULES)
+    )
+    given = Upload(image_id=image_id, pieces=pieces())
+    tools = service.tools
+    with pytest.raises(NoLongerThere):
+        image_data.upload(tools.db, ctx, tools.images, tools.image_limits, given)
+    service.work()
+    assert list(tools.images.present()) == []
+    usage = ann.get("/v2/info/usage").json()["usage"]
+    assert {one["usage"] for one in usage.values()} == {0}
+
+
+@pytest.mark.parametrize("method", ["glance-download", "web-download"])
+def test_no_service_of_the_callers_choice_is_given_a_token(ann: Client, method: str) -> None:
+    """OSSA-2026-010: nor is an endpoint looked up by what the body says."""
+    region = {"glance_region": "elsewhere", "glance_image_id": new_id()}
+    wanted = {"method": {"name": method, **region}}
+    answer = ann.post(f"/v2/images/{create(ann)}/import", wanted)
+    assert answer.status == 400
 
 
 def test_a_delete_is_at_once_and_complete(ann: Client, service: Service) -> None:

@@ -91,6 +91,27 @@ def test_rebuild(one: Mover) -> None:
     assert one.guests() == {"node1": "stopped"}
 
 
+def test_rebuilds_hold_nothing_twice_and_pass_no_filter(one: Mover) -> None:
+    """OSSA-2017-005, 2017-006: a rebuild skipped the filters, or took what it had once more."""
+    held, root = one.held(), one.cloud.client("compute", "root:p1:admin")
+    quota = root.get("/v2.1/limits").json()["limits"]["absolute"]
+    image = one.shown["image"]["id"]
+    for _ in range(3):
+        assert one.do("rebuild", {"imageRef": image}) == 202
+    assert (one.status, one.held()) == ("ACTIVE", held)
+    after = root.get("/v2.1/limits").json()["limits"]["absolute"]
+    assert after == quota
+    images = one.cloud.client("image")
+    other = images.post(
+        "/v2/images",
+        {"name": "arm", "disk_format": "raw", "container_format": "bare", "hw_architecture": "arm"},
+    ).json()["id"]
+    kind = {"content-type": "application/octet-stream"}
+    images.put(f"/v2/images/{other}/file", body=b"disk", headers=kind)
+    assert one.do("rebuild", {"imageRef": other}) == 400
+    assert (one.status, one.shown["image"]["id"], one.held()) == ("ACTIVE", image, held)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

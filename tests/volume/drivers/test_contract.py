@@ -138,6 +138,29 @@ def test_extending_may_repeat_and_never_shrinks(driver: VolumeDriver) -> None:
     assert not any(read(driver, volume_id, 3 * GIB - 8, 8))
 
 
+def test_what_a_guest_wrote_is_never_taken_for_a_format(
+    driver: VolumeDriver, tmp_path: Path
+) -> None:
+    """OSSA-2026-002: nor when it grows, is copied, kept or read to be an image."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"the host's")
+    name = str(secret).encode()
+    # The head of a qcow2 file whose backing file is the secret.
+    head = b"QFI\xfb" + (3).to_bytes(4) + (104).to_bytes(8) + len(name).to_bytes(4)
+    head = (head + (16).to_bytes(4) + (8 * GIB).to_bytes(8)).ljust(104, b"\0") + name
+    volume_id, copy = made(driver), new_id()
+    driver.overwrite(volume_id, [(0, head)])
+    driver.extend(volume_id, 2)
+    kept = Source(volume_id=volume_id, snapshot_id=new_id())
+    driver.create_snapshot(kept)
+    driver.create_from(copy, 2, kept)
+    driver.revert(kept)
+    for one in (volume_id, copy):
+        assert read(driver, one, 0, len(head)) == head
+        assert not any(read(driver, one, MIB, MIB))
+    assert {size for _, _, size in there(driver)} == {2}
+
+
 def test_an_image_is_written(driver: VolumeDriver) -> None:
     volume_id, image = new_id(), bytes(MIB) + b"image" * 1000
     for _ in range(2):

@@ -10,6 +10,7 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.compute import new_servers, quotas, servers
 from cumulo.services.compute.flavors import Flavor
+from cumulo.services.compute.scheduler import schedule
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.block_devices import devices_of
 from cumulo.services.compute.store.servers import Server
@@ -40,6 +41,9 @@ def begin_rebuild(tx: Tx, ctx: Context, server_id: str, wanted: Rebuild) -> tupl
     kept = {k: v for k, v in server.flavor.items() if k in Flavor.__struct_fields__}
     flavor = Flavor(**{"row": 0, **kept})
     new_servers.check_wishes(flavor, image)
+    refusal = schedule.refusal_of_image(tx, server.host, server.flavor, image.properties)
+    if refusal is not None:
+        raise Invalid(f"No valid host was found. {server.host}: {refusal}.", server_id=server.id)
     values: dict[str, Any] = {**wanted.values, **new_servers.image_facts(image)}
     if server.image_id is not None:
         new_servers.check_open(image)

@@ -12,7 +12,11 @@ from cumulo.kit import clock
 from cumulo.kit.errors import CloudError, Conflict, Invalid
 from cumulo.node.api import HostFacts
 from cumulo.services.compute import numa, server_groups
-from cumulo.services.compute.scheduler.filters import hinted
+from cumulo.services.compute.scheduler.filters import (
+    hinted,
+    image_properties_filter,
+    numa_topology_filter,
+)
 from cumulo.services.compute.scheduler.hosts import Demand, HostState
 from cumulo.services.compute.scheduler.verdicts import (
     PLACEMENT,
@@ -170,6 +174,33 @@ def host_states(tx: Tx, health: Health) -> list[HostState]:
         for one in hypervisor_rows.hypervisor_list(tx)
         if one.name in services
     ]
+
+
+def refusal_of_image(
+    tx: Tx, host: str, flavor: Mapping[str, Any], image: Mapping[str, str]
+) -> str | None:
+    """Say why a server of a host cannot be made anew there from another image, if so."""
+    for one in hypervisor_rows.hypervisor_list(tx):
+        if one.name == host:
+            state = HostState(
+                provider_id=one.uuid,
+                name=one.name,
+                is_up=True,
+                is_enabled=True,
+                disabled_reason=None,
+                zone="",
+                capabilities=_capabilities(one.facts),
+                memory_nodes=one.facts.memory_nodes,
+            )
+            demand = Demand(
+                server_id="",
+                project_id="",
+                resources={},
+                memory_nodes=memory_nodes_for(flavor, image),
+                image_properties=image,
+            )
+            return image_properties_filter(state, demand) or numa_topology_filter(state, demand)
+    return None
 
 
 def _capabilities(facts: HostFacts) -> dict[str, str]:
