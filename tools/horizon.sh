@@ -10,8 +10,9 @@ export HORIZON_KEYSTONE
 
 [ -e .horizon/ready ] || {
     python3 -m venv .horizon
-    # The last two are what this Horizon was made for: it does not say so itself.
-    .horizon/bin/pip install --quiet horizon==25.5.1 pymemcache XStatic-Font-Awesome==4.7.0.0 oslo.policy==4.5.1
+    # The last three are what this Horizon was made for: it does not say so itself.
+    .horizon/bin/pip install --quiet horizon==25.5.1 pymemcache XStatic-Font-Awesome==4.7.0.0 oslo.policy==4.5.1 \
+        keystoneauth1==5.12.0
     mkdir -p .horizon/static .horizon/local
     cat >"$(.horizon/bin/python -c 'import openstack_dashboard.local as it; print(it.__path__[0])')/local_settings.py" <<EOF
 import os

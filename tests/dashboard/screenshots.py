@@ -57,7 +57,8 @@ def fill(view: View) -> None:
     """Make what a small cloud has."""
     image = things.image(view, "debian-13", tags=["stable"], os_distro="debian")
     things.image(view, "alpine-3.24")
-    small, large = things.flavor(view, "m1.small"), things.flavor(view, "m1.huge", disk=900_000)
+    small = things.flavor(view, "m1.small", disk=20, ram=2048)
+    large = things.flavor(view, "d1.store", disk=20_000, ram=4096)
     flat = {"router:external": True, "provider:network_type": "flat"}
     flat |= {"provider:physical_network": "physnet1"}
     outside = things.network(view, "public", "203.0.113.0/24", **flat)
@@ -68,7 +69,7 @@ def fill(view: View) -> None:
         subnet = view.get("network", "/subnets", network_id=net)["subnets"][0]["id"]
         body = {"subnet_id": subnet}
         view.put("network", f"/routers/{router}/add_router_interface", body)
-    things.server(view, "too-large", image, large, back)
+    things.server(view, "archive", image, large, back)
     for number in range(1, 5):
         more = {"metadata": {"tier": "web"}, "tags": ["web"]}
         things.server(view, f"web-{number}", image, small, front, **more)
@@ -115,7 +116,7 @@ def fill_admin(view: View) -> None:
     view.put("identity", f"/groups/{team}/users/{ann}")
     roles = view.get("identity", "/roles", name="member")["roles"]
     view.put("identity", f"/projects/{project['id']}/users/{ann}/roles/{roles[0]['id']}")
-    secret = {"name": "large", "vcpus": 8, "ram": 65536, "disk": 100}
+    secret = {"name": "m1.huge", "vcpus": 8, "ram": 65536, "disk": 100}
     secret |= {"os-flavor-access:is_public": False}
     view.post("compute", "/flavors", {"flavor": secret})
     credential = {"application_credential": {"name": "ci", "description": "builds"}}
@@ -144,7 +145,7 @@ def take(browser: Chromium, password: str, target: Path) -> None:
         )
         rest += browser.script(links)
     browser.open("/servers")
-    broken = browser.driver.find_element("link text", "too-large").get_attribute("href") or ""
+    broken = browser.driver.find_element("link text", "archive").get_attribute("href") or ""
     for page in ("", "/why", "/history"):
         snap(browser, broken.removeprefix(browser.base) + page, target, f"broken{page}")
     browser.open("/servers?q=web-1")

@@ -56,8 +56,8 @@ def network(view: View, name: str = "private", cidr: str = "10.7.0.0/24", **more
     return made
 
 
-def flavor(view: View, name: str = "small", disk: int = 1) -> str:
-    body = {"flavor": {"name": name, "vcpus": 1, "ram": 64, "disk": disk}}
+def flavor(view: View, name: str = "small", disk: int = 1, ram: int = 64) -> str:
+    body = {"flavor": {"name": name, "vcpus": 1, "ram": ram, "disk": disk}}
     return str(view.post("compute", "/flavors", body)["flavor"]["id"])
 
 

@@ -60,7 +60,17 @@ def test_types_say_how_their_volumes_are_encrypted(root: Client, ann: Client, ma
     ):
         assert answer.status == 400
         assert "in use" in answer.text
-    assert root.put(f"{path}/another", {"encryption": {}}).status == 404
+
+
+def test_an_encryption_need_not_be_named_by_its_id(root: Client) -> None:
+    kind = root.post("/v3/types", {"volume_type": {"name": "t"}}).json()["volume_type"]["id"]
+    path = f"/v3/types/{kind}/encryption"
+    root.post(path, {"encryption": LUKS})
+    assert root.put(f"{path}/provider", {"encryption": {"key_size": 128}}).status == 200
+    assert root.get(path).json()["key_size"] == 128
+    assert root.delete(f"{path}/provider").status == 202
+    assert root.get(path).json() == {}
+    assert root.put(f"{path}/provider", {"encryption": {}}).status == 404
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cumulo.services.dashboard.cells import State
+
 Item = Mapping[str, Any]
-_COLUMN, _ROW, _TOP = 290, 58, 70
+_COLUMN, _ROW, _TOP = 320, 58, 70
 _BOX = (150, 38)
 
 
@@ -25,6 +27,7 @@ class Box:
     text: str
     href: str
     small: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ def drawn(
     routers: Sequence[Item],
     servers: Sequence[Item],
     ports: Sequence[Item],
+    subnets: Sequence[Item] = (),
 ) -> Drawing:
     """Return the drawing of what is there."""
     order = sorted(networks, key=lambda net: (not net["router:external"], str(net["name"])))
@@ -77,7 +81,7 @@ def drawn(
         boxes.append(_thing(kind, one, x, y))
         lines += [_line(port, columns, x, y, place) for place, port in enumerate(plugs)]
     height = _TOP + max(*rows, 2) * _ROW + 20
-    bars = [_bar(net, columns[net["id"]], height) for net in order]
+    bars = [_bar(net, columns[net["id"]], height, _ranges(net, subnets)) for net in order]
     return Drawing(max(len(columns), 1) * _COLUMN + 60, height, [*bars, *boxes], lines)
 
 
@@ -90,17 +94,22 @@ def _gateways(router: Item, columns: Mapping[str, int]) -> list[Item]:
     return [{"network_id": gateway["network_id"], "fixed_ips": addresses}]
 
 
-def _bar(net: Item, column: int, height: int) -> Box:
+def _ranges(net: Item, subnets: Sequence[Item]) -> str:
+    return _short(", ".join(one["cidr"] for one in subnets if one["network_id"] == net["id"]), 28)
+
+
+def _bar(net: Item, column: int, height: int, ranges: str) -> Box:
     kind = "shared" if net["router:external"] or net["shared"] else "net"
     href = f"/networks/{net['id']}"
-    return Box(kind, 30 + column * _COLUMN, 40, 10, height - 50, _short(net["name"]), href)
+    x = 30 + column * _COLUMN
+    return Box(kind, x, 40, 10, height - 50, _short(net["name"]), href, ranges)
 
 
 def _thing(kind: str, one: Item, x: int, y: int) -> Box:
     width, height = _BOX
     return Box(
         kind, x, y, width, height, _short(one["name"]), f"/{kind}s/{one['id']}",
-        f"{kind} · {one['status']}",
+        f"{kind} · {one['status']}", State(one["status"]).tone,
     )  # fmt: skip
 
 
@@ -111,5 +120,5 @@ def _line(port: Item, columns: Mapping[str, int], x: int, y: int, place: int) ->
     return Line(bar, edge, y + 8 + 13 * min(place, 2), address)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 20 else f"{name[:19]}…"
+def _short(name: str, longest: int = 20) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -39,28 +39,26 @@ def new_encryption(tx: Tx, ctx: Context, type_id: str, spec: Mapping[str, Any]) 
     return made
 
 
-def update(
-    tx: Tx, ctx: Context, type_id: str, encryption_id: str, changes: Mapping[str, Any]
-) -> None:
+def update(tx: Tx, ctx: Context, type_id: str, changes: Mapping[str, Any]) -> None:
     """Change how they are encrypted."""
-    found = _found(tx, ctx, type_id, encryption_id)
+    found = _found(tx, ctx, type_id)
     _check_unused(tx, type_id, "update")
     if changes:
         store.encryption_update(tx, type_id, **changes)
     _record(tx, ctx, found, "encryption_update")
 
 
-def delete(tx: Tx, ctx: Context, type_id: str, encryption_id: str) -> None:
+def delete(tx: Tx, ctx: Context, type_id: str) -> None:
     """Have them encrypted no more."""
-    found = _found(tx, ctx, type_id, encryption_id)
+    found = _found(tx, ctx, type_id)
     _check_unused(tx, type_id, "delete")
     store.encryption_delete(tx, type_id)
     _record(tx, ctx, found, "encryption_delete")
 
 
-def _found(tx: Tx, ctx: Context, type_id: str, encryption_id: str) -> Encryption:
+def _found(tx: Tx, ctx: Context, type_id: str) -> Encryption:
     found = store.encryption_of(tx, type_by_id(tx, ctx, type_id).id)
-    if found is None or found.id != encryption_id:
+    if found is None:
         raise NotFound(f"Volume type encryption for type {type_id} does not exist.")
     return found
 

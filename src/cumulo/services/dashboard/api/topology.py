@@ -24,7 +24,8 @@ def show_topology(visit: Visit) -> Page:
     shown = servers[:_MOST]
     devices = [one["id"] for one in (*routers, *shown)]
     ports = cloud.get("network", "/ports", device_id=devices)["ports"] if devices else []
-    drawing = drawn(networks, routers, shown, ports)
+    subnets = cloud.get("network", "/subnets")["subnets"]
+    drawing = drawn(networks, routers, shown, ports, subnets)
     values = {
         "drawing": drawing,
         "section": "/topology",

@@ -125,17 +125,22 @@ def create_encryption(call: Call, type_id: str, body: CreateBody) -> CreatedBody
 def update_encryption(
     call: Call, type_id: str, encryption_id: str, body: UpdateBody
 ) -> ChangesBody:
-    """Change how volumes of a type, of which there are none yet, are encrypted."""
+    """Change how volumes of a type, of which there are none yet, are encrypted.
+
+    A type has one encryption, so it need not be named by its id: cinderclient says `provider`.
+    """
+    del encryption_id
     given = msgspec.structs.asdict(body.encryption)
     changes = {key: value for key, value in given.items() if value is not UNSET}
-    call.db.write(encryption_types.update, call.ctx, type_id, encryption_id, changes)
+    call.db.write(encryption_types.update, call.ctx, type_id, changes)
     return ChangesBody(changes)
 
 
 @routes.delete(f"{_ALL}/{{encryption_id}}", policy=f"{_RULE}:delete", status=202)
 def delete_encryption(call: Call, type_id: str, encryption_id: str) -> None:
     """Have the volumes of a type, of which there are none yet, encrypted no more."""
-    call.db.write(encryption_types.delete, call.ctx, type_id, encryption_id)
+    del encryption_id
+    call.db.write(encryption_types.delete, call.ctx, type_id)
 
 
 @routes.get(_OF_VOLUME, policy="volume_extension:volume_encryption_metadata")
