@@ -16,6 +16,7 @@ PATHS = (
     "/servers?q=bench&sort=display_name",
     "/networks",
     "/topology",
+    "/events",
     "/admin/servers",
 )
 

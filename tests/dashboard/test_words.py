@@ -38,7 +38,7 @@ def constants(node: ast.AST) -> set[str]:
 
 
 def is_sentence(text: str) -> bool:
-    return bool(re.match(r"[A-Z\-(]", text)) or text in ("in", "out", "anybody", "user", "group")
+    return bool(re.match(r"[A-Z\-({]", text)) or text in ("in", "out", "anybody", "user", "group")
 
 
 def spoken(tree: ast.Module) -> set[str]:

@@ -86,7 +86,9 @@ def _admin_fields(visit: Visit) -> list[Field]:
     return [
         Field(name="shared", label="Shared with all projects", kind="flag"),
         Field(name="external", label="External: floating IPs come from it", kind="flag"),
-        Field(name="type", label="Provider type", hint="flat, vlan or geneve; empty: as usual."),
+        Field(
+            name="type", label="Provider type", hint="Empty: as usual; else flat, vlan or geneve."
+        ),
         Field(name="physical", label="Physical network"),
         Field(name="segment", label="Segment", kind="number"),
     ]

@@ -16,11 +16,13 @@ def flavors(visit: Visit) -> list[Option]:
     """Return the flavors, each with what it gives."""
     found = visit.cloud.get("compute", "/flavors/detail")["flavors"]
     found.sort(key=lambda one: (one["ram"], one["vcpus"], one["disk"]))
-    return [Option(one["id"], _sizes(one)) for one in found]
+    return [Option(one["id"], _sizes(visit, one)) for one in found]
 
 
-def _sizes(one: Item) -> str:
-    return f"{one['name']} ({one['vcpus']} VCPU, {one['ram']} MiB, {one['disk']} GiB)"
+def _sizes(visit: Visit, one: Item) -> str:
+    figures = {name: one[name] for name in ("vcpus", "ram", "disk")}
+    said = visit.say("{vcpus} VCPU, {ram} MiB of memory, {disk} GiB of disk", **figures)
+    return f"{one['name']} ({said})"
 
 
 def images(visit: Visit) -> list[Option]:
