@@ -12,3 +12,4 @@ from cumulo.web.versions import History as History
 from cumulo.web.versions import Version as Version
 from cumulo.web.versions import since as since
 from cumulo.web.versions import until as until
+from cumulo.web.versions import without as without

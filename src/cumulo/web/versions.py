@@ -84,10 +84,18 @@ def until(version: str) -> msgspec.Meta:
     return msgspec.Meta(extra={"until": Version.parse(version)})
 
 
+def without(first: str, last: str) -> msgspec.Meta:
+    """Mark a field as missing from `first` to `last`, between versions that have it."""
+    return msgspec.Meta(extra={"without": (Version.parse(first), Version.parse(last))})
+
+
 def within(metadata: Sequence[Any], version: Version) -> bool:
     """Say whether a field with these marks exists at `version`."""
     for meta in metadata:
         bounds = getattr(meta, "extra", None) or {}
         if version < bounds.get("since", version) or version > bounds.get("until", version):
+            return False
+        first, last = bounds.get("without", (None, None))
+        if first is not None and first <= version <= last:
             return False
     return True

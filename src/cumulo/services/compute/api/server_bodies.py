@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cumulo.web import LooseBool, LooseInt, since, until
+from cumulo.web import LooseBool, LooseInt, since, until, without
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Description = Annotated[str, Meta(max_length=255)]
@@ -31,7 +31,7 @@ class NetworkWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     uuid: Uuid | None = None
     port: Uuid | None = None
     fixed_ip: str | None = None
-    tag: Annotated[DeviceTag | None, since("2.42")] = None
+    tag: Annotated[DeviceTag | None, since("2.32"), without("2.37", "2.41")] = None
 
 
 class GroupWish(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +61,7 @@ class DiskWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     disk_bus: str | None = None
     guest_format: str | None = None
     no_device: LooseBool = False
-    tag: Annotated[DeviceTag | None, since("2.42")] = None
+    tag: Annotated[DeviceTag | None, since("2.32"), without("2.33", "2.41")] = None
     volume_type: Annotated[str | None, since("2.67")] = None
 
 
