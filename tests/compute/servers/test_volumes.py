@@ -1,10 +1,13 @@
 """Volumes of servers: plugged in and out, booted from, gone with their server."""
 
+import json
 from typing import Any
 
 import pytest
 
 from cumulo.node.api import HostError
+from cumulo.services.compute.guest_metadata import metadata_of
+from cumulo.services.compute.instance_metadata import document
 from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
 from cumulo.services.compute.workflows.create_server import CREATE_SERVER
 from cumulo.work import testing
@@ -87,6 +90,32 @@ class Both:
 @pytest.fixture
 def both(emulated: Emulated) -> Both:
     return Both(emulated)
+
+
+def test_a_tagged_volume_is_told_to_the_guest(both: Both) -> None:
+    volume = both.volume()
+    disks: list[dict[str, Any]] = [
+        {"source_type": "image", "destination_type": "local", "uuid": both.image, "boot_index": 0},
+        {"source_type": "volume", "destination_type": "volume", "uuid": volume, "tag": "data"},
+    ]
+    server = both.server(block_device_mapping_v2=disks)
+    metadata = both.cloud.db.read(metadata_of, server, both.cloud.cloud.compute.settings)
+    assert metadata is not None
+    [device] = json.loads(document(metadata, "latest", "meta_data.json") or b"")["devices"]
+    assert (device["type"], device["serial"], device["tags"]) == ("disk", volume, ["data"])
+    assert device["path"] == "/dev/vdb"
+
+    disks[0]["tag"] = "root"
+    spec: dict[str, Any] = {
+        "name": "s",
+        "flavorRef": "1",
+        "networks": "none",
+        "imageRef": both.image,
+    }
+    spec["block_device_mapping_v2"] = disks[:1]
+    refused = both.compute.post(S, {"server": spec})
+    assert refused.status == 400
+    assert "only volumes and networks are tagged" in refused.text
 
 
 def test_attach_and_detach(both: Both) -> None:

@@ -13,7 +13,7 @@ from cumulo.services.compute import config_drives, networking
 from cumulo.services.compute.instance_metadata import Device, File, InstanceMetadata, Key
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import aggregates as aggregate_rows
-from cumulo.services.compute.store import nic_tags
+from cumulo.services.compute.store import block_devices, nic_tags
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 
@@ -91,8 +91,14 @@ def _vendor_data(path: str) -> dict[str, Any]:
 
 
 def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> list[Device]:
-    """Return the interfaces that the server's owner tagged."""
+    """Return the interfaces and volumes that the server's owner tagged."""
     tags = nic_tags.tags_of(tx, server.id)
-    return [
+    nics = [
         Device(type="nic", mac=port.mac, tags=[tags[port.id]]) for port in ports if port.id in tags
     ]
+    disks = [
+        Device(type="disk", serial=one.volume_id, path=one.device_name, tags=[one.tag])
+        for one in block_devices.devices_of(tx, server.id)
+        if one.tag
+    ]
+    return [*nics, *disks]

@@ -174,6 +174,12 @@ def _disks(spec: ServerSpec) -> list[NewDisk]:
                 raise Invalid(
                     "Block Device Mapping is Invalid: a local image must have boot_index 0."
                 )
+            if disk.tag:
+                raise Invalid(
+                    "Block Device Mapping is Invalid: only volumes and networks are tagged, not "
+                    "local disks.",
+                    field="tag",
+                )
             continue
         found.append(_volume(spec, disk))
     return found
