@@ -16,6 +16,7 @@ EMULATED = {
     "hosts": "2",
     "run_validation": "false",
     "moves": "true",
+    "personality": "true",
     "build_timeout": "60",
     "img_file": "/nonexistent",
 }
@@ -23,6 +24,7 @@ REAL = {
     "hosts": "1",
     "run_validation": "true",
     "moves": "false",  # there is one host
+    "personality": "false",
     "build_timeout": "300",
 }
 
