@@ -18,6 +18,7 @@ from cumulo.services.compute.store import server_tables
 from cumulo.services.compute.store import tables as compute_tables
 from cumulo.services.compute.store.servers import Server, Wanted, server_list
 from cumulo.services.image.store import tables as image_tables
+from cumulo.services.network.bandwidth import promised_to_servers as promised_bandwidth
 from cumulo.services.network.drivers.base import NetworkDriver, Present
 from cumulo.services.network.reconcile import owned
 from cumulo.services.network.server_ports import COMPUTE
@@ -71,15 +72,28 @@ def _allocations(tx: Tx, servers: list[Server]) -> Iterator[str]:
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     used: Counter[tuple[str, str]] = Counter()
     for row in tx.execute(sa.select(a.consumer_id, a.provider_id, a.resource_class, a.used)):
-        found[row.consumer_id][row.resource_class] = row.used
+        sums = found[row.consumer_id]
+        sums[row.resource_class] = sums.get(row.resource_class, 0) + row.used
         used[row.provider_id, row.resource_class] += row.used
-    wanted = {server.id: resources_of(server) for server in servers if server.host}
+    cards = promised_bandwidth(tx)
+    wanted = {
+        server.id: resources_of(server) | _summed(cards.get(server.id, {}))
+        for server in servers
+        if server.host
+    }
     yield from _differ("allocation", found, wanted)
     consumers = set(tx.scalars(sa.select(placement_tables.consumer.c.id)))
     yield from _differ("consumer", dict.fromkeys(consumers, 1), dict.fromkeys(wanted, 1))
     for stock in tx.execute(sa.select(i.provider_id, i.resource_class, i.used)):
         if stock.used != used[stock.provider_id, stock.resource_class]:
             yield f"provider {stock.provider_id} counts {stock.used} {stock.resource_class}"
+
+
+def _summed(amounts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for held in amounts.values():
+        found.update(held)
+    return dict(found)
 
 
 def _ports(tx: Tx, servers: list[Server]) -> Iterator[str]:

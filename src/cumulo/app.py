@@ -61,7 +61,7 @@ from cumulo.services.metrics.api import OPERATIONS as METRICS
 from cumulo.services.metrics.policy import RULES as METRICS_RULES
 from cumulo.services.network import public as network
 from cumulo.services.network.api import OPERATIONS as NETWORK
-from cumulo.services.network.drivers.base import NetworkDriver
+from cumulo.services.network.drivers.base import HostBandwidth, NetworkDriver
 from cumulo.services.network.drivers.fake import FakeDriver
 from cumulo.services.network.drivers.ovn import OvnDriver
 from cumulo.services.network.policy import RULES as NETWORK_RULES
@@ -467,7 +467,17 @@ def emulate(settings: Settings, state: Path, passwords: Passwords) -> Cloud:
     nodes: dict[str, Node] = {
         name: FakeNode(name, directory=state / "hosts" / name) for name in names
     }
-    outside = Outside(
-        FixedNodes(nodes), FakeDriver(names), names[0], volumes=volume_assembly.EMULATED
-    )
+    driver = FakeDriver(names)
+    driver.physical_networks = [
+        HostBandwidth(
+            host=name,
+            bridge=one.bridge,
+            physical_network=one.name,
+            egress_kbps=one.egress_kbps or 0,
+            ingress_kbps=one.ingress_kbps or 0,
+        )
+        for name in names
+        for one in settings.node.physical_networks
+    ]
+    outside = Outside(FixedNodes(nodes), driver, names[0], volumes=volume_assembly.EMULATED)
     return Cloud(settings, state, outside, passwords)

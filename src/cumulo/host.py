@@ -263,6 +263,8 @@ def _fabric_settings(plan: HostPlan) -> FabricSettings:
                 bridge=each.bridge,
                 addresses=list(each.addresses),
                 interface=each.interface,
+                egress_kbps=each.egress_kbps,
+                ingress_kbps=each.ingress_kbps,
             )
             for each in node.physical_networks
         ],

@@ -62,13 +62,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Physical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A network outside of the cloud that flat and VLAN networks are laid on.
 
-    The host reaches it by `addresses` on `bridge`; an `interface` of the host joins it.
+    The host reaches it by `addresses` on `bridge`; an `interface` of the host joins it.  Guests
+    may be promised `egress_kbps` and `ingress_kbps` of it in all.
     """
 
     name: str
     bridge: str
     addresses: tuple[str, ...] = ()
     interface: str | None = None
+    egress_kbps: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    ingress_kbps: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
 
 
 class NodeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -197,4 +197,11 @@ def _mappings(networks: tuple[PhysicalNetwork, ...]) -> str:
 
 def _options(networks: tuple[PhysicalNetwork, ...]) -> str:
     """Return what the network service is told of this host's abilities."""
-    return ",".join(["cumulo-metadata", *(["enable-chassis-as-gw"] if networks else [])])
+    rates = [
+        f"{net.bridge}:{net.egress_kbps or ''}:{net.ingress_kbps or ''}"
+        for net in networks
+        if net.egress_kbps or net.ingress_kbps
+    ]
+    promises = [f"resource_provider_bandwidths={';'.join(rates)}"] if rates else []
+    gateway = ["enable-chassis-as-gw"] if networks else []
+    return ",".join(["cumulo-metadata", *gateway, *promises])

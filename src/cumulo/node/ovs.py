@@ -37,6 +37,8 @@ class PhysicalNetwork(msgspec.Struct, frozen=True, kw_only=True):
     bridge: str
     addresses: list[str] = []  # with prefix lengths
     interface: str | None = None  # a network card to give to the bridge
+    egress_kbps: int | None = None  # what guests may be promised of it
+    ingress_kbps: int | None = None
 
 
 class Plug(msgspec.Struct, frozen=True, kw_only=True):

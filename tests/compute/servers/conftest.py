@@ -26,6 +26,11 @@ def root(emulated: Emulated) -> Client:
 @pytest.fixture
 def image(emulated: Emulated) -> str:
     """A public image that servers start from."""
+    return image_in(emulated)
+
+
+def image_in(emulated: Emulated) -> str:
+    """Make a public image that servers start from."""
     images = emulated.client("image", "root:p0:admin")
     wanted = {"name": "tiny", "disk_format": "raw", "container_format": "bare"}
     image_id = images.post("/v2/images", {**wanted, "visibility": "public"}).json()["id"]

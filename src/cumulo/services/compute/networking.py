@@ -83,6 +83,24 @@ def bindings(tx: Tx) -> list[network.ServerBinding]:
 def bind_ports(tx: Tx, server_id: str, host: str) -> None:
     """Say on which host the server's ports are to be plugged in."""
     network.bind_ports(tx, server_id, host)
+    network.promise_bandwidth(tx, server_id)
+
+
+def bandwidth_groups(tx: Tx, server_id: str) -> list[network.ResourceGroup]:
+    """Return what the server's ports ask of their host's cards."""
+    return network.bandwidth_groups(tx, server_id)
+
+
+def claimable_bandwidth(
+    tx: Tx, provider_id: str, groups: Sequence[network.ResourceGroup]
+) -> dict[str, dict[str, int]]:
+    """Return what to claim for them on a host; raise Conflict where the host lacks it."""
+    return network.claimable_bandwidth(tx, provider_id, groups) if groups else {}
+
+
+def promised_bandwidth(tx: Tx) -> dict[str, dict[str, dict[str, int]]]:
+    """Return what each server is to hold for its ports: server -> provider -> class."""
+    return network.promised_bandwidth(tx)
 
 
 def unbind_ports(tx: Tx, server_id: str) -> None:

@@ -76,6 +76,7 @@ def _tasks(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
 def _allocations(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
     """Every server on a host holds there what it takes; nothing else of ours holds anything."""
     held = placement.holders(tx)
+    cards = networking.promised_bandwidth(tx)
     ended = store.deleted_among(tx, held) | migration_rows.closed_among(tx, held)
     for consumer in sorted(ended - cloud.busy):
         yield _orphan(tx, cloud, consumer, "is gone")
@@ -87,7 +88,8 @@ def _allocations(tx: Tx, cloud: _Cloud) -> Iterator[Symptom]:
             if has:
                 yield _orphan(tx, cloud, server.id, "is on no host")
         elif server.host in cloud.providers:
-            wanted = {cloud.providers[server.host]: resources_of(server)}
+            own = {cloud.providers[server.host]: resources_of(server)}
+            wanted = {**own, **cards.get(server.id, {})}
             if has != wanted:
                 yield _claimed(tx, cloud, server, wanted)
 

@@ -13,6 +13,7 @@ from cumulo.kit import clock
 from cumulo.kit.errors import Conflict
 from cumulo.kit.ids import new_id
 from cumulo.services.network import (
+    bandwidth,
     journal,
     names,
     qos_policies,
@@ -295,6 +296,8 @@ def _mark(tx: Tx, network_id: str, values: Mapping[str, object]) -> None:
     if {"dns_domain", "qos_policy_id"} & values.keys():
         ports = port_store.ports_of_network(tx, network_id)
         changes.mark(tx, "port", [port.id for port in ports])
+        if "qos_policy_id" in values:
+            bandwidth.follow(tx, bandwidth.servers_of(tx, [port.id for port in ports]))
     if "mtu" in values:
         changes.mark(tx, "router", router_store.routers_on_network(tx, network_id))
 

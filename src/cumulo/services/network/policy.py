@@ -406,6 +406,7 @@ RULES: dict[str, str] = {
     "delete_policy_minimum_bandwidth_rule": (
         "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
     ),
+    "get_port:resource_request": "rule:admin_only",
     "get_rule_type": "role:reader",
     "onboard_network_subnets": ("(rule:admin_only) or (role:member and project_id:%(project_id)s)"),
     "shared_qos_policy": "field:policies:shared=True",

@@ -10,6 +10,7 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit.errors import Conflict
 from cumulo.services.network import (
     addresses,
+    bandwidth,
     journal,
     macs,
     metadata,
@@ -77,6 +78,8 @@ def update_port(
     _regroup(tx, ctx, after, wanted)
     changes.mark(tx, "port", [port.id])
     _mark_router(tx, port.id)
+    if "qos_policy_id" in values:
+        bandwidth.follow(tx, bandwidth.servers_of(tx, [port.id]))
     found = port_get(tx, port.id)
     journal.updated(tx, ctx, "port", port, found)
     return found
@@ -217,9 +220,11 @@ def delete_port(tx: Tx, by: Caller | None, settings: NetworkSettings, port: Port
             type="ServicePortInUse",
         )
     trunk_ports.check_unused(tx, port)
+    servers = bandwidth.servers_of(tx, [port.id])
     discard_port(tx, by, port)
+    bandwidth.follow(tx, servers)
     network = network_store.network_find(tx, port.network_id)
-    if network and port.made_for == network.id:
+    if network is not None and port.made_for == port.network_id:
         metadata.ensure_port(tx, settings, network)
 
 

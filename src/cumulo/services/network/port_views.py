@@ -7,11 +7,13 @@ import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.network import refusals
+from cumulo.services.network import bandwidth, refusals
+from cumulo.services.network.bandwidth import ResourceGroup
 from cumulo.services.network.owners import viewer
 from cumulo.services.network.store import allocations, listing, sharing, tables
 from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as store
+from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store import trunks as trunk_store
 from cumulo.services.network.store.listing import Listing
@@ -46,6 +48,7 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     security_groups: list[str]
     tags: list[str]
     trunk: TrunkDetails | None = None
+    group: ResourceGroup | None = None  # of placement's resources, that it asks of its host
 
 
 def _fixed_ips(values: list[str]) -> sa.ColumnElement[bool]:
@@ -111,6 +114,7 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
     words = tag_store.tags_map(tx, ids)
     owners = network_store.owners_of(tx, {port.network_id for port in ports})
     trunks = _trunks(tx, ids)
+    groups_asked = bandwidth.groups_of(tx, ports) if qos_store.are_promises(tx) else {}
     return [
         Details(
             port,
@@ -119,6 +123,7 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
             groups.get(port.id, []),
             words.get(port.id, []),
             trunks.get(port.id),
+            groups_asked.get(port.id),
         )
         for port in ports
     ]

@@ -5,6 +5,7 @@ belong into a workflow's step or a reconciler.
 """
 
 from cumulo.services.network import (
+    bandwidth,
     in_force,
     networks,
     security_group_rules,
@@ -45,6 +46,11 @@ Plug = server_ports.Plug
 create_server_port = server_ports.create_server_port
 take_port = server_ports.take_port
 bind_ports = server_ports.bind_ports
+ResourceGroup = bandwidth.ResourceGroup
+bandwidth_groups = bandwidth.groups_of_server
+claimable_bandwidth = bandwidth.claimable
+promised_bandwidth = bandwidth.promised_to_servers
+promise_bandwidth = server_ports.promise_bandwidth
 ServerBinding = server_ports.ServerBinding
 server_bindings = server_ports.server_bindings
 release_port = server_ports.release_port

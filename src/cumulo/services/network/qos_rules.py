@@ -10,7 +10,7 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, NotFound
 from cumulo.kit.ids import new_id
-from cumulo.services.network import journal, qos_policies, refusals
+from cumulo.services.network import bandwidth, journal, qos_policies, refusals
 from cumulo.services.network.spelling import LooseInt
 from cumulo.services.network.store import changes, listing, standard, tables
 from cumulo.services.network.store import qos_policies as store
@@ -195,7 +195,9 @@ def _check_range(rule: QosRule, other: QosRule) -> None:
 
 def _tell(tx: Tx, policy_id: str) -> None:
     standard.change(tx, tables.qos_policy, policy_id)
-    changes.mark(tx, "port", store.ports_with(tx, policy_id))
+    ports = store.ports_with(tx, policy_id)
+    changes.mark(tx, "port", ports)
+    bandwidth.follow(tx, bandwidth.servers_of(tx, ports))
     changes.mark(tx, "router", store.routers_with(tx, policy_id))
 
 

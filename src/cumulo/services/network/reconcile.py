@@ -3,6 +3,7 @@
 from cumulo.db import Tx
 from cumulo.services.identity.public import PROJECT_GONE
 from cumulo.services.network import statuses
+from cumulo.services.network.bandwidth_report import report
 from cumulo.services.network.departed import clear_away
 from cumulo.services.network.projection import project
 from cumulo.services.network.store import changes, inventory
@@ -54,5 +55,6 @@ RECONCILERS = [
     Reconciler(tell, every_s=2.0, name="network.tell", wake=(changes.TOPIC,)),
     Reconciler(watch, every_s=2.0, name="network.watch"),
     Reconciler(compare, every_s=600.0, name="network.compare"),
+    Reconciler(report, every_s=30.0, name="network.bandwidth"),
     Reconciler(clear_away, every_s=600.0, name="network.departed", wake=(PROJECT_GONE,)),
 ]

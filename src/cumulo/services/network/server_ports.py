@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
-from cumulo.services.network import journal, names, trunk_ports
+from cumulo.services.network import bandwidth, journal, names, trunk_ports
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.networks import network_get
@@ -17,6 +17,7 @@ from cumulo.services.network.ports import PortSpec, create_service_port, port_ge
 from cumulo.services.network.server_networks import Nic, check_port_free
 from cumulo.services.network.store import changes, standard, tables
 from cumulo.services.network.store import ports as store
+from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.tools import Tools
 
@@ -97,11 +98,24 @@ def bind_ports(
     for port in _ports(tx, server_id):
         owner = f"{COMPUTE}{zone}"
         if (port.host, port.device_owner) != (host, owner):
-            status = port.status if host else "DOWN"
-            standard.change(tx, tables.port, port.id, host=host, device_owner=owner, status=status)
+            standard.change(
+                tx,
+                tables.port,
+                port.id,
+                host=host,
+                device_owner=owner,
+                status=port.status if host else "DOWN",
+                profile=bandwidth.allocation_of(tx, port, host),
+            )
             changes.mark(tx, "port", [port.id])
             journal.updated(tx, by, "port", port, port_get(tx, port.id))
             trunk_ports.follow(tx, by, port.id, host)
+
+
+def promise_bandwidth(tx: Tx, server_id: str) -> None:
+    """Have the server hold what its bound ports are promised; raise Conflict without room."""
+    if qos_store.are_promises(tx):
+        bandwidth.follow(tx, [server_id])
 
 
 def release_ports(tx: Tx, server_id: str, by: Caller | None = None) -> None:
@@ -115,6 +129,7 @@ def release_port(tx: Tx, server_id: str, port_id: str, by: Caller | None = None)
     for port in _ports(tx, server_id):
         if port.id == port_id:
             _release(tx, by, port, server_id)
+            bandwidth.follow(tx, [server_id])
 
 
 def _release(tx: Tx, by: Caller | None, port: Port, server_id: str) -> None:

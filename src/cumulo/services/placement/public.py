@@ -56,9 +56,33 @@ def ensure_provider(tx: Tx, provider_id: str, name: str, *, parent_id: str | Non
 
 
 def delete_provider(tx: Tx, provider_id: str) -> None:
-    """Forget a provider, or find it gone; raises Conflict while anything of it is allocated."""
+    """Forget a provider and those below, or find it gone.
+
+    Raises Conflict while anything of them is allocated.
+    """
+    for below in sorted(children_of(tx, provider_id)):
+        delete_provider(tx, below)
     if provider_rows.provider_find(tx, provider_id) is not None:
         providers.delete_provider(tx, provider_id)
+
+
+def provider_named(tx: Tx, name: str) -> str | None:
+    """Return the provider of that name."""
+    return provider_rows.provider_named(tx, name)
+
+
+def children_of(tx: Tx, provider_id: str) -> set[str]:
+    """Return the providers right below another."""
+    found = provider_rows.provider_find(tx, provider_id)
+    tree = provider_rows.provider_tree(tx, found.root_id) if found else []
+    return {one.id for one in tree if one.parent_id == provider_id}
+
+
+def traits_below(tx: Tx, root_id: str) -> dict[str, set[str]]:
+    """Return the traits of every provider below a root."""
+    below = [one.id for one in provider_rows.provider_tree(tx, root_id) if one.id != root_id]
+    found = _traits_of(tx, below) if below else {}
+    return {one: set(found.get(one, ())) for one in below}
 
 
 def set_inventory(tx: Tx, provider_id: str, stocks: Mapping[str, Inventory]) -> None:
@@ -177,6 +201,19 @@ def claim(
     """
     wanted = _wanted(amounts, project_id, user_id, consumer_type)
     allocations.replace_allocations(tx, {consumer_id: wanted}, unable="Unable to allocate")
+
+
+def adjust(tx: Tx, consumer_id: str, amounts: Mapping[str, Mapping[str, int]]) -> None:
+    """Let a consumer that holds something hold exactly `amounts`, or raise Conflict."""
+    holder = allocations.consumers(tx, [consumer_id])[consumer_id]
+    claim(
+        tx,
+        consumer_id,
+        holder.project_id,
+        holder.user_id,
+        amounts,
+        consumer_type=holder.consumer_type or "INSTANCE",
+    )
 
 
 def move(tx: Tx, from_consumer_id: str, to_consumer_id: str) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from cumulo.services.network.public import ResourceGroup
+
 
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """What filters and weighers may know of a host."""
@@ -29,6 +31,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     server_id: str
     project_id: str
     resources: dict[str, int]
+    groups: list[ResourceGroup] = []  # what its ports ask of the host's cards
     required: frozenset[str] = frozenset()  # traits
     forbidden: frozenset[str] = frozenset()
     memory_nodes: int = 0  # that the guest is to see

@@ -11,7 +11,7 @@ from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import CloudError, Conflict, Invalid
 from cumulo.node.api import HostFacts
-from cumulo.services.compute import numa, server_groups
+from cumulo.services.compute import networking, numa, server_groups
 from cumulo.services.compute.scheduler.filters import (
     hinted,
     image_properties_filter,
@@ -64,7 +64,8 @@ def schedule(tx: Tx, server: Server, wishes: Wishes, health: Health) -> HostStat
     fit, verdicts = _judged(tx, demand, health)
     for host in fit:
         try:
-            amounts = {host.provider_id: demand.resources}
+            cards = networking.claimable_bandwidth(tx, host.provider_id, demand.groups)
+            amounts = {host.provider_id: demand.resources, **cards}
             placement.claim(tx, server.id, server.project_id, server.user_id, amounts)
         except Conflict as error:
             verdicts = _refused(verdicts, host.name, error.message)
@@ -123,6 +124,9 @@ def _judged(tx: Tx, demand: Demand, health: Health) -> tuple[list[HostState], li
             if short.name in against:
                 lacks = reasons_of_room(demand, short.figures, short.reasons)
                 against[short.name] = [*against[short.name], *lacks]
+    for host in every if demand.groups else []:
+        if host.name in roomy:
+            against[host.name] = [*against[host.name], *_lack_of_bandwidth(tx, host, demand)]
     fit = [
         _measured(host, roomy[host.name])
         for host in every
@@ -139,6 +143,16 @@ def _judged(tx: Tx, demand: Demand, health: Health) -> tuple[list[HostState], li
         if against[host.name]
     ]
     return [host for host, _ in weighed], verdicts
+
+
+def _lack_of_bandwidth(tx: Tx, host: HostState, demand: Demand) -> list[Reason]:
+    """Return what the host's cards cannot give to the server's ports."""
+    try:
+        networking.claimable_bandwidth(tx, host.provider_id, demand.groups)
+    except Conflict as error:
+        remedy = "ask for a lower minimum of bandwidth, or move servers away from there"
+        return [Reason(filter=PLACEMENT, reason=error.message, remedy=remedy)]
+    return []
 
 
 def _refused(verdicts: list[Verdict], name: str, why: str) -> list[Verdict]:
@@ -263,6 +277,7 @@ def _demand(tx: Tx, server: Server, wishes: Wishes) -> Demand:
         server_id=server.id,
         project_id=server.project_id,
         resources=resources_of(server),
+        groups=networking.bandwidth_groups(tx, server.id),
         required=required,
         forbidden=forbidden,
         memory_nodes=memory_nodes_for(server.flavor, server.image_properties),

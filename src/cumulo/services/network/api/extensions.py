@@ -335,6 +335,18 @@ _EXTENSIONS = {
             "2018-07-09",
         ),
         (
+            "port-resource-request",
+            "Port Resource Request",
+            "What ports ask of placement.",
+            "2018-05-08",
+        ),
+        (
+            "port-resource-request-groups",
+            "Port Resource Request Groups",
+            "What ports ask of placement, group by group.",
+            "2021-02-01",
+        ),
+        (
             "qos-rules-alias",
             "Ability to access QoS rules without passing the policy ID",
             "Rules of QoS policies by their ids alone.",

@@ -11,6 +11,7 @@ from cumulo.services.network import names, networks, port_changes, port_views, p
 from cumulo.services.network.api.listing import Answer
 from cumulo.services.network.api.nouns import Noun, StandardView, standard
 from cumulo.services.network.api.requests import within
+from cumulo.services.network.bandwidth import ResourceGroup
 from cumulo.services.network.names import Assignment
 from cumulo.services.network.port_views import (
     AddressPair,
@@ -40,6 +41,13 @@ class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     port: PortChange
 
 
+class ResourceRequest(msgspec.Struct):
+    """What a port asks of placement for its server."""
+
+    request_groups: list[ResourceGroup]
+    same_subtree: list[str]
+
+
 class PortView(StandardView, kw_only=True, gc=False):
     """A port as clients see it."""
 
@@ -64,6 +72,7 @@ class PortView(StandardView, kw_only=True, gc=False):
     trunk_details: TrunkDetails | UnsetType
     qos_policy_id: str | UnsetType | None
     dns_assignment: list[Assignment] | UnsetType
+    resource_request: ResourceRequest | UnsetType | None
 
 
 @routes.get("/v2.0/ports", policy="regular_user")
@@ -158,6 +167,9 @@ def _view(call: Call[Tools], found: Details) -> PortView:
         trunk_details=UNSET if found.trunk is None else found.trunk,
         qos_policy_id=port.qos_policy_id,
         dns_assignment=names.assignments(call.tools.settings, found),
+        resource_request=(
+            ResourceRequest([found.group], [found.group.id]) if found.group else None
+        ),
     )
 
 

@@ -224,6 +224,16 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     configurations: dict[str, str] = {}
 
 
+class HostBandwidth(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a physical network a host may promise to its guests."""
+
+    host: str
+    bridge: str
+    physical_network: str
+    egress_kbps: int = 0
+    ingress_kbps: int = 0
+
+
 class Present(msgspec.Struct, frozen=True, kw_only=True):
     """What the backend holds of this cloud's, by unit."""
 
@@ -267,6 +277,9 @@ class NetworkDriver(Protocol):
 
     def agents(self) -> list[AgentReport]:
         """List the backend's parts on every host."""
+
+    def bandwidths(self) -> list[HostBandwidth]:
+        """List every host's ways into physical networks; of most nothing may be promised."""
 
     def forget_host(self, host: str) -> None:
         """Forget a host that is gone for good; one that lives makes itself known again."""

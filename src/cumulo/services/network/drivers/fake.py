@@ -17,6 +17,7 @@ from cumulo.kit.errors import Unavailable
 from cumulo.services.network.drivers.base import (
     AgentReport,
     BackendError,
+    HostBandwidth,
     NetworkPlan,
     PortPlan,
     PortStatus,
@@ -37,6 +38,7 @@ CALLS = frozenset(
         "port_status",
         "wait_in_force",
         "agents",
+        "bandwidths",
         "forget_host",
     }
 )
@@ -66,6 +68,7 @@ class FakeDriver:
         self.security_groups: dict[str, SecurityGroupPlan] = {}
         self.dead_hosts: set[str] = set()
         self.port_up_after_s = 0.0
+        self.physical_networks: list[HostBandwidth] = []
         self._hosts = set(hosts)
         self._plugged: dict[tuple[str, str], float] = {}  # (port, host) -> since when
         self._scripts: list[Script] = []
@@ -162,6 +165,12 @@ class FakeDriver:
                     ("OVN Metadata agent", "neutron-ovn-metadata-agent"),
                 )
             ]
+
+    def bandwidths(self) -> list[HostBandwidth]:
+        """List the ways that were given to hosts."""
+        self._act("bandwidths")
+        with self._lock:
+            return [one for one in self.physical_networks if one.host in self._hosts]
 
     def forget_host(self, host: str) -> None:
         """Report on the host no more."""

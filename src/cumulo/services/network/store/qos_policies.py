@@ -55,6 +55,23 @@ def rules_delete(tx: Tx, policy_id: str) -> None:
     tx.execute(sa.delete(tables.qos_rule).where(tables.qos_rule.c.qos_policy_id == policy_id))
 
 
+_PROMISE = (
+    sa.select(tables.qos_rule.c.id).where(tables.qos_rule.c.kind == MINIMUM_BANDWIDTH).limit(1)
+)
+
+
+def are_promises(tx: Tx) -> bool:
+    """Say whether any policy promises bandwidth; cheap, since every list of ports asks."""
+    return tx.scalar(_PROMISE) is not None
+
+
+def policies_with(tx: Tx, kind: str) -> list[str]:
+    """Return the policies that have a rule of a kind."""
+    r = tables.qos_rule.c
+    found = sa.select(r.qos_policy_id).where(r.kind == kind).distinct()
+    return sorted(tx.scalars(found))
+
+
 _DEFAULT = sa.select(tables.qos_policy.c.id).where(
     tables.qos_policy.c.project_id == sa.bindparam("of_project"),
     tables.qos_policy.c.is_default.is_(True),

@@ -9,7 +9,7 @@ import msgspec
 
 from cumulo.kit import clock
 from cumulo.kit.errors import Unavailable
-from cumulo.services.network.drivers.base import AgentReport
+from cumulo.services.network.drivers.base import AgentReport, HostBandwidth
 from cumulo.services.network.drivers.ovn.ovsdb import Client, Op
 from cumulo.services.network.drivers.ovn.replica import Replica, Row
 
@@ -31,6 +31,7 @@ class Chassis(msgspec.Struct, frozen=True):
     hostname: str
     options: set[str]
     mappings: dict[str, str]  # physical network -> bridge
+    rates: dict[str, tuple[int, int]]  # bridge -> kbit/s out and in
     answered: int  # the last configuration number that it has applied
     answered_at: float  # seconds since 1970, by its own clock
 
@@ -99,6 +100,20 @@ class Hosts:
         dead = self._dead(known)
         return [report for chassis in known for report in _reports(chassis, dead)]
 
+    def bandwidths(self) -> list[HostBandwidth]:
+        """Return each host's bridges into physical networks, with their rates."""
+        return [
+            HostBandwidth(
+                host=chassis.hostname,
+                bridge=bridge,
+                physical_network=name,
+                egress_kbps=chassis.rates.get(bridge, (0, 0))[0],
+                ingress_kbps=chassis.rates.get(bridge, (0, 0))[1],
+            )
+            for chassis in self.all()
+            for name, bridge in sorted(chassis.mappings.items())
+        ]
+
     def forget(self, hostname: str) -> None:
         """Remove a host's rows from the southbound database."""
         names = {chassis.name for chassis in self.all() if chassis.hostname == hostname}
@@ -162,14 +177,32 @@ def _one(row: Row, private: Row) -> Chassis:
     answered, answered_ms = private.get("nb_cfg", 0), private.get("nb_cfg_timestamp", 0)
     assert isinstance(answered, int)
     assert isinstance(answered_ms, int)
+    options = set(config.get("ovn-cms-options", "").split(","))
     return Chassis(
         name=str(row["name"]),
         hostname=str(row["hostname"]),
-        options=set(config.get("ovn-cms-options", "").split(",")),
+        options=options,
+        rates=_rates(options),
         mappings={name: bridge for name, _, bridge in pairs if bridge},
         answered=answered,
         answered_at=answered_ms / 1000,
     )
+
+
+def _rates(options: set[str]) -> dict[str, tuple[int, int]]:
+    """Read bridge:out:in;bridge:out:in, where a rate that is not given is empty."""
+    found = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        for part in value.split(";") if name == "resource_provider_bandwidths" else []:
+            bridge, _, rates = part.partition(":")
+            out, _, back = rates.partition(":")
+            found[bridge] = (_kbps(out), _kbps(back))
+    return found
+
+
+def _kbps(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 def _reports(chassis: Chassis, dead: set[str]) -> list[AgentReport]:

@@ -11,6 +11,7 @@ from cumulo.services.network.drivers.base import (
     AgentReport,
     Flow,
     GatewayPlan,
+    HostBandwidth,
     NetworkPlan,
     PortPlan,
     PortStatus,
@@ -237,6 +238,10 @@ class OvnDriver:
     def agents(self) -> list[AgentReport]:
         """Report on each host's controller and metadata server."""
         return self._hosts.reports()
+
+    def bandwidths(self) -> list[HostBandwidth]:
+        """List the bridges that each host's controller names, with what its settings promise."""
+        return self._hosts.bandwidths()
 
     def forget_host(self, host: str) -> None:
         """Remove the host's rows, as its controller does when it leaves in good order."""
