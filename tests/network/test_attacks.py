@@ -72,6 +72,15 @@ BODIES: dict[str, Any] = {
     f"{QOS}/bandwidth_limit_rules/{{rule_id}}": {"bandwidth_limit_rule": {"max_kbps": 1}},
     f"{QOS}/dscp_marking_rules": {"dscp_marking_rule": {"dscp_mark": 8}},
     f"{QOS}/dscp_marking_rules/{{rule_id}}": {"dscp_marking_rule": {"dscp_mark": 8}},
+    f"{QOS}/minimum_bandwidth_rules": {"minimum_bandwidth_rule": {"min_kbps": 1}},
+    f"{QOS}/minimum_bandwidth_rules/{{rule_id}}": {"minimum_bandwidth_rule": {"min_kbps": 1}},
+    "/v2.0/qos/alias_bandwidth_limit_rules/{rule_id}": {
+        "alias_bandwidth_limit_rule": {"max_kbps": 1}
+    },
+    "/v2.0/qos/alias_dscp_marking_rules/{rule_id}": {"alias_dscp_marking_rule": {"dscp_mark": 8}},
+    "/v2.0/qos/alias_minimum_bandwidth_rules/{rule_id}": {
+        "alias_minimum_bandwidth_rule": {"min_kbps": 1}
+    },
     "/v2.0/trunks/{trunk_id}": {"trunk": {"name": "x"}},
     "/v2.0/trunks/{trunk_id}/add_subports": {"sub_ports": [{"port_id": NOWHERE}]},
     "/v2.0/trunks/{trunk_id}/remove_subports": {"sub_ports": [{"port_id": NOWHERE}]},
@@ -89,6 +98,8 @@ def body_for(path: str, victim: dict[str, str]) -> Any:
         return {"router": {"external_gateways": []}}
     if path.endswith("_addresses"):
         return {"addresses": ["10.9.0.0/24"]}
+    if path.endswith("onboard_network_subnets"):
+        return {"network_id": victim["network_id"]}
     if path.endswith("_prefixes"):
         return {"prefixes": ["10.9.0.0/24"]}
     return {"tags": ["x"]} if path.endswith("/tags") else BODIES.get(path)
