@@ -129,7 +129,8 @@ def _bare(image: Path, volume: Path, volume_id: str, script: str) -> tuple[float
         subprocess.run([*make, str(directory / "drive")], check=True)
         argv = ["qemu-system-x86_64", "-machine", f"q35,accel={accelerator()}", "-cpu", "max"]
         argv += ["-nographic", "-monitor", "none", "-net", "none", "-m", str(_MEMORY_MIB)]
-        argv += ["-drive", f"file={disk},if=virtio,format=qcow2"]
+        argv += ["-drive", f"file={disk},if=none,id=d,format=qcow2"]
+        argv += ["-device", "virtio-blk-pci,drive=d,bootindex=1"]
         argv += ["-drive", f"file={drive},if=virtio,format=raw,readonly=on"]
         argv += ["-drive", f"file={volume},if=none,id=v,format=raw,discard=unmap"]
         argv += ["-device", f"virtio-blk-pci,drive=v,serial={volume_id[:20]}"]

@@ -1,13 +1,16 @@
 """Volumes that go to another back end, or become of another type, while a server has them."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cumulo.db import Database
+from cumulo.kit import clock
 from cumulo.services.volume.drivers.base import Source, VolumeDriver
+from cumulo.services.volume.reconcile import remove_orphans
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.services.volume.workflows.move_attached import MOVE_ATTACHED
 from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
@@ -220,6 +223,22 @@ def test_whatever_fails_the_volume_is_where_its_guest_has_it(scene: Scene, doing
         held = begin()
         testing.crash_at(step.name, MOVE_ATTACHED, None, db, tools)
         assert look(*held) == SECOND
+
+
+def test_what_is_on_its_way_is_no_orphan(scene: Scene) -> None:
+    """However long it takes: the guest may write there already."""
+    server, volume = scene.held()
+    node = scene.cloud.nodes["node1"]
+    node.script.fail("exchange_volume", moment="after")
+    scene.migrate(volume)
+    scene.cloud.work()
+    assert len(scene.drivers[SECOND].present()) == 1
+    with clock.CLOCK.held(clock.now() + timedelta(hours=1)):
+        remove_orphans(scene.cloud.cloud.volume)
+        assert len(scene.drivers[SECOND].present()) == 1
+    scene.cloud.db.write(testing.end_leases)
+    scene.cloud.work()
+    assert scene.consistent(server, volume) == SECOND
 
 
 def moved_alone(scene: Scene, volume: str) -> None:

@@ -143,8 +143,9 @@ def volumes_in_group(tx: Tx, group_id: str) -> list[Volume]:
 
 
 def volumes_on(tx: Tx, pool: str) -> set[str]:
-    """Return the ids of the volumes that are in a pool."""
-    return set(tx.scalars(sa.select(_V.id).where(_V.host == pool)))
+    """Return the ids of the volumes that are in a pool, or on their way there."""
+    is_there = (_V.host == pool) | (_V.moving_to == pool)
+    return set(tx.scalars(sa.select(_V.id).where(is_there)))
 
 
 def sums_on(tx: Tx, pool: str) -> dict[str, tuple[int, int]]:
