@@ -92,6 +92,19 @@ def both(emulated: Emulated) -> Both:
     return Both(emulated)
 
 
+def test_a_volume_in_error_is_no_obstacle_to_another(both: Both) -> None:
+    server, first, second = both.server(), both.volume(), both.volume()
+    assert both.attach(server, first).status == 200
+    both.cloud.work()
+    admin = both.cloud.client("volume", "root:p0:admin")
+    reset = {"os-reset_status": {"status": "error"}}
+    assert admin.post(f"{V}/{first}/action", reset).status == 202
+    assert both.attach(server, second).status == 200
+    both.cloud.work()
+    assert both.shown(second)["status"] == "in-use"
+    assert sorted(both.plugged(server)) == sorted([first, second])
+
+
 def test_a_tagged_volume_is_told_to_the_guest(both: Both) -> None:
     volume = both.volume()
     disks: list[dict[str, Any]] = [

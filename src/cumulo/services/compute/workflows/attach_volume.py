@@ -39,7 +39,8 @@ Run: TypeAlias = _Run[PlugVolume, Tools]
 def connect(run: Run) -> None:
     """Let the host reach it."""
     run.db.write(_begin, run.params, _ATTACH)
-    connect_volumes(run, run.params.server_id, run.params.host)
+    params = run.params
+    connect_volumes(run, params.server_id, params.host, params.device_id)
 
 
 def _begin(tx: Tx, params: PlugVolume, event: str) -> None:

@@ -12,9 +12,15 @@ from cumulo.services.volume import public as volume
 from cumulo.work import Run
 
 
-def connect_volumes(run: Run[Any, Tools], server_id: str, host: str) -> None:
-    """Wait until the volumes are there, and note how the host reaches each."""
-    for device in run.db.read(store.devices_of, server_id):
+def connect_volumes(
+    run: Run[Any, Tools], server_id: str, host: str, only: str | None = None
+) -> None:
+    """Wait until the volumes, or `only` one device's, are there; note how the host reaches each.
+
+    An operator may have put another volume of the server in error, which is no obstacle to one.
+    """
+    devices = run.db.read(store.devices_of, server_id)
+    for device in (one for one in devices if only in (None, one.id)):
         found = run.db.read(volume.volume_get, device.volume_id)
         volumes.check_made(found)
         told = run.tools.volume.driver(found.host).connect(found.id)
