@@ -190,6 +190,48 @@ def test_a_guest_boots_from_an_encrypted_volume(
     assert list((state / "volumes/file").iterdir()) == []
 
 
+def test_a_volume_changes_its_back_end_while_a_guest_writes(
+    walk: Walk,
+    types: None,
+    cluster: tuple[str, Ceph],
+    addresses: dict[str, str],
+    state: Path,
+) -> None:
+    openstack, address = walk.client, addresses["one"]
+    openstack.run("volume", "create", "--size", "1", "--type", "fast_vol", "moved")
+    becomes(openstack, "volume", "moved")
+    openstack.run("server", "add", "volume", "one", "moved")
+    becomes(openstack, "volume", "moved", status="in-use")
+    place = device(openstack, "moved")
+    walk.await_login(address, f"printf 'from before' | sudo dd of={place} bs=512 conv=sync; sync")
+    count = f"printf %014d $i | sudo dd of={place} bs=512 seek=9 conv=sync 2>/dev/null"
+    loop = f"i=0; while i=$((i+1)); do {count}; done"
+    walk.await_login(address, f"sh -c '{loop}' >/dev/null 2>&1 & echo begun")
+
+    def counted() -> int:
+        told = walk.await_login(
+            address, f"sync; sudo dd if={place} bs=512 skip=9 count=1 2>/dev/null"
+        )
+        return int(told.strip("\0") or 0)
+
+    for kind in ("ceph_vol", "fast_vol"):
+        before = counted()
+        change = ["--type", kind, "--retype-policy", "on-demand"]
+        openstack.run("volume", "set", *change, "moved")
+        becomes(openstack, "volume", "moved", status="in-use")
+        assert openstack.value("type", "volume", "show", "moved") == kind
+        on_ceph = bool(cluster[1].run("rbd", "ls", "volumes"))
+        in_files = any((state / "volumes/file").iterdir())
+        assert (on_ceph, in_files) == (kind == "ceph_vol", kind == "fast_vol")
+        eventually(lambda: counted() > before, 60)  # noqa: B023 - done before the next
+    read = f"sudo dd if={place} bs=11 count=1 2>/dev/null"
+    assert walk.await_login(address, read) == "from before"
+    openstack.run("server", "remove", "volume", "one", "moved")
+    becomes(openstack, "volume", "moved")
+    openstack.run("volume", "delete", "moved")
+    eventually(lambda: openstack.rows("volume", "list") == [], 60)
+
+
 def test_no_stale_attachment(walk: Walk, addresses: dict[str, str], types: None) -> None:
     """A server that is deleted with a volume plugged in lets it go."""
     openstack = walk.client
