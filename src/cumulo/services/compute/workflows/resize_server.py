@@ -174,6 +174,29 @@ def _settle(tx: Tx, run: Run) -> None:
     servers.record(tx, run, server, "resized", host=server.host, flavor=server.flavor["name"])
 
 
+def unsettle(run: Run) -> None:
+    """Say that the server is what and where it was, which the rest of the way back makes true."""
+    run.db.write(_unsettle, run)
+
+
+def _unsettle(tx: Tx, run: Run) -> None:
+    migration = migrations.migration_get(tx, run.params.migration)
+    if migration.status != "finished":
+        return
+    server = store.server_get(tx, migration.server_id)
+    running = migration.old_vm_state == "active"
+    store.server_move(
+        tx,
+        server.id,
+        expected=["resized"],
+        **moves.sized(migration.old_flavor),
+        host=migration.source_host,
+        vm_state=migration.old_vm_state,
+        power_state=states.RUNNING if running else states.SHUTDOWN,
+    )
+    volumes.has_moved(tx, cloud_of(run), server.id, migration.source_host or "")
+
+
 def give_up(run: Run) -> None:
     """Leave the server as it was and keep the reason with the action."""
     run.db.write(_give_up, run)
@@ -234,7 +257,7 @@ RESIZE_SERVER = Workflow(
         Step(leave, undo=come_back),
         Step(plug, undo=unplug),
         Step(finish, undo=destroy),
-        Step(settle),
+        Step(settle, undo=unsettle),
     ],
     failed=give_up,
 )
