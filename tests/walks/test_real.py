@@ -11,6 +11,9 @@ from cumulo.node import processes
 from cumulo.walks import private, provider, reach
 from cumulo.walks.client import Client, Refused
 from cumulo.walks.walk import Walk
+from tests.browser import LIT, browser
+from tests.chaos.inside import inside
+from tests.waiting import eventually
 from tests.walks import power, projects
 from tests.walks.clouds import CommandCloud
 
@@ -59,6 +62,31 @@ def test_a_guest_on_the_provider_network_is_reached(walk: Walk, direct: str) -> 
     log = provider.console_log(walk)
     assert f"GUEST-READY hostname=demo-instance eth0={direct}/24" in log
     assert "GUEST-DATASOURCE openstack" in log
+
+
+def test_the_lists_that_are_looked_at_first(walk: Walk, direct: str) -> None:
+    def names(column: str, *words: str) -> set[str]:
+        return {str(row[column]) for row in walk.client.rows(*words)}
+
+    kinds = {"identity", "image", "compute", "network", "placement", "volumev3", "object-store"}
+    assert names("Type", "catalog", "list") == names("Type", "service", "list") >= kinds
+    assert names("Service Type", "endpoint", "list") >= kinds
+    assert names("Name", "user", "list") >= {"admin", "demo"}
+    assert names("State", "hypervisor", "list") == {"up"}
+    assert names("State", "compute", "service", "list") == {"up"}
+    assert names("State", "volume", "service", "list") == {"up"}
+    assert names("Alive", "network", "agent", "list") == {"True"}
+
+
+def test_a_browser_shows_the_screen(
+    real: CommandCloud, walk: Walk, direct: str, tmp_path: Path
+) -> None:
+    def lit() -> int:
+        return int(page.evaluate(LIT))
+
+    with inside(real.net), browser(tmp_path) as page:
+        page.go(walk.client.value("url", "console", "url", "show", provider.SERVER))
+        eventually(lambda: lit() > 500, 120, lambda: page.evaluate("document.title"))
 
 
 def test_projects_and_users(real: CommandCloud, walk: Walk, direct: str) -> None:
