@@ -19,6 +19,14 @@ threads = 64
 initial_cpu_allocation_ratio = 64.0
 shutdown_timeout = 1
 """
+BACKENDS = """
+[[volume.backends]]
+name = "one"
+directory = "{state}/volumes/one"
+[[volume.backends]]
+name = "two"
+directory = "{state}/volumes/two"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def real(state: Path) -> Iterator[CommandCloud]:
     with namespace(f"cumulo-chaos-{os.getpid()}") as own:
         cloud = CommandCloud(state, own, beside=PARKING)
         state.mkdir()
-        (state / "cumulo.toml").write_text(SETTINGS)
+        (state / "cumulo.toml").write_text(SETTINGS + BACKENDS.format(state=state))
         cloud.up()
         yield cloud
         cloud.down("--purge")

@@ -18,13 +18,13 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 @contextmanager
-def inside(namespace: str | None) -> Iterator[None]:
+def inside(net: str | None) -> Iterator[None]:
     """Let this thread open its sockets in a namespace; they stay there when it has left."""
-    if namespace is None:
+    if net is None:
         yield
         return
     outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    there = os.open(net, os.O_RDONLY)
     try:
         if _LIBC.setns(there, _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
@@ -39,7 +39,7 @@ class Speaker:
     """Speaks plain HTTP with a cloud, as an administrator."""
 
     def __init__(self, cloud: CommandCloud) -> None:
-        self._namespace, self._ports = cloud.namespace, cloud.ports
+        self._net, self._ports = cloud.net, cloud.ports
         self._env = cloud.environment("admin")
         self._token = ""
 
@@ -103,7 +103,7 @@ class Speaker:
         self, method: str, service: str, path: str, body: bytes, headers: dict[str, str]
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self._ports[service], timeout=60)
-        with inside(self._namespace):
+        with inside(self._net):
             connection.connect()
         try:
             kind = {"Content-Type": "application/json"} if body else {}

@@ -8,16 +8,19 @@ import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 from cumulo.db import Database
 from cumulo.node import processes
-from cumulo.node.api import FixedNodes
+from cumulo.node.api import FixedNodes, Nodes
+from cumulo.node.certificates import Identity
 from cumulo.node.client import UnixDialer, remote_node
+from cumulo.services.machines.nodes import JoinedNodes
 from cumulo.services.network.drivers.ovn import OvnDriver
 from tests.audit import disagreements
+from tests.chaos.inside import inside
 from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
 
@@ -63,13 +66,21 @@ def kill_apis(cloud: CommandCloud) -> None:
     serve.end(9, grace_s=10)
 
 
-def disagreements_of(cloud: CommandCloud) -> list[str]:
-    """Return on what the database, the host and the network of a cloud are not of one mind."""
+@contextmanager
+def hosts_of(cloud: CommandCloud) -> Iterator[tuple[Database, Nodes]]:
+    """Give a cloud's database, and its hosts as it reaches them."""
     node = remote_node(UnixDialer(cloud.state / "run" / "node.sock"))
-    ovn = OvnDriver(f"unix:{cloud.state}/ovn/nb.sock", f"unix:{cloud.state}/ovn/sb.sock")
+    own, identity = FixedNodes({node.facts().name: node}), Identity(cloud.state / "control" / "tls")
     database = Database(f"sqlite:///{cloud.state}/control/cumulo.db")
-    with closing(database), closing(ovn):
-        return disagreements(database, FixedNodes({node.facts().name: node}), ovn)
+    with inside(cloud.net), closing(database):
+        yield database, JoinedNodes(own, database, identity)
+
+
+def disagreements_of(cloud: CommandCloud) -> list[str]:
+    """Return on what the database, the hosts and the network of a cloud are not of one mind."""
+    ovn = OvnDriver(f"unix:{cloud.state}/ovn/nb.sock", f"unix:{cloud.state}/ovn/sb.sock")
+    with hosts_of(cloud) as (database, nodes), closing(ovn):
+        return disagreements(database, nodes, ovn)
 
 
 def look(cloud: CommandCloud) -> Look:

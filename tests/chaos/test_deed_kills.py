@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from cumulo.services.compute.workflows.attach_volume import ATTACH_VOLUME, DETACH_VOLUME
 from cumulo.services.compute.workflows.change_power import CHANGE_POWER
 from cumulo.services.compute.workflows.confirm_resize import CONFIRM_RESIZE
 from cumulo.services.compute.workflows.offload_server import OFFLOAD_SERVER
@@ -18,7 +19,9 @@ from cumulo.services.compute.workflows.resize_server import RESIZE_SERVER
 from cumulo.services.compute.workflows.revert_resize import REVERT_RESIZE
 from cumulo.services.compute.workflows.shelve_server import SHELVE_SERVER
 from cumulo.services.compute.workflows.snapshot_server import SNAPSHOT_SERVER
+from cumulo.services.compute.workflows.snapshot_volumes import SNAPSHOT_VOLUMES
 from cumulo.services.compute.workflows.unshelve_server import UNSHELVE_SERVER
+from cumulo.services.volume.workflows.move_attached import MOVE_ATTACHED
 from cumulo.work import Workflow
 from tests.chaos.inside import Speaker
 from tests.chaos.machine import Look
@@ -65,6 +68,52 @@ def detach(site: Site, server_id: str) -> None:
     site.speak.delete("compute", f"{place}/{found[-1]['port_id']}")
 
 
+def attach_volume(site: Site, server_id: str) -> None:
+    """Let it have a new volume."""
+    wanted: dict[str, Any] = {"volume": {"size": 1}}
+    volume = f"{site.volumes}/{site.speak.make('volume', site.volumes, wanted)['id']}"
+    await_volume(site, volume, "available")
+    wanted = {"volumeAttachment": {"volumeId": volume.rpartition("/")[2]}}
+    site.speak.make("compute", f"/v2.1/servers/{server_id}/os-volume_attachments", wanted)
+
+
+def await_volume(site: Site, volume: str, status: str) -> None:
+    def found() -> str:
+        return str(site.speak("GET", "volume", volume).json()["volume"]["status"])
+
+    eventually(lambda: found() == status, PATIENCE_S, tell=found)
+
+
+def volume_of(site: Site, server_id: str) -> str:
+    """Return the only volume of a server, once the server has it."""
+    place = f"/v2.1/servers/{server_id}/os-volume_attachments"
+    [one] = site.speak("GET", "compute", place).json()["volumeAttachments"]
+    await_volume(site, f"{site.volumes}/{one['volumeId']}", "in-use")
+    return str(one["volumeId"])
+
+
+def attach_volume_and_stop(site: Site, server_id: str) -> None:
+    """Let nobody be in the guest who would have to let go of the volume."""
+    attach_volume(site, server_id)
+    volume_of(site, server_id)
+    action("os-stop")(site, server_id)
+
+
+def detach_volume(site: Site, server_id: str) -> None:
+    place = f"/v2.1/servers/{server_id}/os-volume_attachments"
+    site.speak.delete("compute", f"{place}/{volume_of(site, server_id)}")
+
+
+def move_volume(site: Site, server_id: str) -> None:
+    volume = f"{site.volumes}/{volume_of(site, server_id)}"
+    pools = site.speak("GET", "volume", f"{site.volumes[:-8]}/scheduler-stats/get_pools").json()
+    here = site.speak("GET", "volume", volume).json()["volume"]["os-vol-host-attr:host"]
+    [there] = [pool["name"] for pool in pools["pools"] if pool["name"] != here]
+    wanted = {"os-migrate_volume": {"host": there, "lock_volume": False}}
+    answer = site.speak("POST", "volume", f"{volume}/action", wanted)
+    assert answer.status == 202, answer.text
+
+
 SHELVE, RESCUE = action("shelve"), action("rescue")
 # workflow -> what is done before and the status that has come then, and what starts it
 DEEDS: dict[Workflow[Any, Any], tuple[Deed | None, str, Deed]] = {
@@ -81,8 +130,21 @@ DEEDS: dict[Workflow[Any, Any], tuple[Deed | None, str, Deed]] = {
     SNAPSHOT_SERVER: (None, "ACTIVE", action("createImage", {"name": "copy"})),
     ATTACH_INTERFACE: (None, "ACTIVE", attach),
     DETACH_INTERFACE: (attach_and_stop, "SHUTOFF", detach),
+    ATTACH_VOLUME: (None, "ACTIVE", attach_volume),
+    DETACH_VOLUME: (attach_volume_and_stop, "SHUTOFF", detach_volume),
+    MOVE_ATTACHED: (attach_volume, "ACTIVE", move_volume),
+    SNAPSHOT_VOLUMES: (None, "ACTIVE", action("createImage", {"name": "copy"})),
 }
 RESTS = {"ACTIVE", "SHUTOFF", "VERIFY_RESIZE", "RESCUE", "SHELVED", "SHELVED_OFFLOADED", "ERROR"}
+
+
+def boot(site: Site, name: str, workflow: Workflow[Any, Any]) -> str:
+    """Boot a server, from a volume where that is what the workflow is for."""
+    if workflow is not SNAPSHOT_VOLUMES:
+        return site.boot(name)
+    disk = {"source_type": "image", "uuid": site.image, "destination_type": "volume"}
+    disk |= {"boot_index": 0, "volume_size": 1, "delete_on_termination": True}
+    return site.boot(name, imageRef="", block_device_mapping_v2=[disk])
 
 
 def larger(speak: Speaker) -> str:
@@ -106,7 +168,7 @@ def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:
     for path in (site.cloud.state / "control" / "parked").glob("*"):
         path.unlink()
     wanted = moments()
-    ids = {name: site.boot(name) for name in wanted}
+    ids = {name: boot(site, name, workflow) for name, workflow in wanted.items()}
     await_all(site, dict.fromkeys(wanted, "ACTIVE"))
     for name, workflow in wanted.items():
         before, _, _ = DEEDS[workflow]
@@ -131,9 +193,22 @@ def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:
     eventually(lambda: not site.servers(), PATIENCE_S, tell=site.servers)
     for image in site.speak("GET", "image", "/v2/images?name=copy").json()["images"]:
         site.speak.delete("image", f"/v2/images/{image['id']}")
+    for kind in (f"{site.volumes[:-7]}snapshots", site.volumes):
+        delete_all(site, kind)
     site.speak.delete("compute", "/v2.1/flavors/larger")
     nothing_left(site, empty)
     assert doctor(site) == []
+
+
+def delete_all(site: Site, kind: str) -> None:
+    def found() -> list[dict[str, Any]]:
+        (listed,) = site.speak("GET", "volume", f"{kind}/detail").json().values()
+        return list(listed)
+
+    for one in found():
+        assert one["status"] in ("available", "deleting"), one
+        site.speak.delete("volume", f"{kind}/{one['id']}")
+    eventually(lambda: not found(), PATIENCE_S, tell=found)
 
 
 def await_all(site: Site, statuses: dict[str, str]) -> None:

@@ -46,10 +46,14 @@ class Site:
         quota = {"quota_set": {"instances": -1, "cores": -1, "ram": -1}}
         project = speak.project()
         assert speak("PUT", "compute", f"/v2.1/os-quota-sets/{project}", quota).status == 200
+        self.volumes = f"/v3/{project}/volumes"
+        quota = {"quota_set": {"volumes": -1, "gigabytes": -1, "snapshots": -1}}
+        limits = f"/v3/{project}/os-quota-sets/{project}"
+        assert speak("PUT", "volume", limits, quota).status == 200
 
-    def boot(self, name: str) -> str:
+    def boot(self, name: str, **more: Any) -> str:
         spec: dict[str, Any] = {"name": name, "flavorRef": self.flavor, "imageRef": self.image}
-        spec |= {"networks": [{"uuid": self.network}], "config_drive": True}
+        spec |= {"networks": [{"uuid": self.network}], "config_drive": True} | more
         return str(self.speak.make("compute", "/v2.1/servers", {"server": spec})["id"])
 
     def delete(self, server_id: str) -> None:

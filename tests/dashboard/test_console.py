@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 def browser(real: CommandCloud) -> Iterator[Chromium]:
     """A browser on the machine that the cloud is on."""
     base = f"http://127.0.0.1:{real.ports['dashboard']}"
-    with inside(real.namespace), chromium(base, real.prefix) as window:
+    with inside(real.net), chromium(base, real.prefix) as window:
         window.look(dark=False, width=1280)
         window.sign_in("admin", real.environment("admin")["OS_PASSWORD"])
         window.wait_for("Overview")

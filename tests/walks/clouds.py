@@ -68,7 +68,8 @@ class CommandCloud:
         self.state, self.namespace = state, namespace
         self._path = os.pathsep.join([*([str(beside)] if beside else []), *sys.path])
         self.networks: set[str] = set()  # those that a test wants to find nothing of
-        self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
+        self.net = f"/run/netns/{namespace}" if namespace else None
+        self.prefix = ["nsenter", f"--net={self.net}"] if namespace else []
 
     def cumulo(self, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
         """Run the command to its end; it finds programs in `path` instead of where we do."""

@@ -36,8 +36,11 @@ addresses = ["203.0.113.1/24"]
 class Machine(CommandCloud):
     """A machine with a state directory; the first has the cloud, the others join it."""
 
-    def __init__(self, state: Path, number: int) -> None:
-        super().__init__(state)
+    def __init__(
+        self, state: Path, number: int, more: str = "", beside: Path | None = None
+    ) -> None:
+        """Give it settings besides those that it needs, and something to import first."""
+        super().__init__(state, beside=beside)
         self.name, self.address = f"rack{number}", f"10.210.0.{number}"
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "sh", "-c", _HOLD],
@@ -48,10 +51,11 @@ class Machine(CommandCloud):
         with self._holder.stdout as told:
             assert told.readline() == b"\n"
         self.pid = self._holder.pid
+        self.net = f"/proc/{self.pid}/ns/net"
         self.prefix = ["nsenter", f"--target={self.pid}", "--net", "--mount", "--uts"]
         state.mkdir()
         settings = _SETTINGS.format(name=self.name, number=number)
-        (state / "cumulo.toml").write_text(settings + (_OUTSIDE if number == 1 else ""))
+        (state / "cumulo.toml").write_text(settings + (_OUTSIDE if number == 1 else "") + more)
 
     def token(self) -> str:
         done = self.cumulo("node", "token")
@@ -96,12 +100,14 @@ class Machine(CommandCloud):
 
 
 @contextlib.contextmanager
-def rack(directory: Path, count: int) -> Iterator[list[Machine]]:
+def rack(
+    directory: Path, count: int, more: str = "", beside: Path | None = None
+) -> Iterator[list[Machine]]:
     """Give machines that reach each other; afterwards nothing of them is left."""
     if os.geteuid() != 0:
         pytest.skip("real guests need root")
     directory.chmod(0o711)
-    machines = [Machine(directory / f"m{n}", n) for n in range(1, count + 1)]
+    machines = [Machine(directory / f"m{n}", n, more, beside) for n in range(1, count + 1)]
     try:
         for bridge in ("mg", "tn"):
             _first(machines[0], f"link add {bridge} type bridge", f"link set {bridge} up")

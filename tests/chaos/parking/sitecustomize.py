@@ -3,7 +3,9 @@
 Python runs this at the start of every process that has this directory in its path.  A server is
 named after the moment at which its run stops for ever, the first time that it comes there:
 `compute.create_server:spawn:after` stops when the guest is made and nobody has noted it yet.
-Servers with other names go on.  What stands still is a file in the state directory.
+Several moments are joined by `+`, whatever else a name tells is one that never comes, and servers
+with other names go on.  What stands still is a file in the state directory, named after the server
+and, if that has several moments, the one.
 
 The network's telling of its backend stops at the moment that the file `park-at` there names.
 """
@@ -16,16 +18,17 @@ from typing import Any
 
 
 def park(argv: list[str]) -> None:
-    """Wrap every step of compute's workflows, in the process that carries them on."""
+    """Wrap every step of workflows of servers, in the process that carries them on."""
     if "serve" not in argv:
         return
     directory = Path(argv[argv.index("--state") + 1]) / "control" / "parked"
     _park_network(directory)
     from cumulo.services.compute.public import WORKFLOWS
+    from cumulo.services.volume.workflows import WORKFLOWS as VOLUME_WORKFLOWS
     from cumulo.work import execution
     from cumulo.work.workflow import Write
 
-    workflows: Iterable[Any] = WORKFLOWS
+    workflows: Iterable[Any] = [*WORKFLOWS, *VOLUME_WORKFLOWS]
     for workflow in workflows:
         for step in workflow.steps:
             if not isinstance(step, Write):
@@ -78,25 +81,35 @@ def _park_network(directory: Path) -> None:
 def _stopping(
     directory: Path, workflow: str, step: str, do: Callable[[Any], object]
 ) -> Callable[[Any], object]:
-    from cumulo.services.compute.store.servers import server_find
-
     def stop_at(name: str | None, when: str) -> None:
-        if name == f"{workflow}:{step}:{when}":
+        moment = f"{workflow}:{step}:{when}"
+        if name is not None and moment in name.split("+"):
             directory.mkdir(exist_ok=True)
-            mark = directory / name
+            mark = directory / "@".join(dict.fromkeys((name, moment)))
             if not mark.exists():
                 mark.touch()
                 threading.Event().wait()
 
     def stopping(run: Any) -> object:
-        server = run.db.read(server_find, getattr(run.params, "server_id", ""))
-        name = server and server.name
+        name = run.db.read(_name, run.params)
         stop_at(name, "before")
         result = do(run)
         stop_at(name, "after")
         return result
 
     return stopping
+
+
+def _name(tx: Any, params: Any) -> str | None:
+    """Return the name of the server that a run is about."""
+    from cumulo.services.compute.store.migrations import migration_get
+    from cumulo.services.compute.store.servers import server_find
+
+    server_id = getattr(params, "server_id", None)
+    if server_id is None and hasattr(params, "migration"):
+        server_id = migration_get(tx, params.migration).server_id
+    server = server_find(tx, server_id or "")
+    return server.name if server else None
 
 
 park(sys.orig_argv)
