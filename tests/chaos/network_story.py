@@ -168,6 +168,7 @@ MADE: dict[str, Deed] = {
     "a policy": make("policy", "gold"),
     "a limit": inner(rules("bandwidth_limit"), "bandwidth_limit_rule", "make", max_kbps=5000),
     "a mark": inner(rules("dscp_marking"), "dscp_marking_rule", "make", dscp_mark=26),
+    "a promise": inner(rules("minimum_bandwidth"), "minimum_bandwidth_rule", "make", min_kbps=9),
     "outside": make("network", "outside", router__external=True, **FLAT),
     "outside's subnet": make(
         "subnet",
@@ -270,6 +271,9 @@ CHANGED: dict[str, Deed] = {
     "no address again": change("floatingip", "floats", port_id=None),
     "no way out": change("router", "router", external_gateway_info={}),
     "a way out": change("router", "router", external_gateway_info=way_out),
+    "its ways watched": change(
+        "router", "router", enable_default_route_ecmp=True, enable_default_route_bfd=True
+    ),
     "the router off": change("router", "router", admin_state_up=False),
     "the trunk off": change("trunk", "trunk", admin_state_up=False),
     "the trunk on": change("trunk", "trunk", admin_state_up=True),

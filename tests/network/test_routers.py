@@ -313,3 +313,21 @@ def test_ways_out_that_cannot_be_are_refused(net: Net) -> None:
     second = {"network_id": near["id"], "enable_snat": True}
     assert error_of(change("add", second, who=net.admin))[0] == 400
     assert error_of(change("add", {"network_id": near["id"]}, who=net.stranger))[0] == 404
+
+
+def test_ways_out_are_taken_alike_and_watched_where_operators_say_so(
+    net: Net, driver: FakeDriver
+) -> None:
+    usual = net.make("router")
+    told = ("enable_default_route_ecmp", "enable_default_route_bfd")
+    assert [usual[name] for name in told] == [False, False]
+    net.project()
+    assert not driver.routers[usual["id"]].spreads
+    for name in told:
+        assert error_of(net.try_("router", **{name: True}))[0] == 403
+        assert error_of(net.try_change("router", usual["id"], **{name: True}))[0] == 403
+    made = net.admin.make("router", **dict.fromkeys(told, True))
+    net.admin.change("router", usual["id"], enable_default_route_bfd=True)
+    net.project()
+    found = [driver.routers[one["id"]] for one in (made, usual)]
+    assert [(one.spreads, one.probes) for one in found] == [(True, True), (False, True)]

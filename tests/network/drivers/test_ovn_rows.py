@@ -433,3 +433,23 @@ def test_several_ways_out_each_have_hosts_and_translations() -> None:
     }
     route = only(rows, "Logical_Router_Static_Route")
     assert route.columns["nexthop"] == "203.0.113.1"
+
+
+def test_ways_out_are_alike_where_that_is_wanted_and_depend_on_who_answers() -> None:
+    far = network("far", subnet("far4", "198.51.100.0/24"))
+    second = port("gw2", far, "198.51.100.5")
+    more = gateway(second, "198.51.100.5/24", "198.51.100.1")
+    plan = r1(more_gateways=[more], spreads=True, probes=True)
+    rows = router_rows(plan, {}, distributed=False)
+    probes = {probe.id: probe.columns for probe in of(rows, "BFD")}
+    ways = {
+        (route.columns["ip_prefix"], route.columns["nexthop"]): route.columns["bfd"]
+        for route in of(rows, "Logical_Router_Static_Route")
+    }
+    assert ways.keys() == {("0.0.0.0/0", "203.0.113.1"), ("0.0.0.0/0", "198.51.100.1")}
+    for (_, nexthop), watched in ways.items():
+        assert [probes[one]["dst_ip"] for one in watched] == [nexthop]
+    one_network = [msgspec.structs.replace(more, nexthops=["203.0.113.1"])]
+    alike = r1(more_gateways=one_network, spreads=True)
+    routes = of(router_rows(alike, {}, distributed=False), "Logical_Router_Static_Route")
+    assert len({route.id for route in routes}) == 2

@@ -424,3 +424,28 @@ def _await_address(guest: Guest, address: str) -> None:
         return f"{address}/64" in links.addresses("eth0", guest.namespace)
 
     eventually(has_it)
+
+
+def test_ways_out_are_taken_alike_and_only_while_they_answer(
+    site: Site, driver: OvnDriver, boot: Boot
+) -> None:
+    second = port(
+        "gw2", PROVIDER, "192.168.56.5", device_owner="network:router_gateway", router_id=R1
+    )
+    links.ensure_addresses("lo", ["127.0.0.1/8", "198.18.0.1/32"])  # beyond both ways out
+    driver.sync_network(PROVIDER)
+    driver.sync_port(second)
+    more = gateway(second, "192.168.56.5/24", "192.168.56.1")
+    driver.sync_router(r1(more_gateways=[more], spreads=True))
+    one = up(boot, VM1)
+    eventually(lambda: one.pings("198.18.0.1"))
+    [router] = site.nbctl("--bare", "--columns=name", "list", "Logical_Router").split()
+    assert site.nbctl("lr-route-list", router).count("ecmp") == 2
+    # Nobody outside speaks BFD, so no way out is taken.
+    driver.sync_router(r1(more_gateways=[more], spreads=True, probes=True))
+    driver.wait_in_force(10)
+    eventually(lambda: not one.pings("198.18.0.1"))
+    driver.sync_router(r1())
+    driver.wait_in_force(10)
+    eventually(lambda: one.pings("198.18.0.1"))
+    assert site.nbctl("list", "BFD") == ""

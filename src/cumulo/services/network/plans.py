@@ -199,6 +199,8 @@ def router_plan(
         ports=[_router_port_plan(leg, around, _scopes(outside, around)) for leg in inside],
         gateway=_gateway_plan(outside, router, around) if outside else None,
         more_gateways=[_gateway_plan(leg, router, around) for leg in outs[1:]],
+        spreads=router.enable_default_route_ecmp,
+        probes=router.enable_default_route_bfd,
         routes=_routes(router.routes),
         floating_ips=[
             _floating_plan(one, beyond.get(one.floating_network_id, ""), around)

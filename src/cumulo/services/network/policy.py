@@ -407,6 +407,10 @@ RULES: dict[str, str] = {
         "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
     ),
     "get_port:resource_request": "rule:admin_only",
+    "create_router:enable_default_route_ecmp": "rule:admin_only",
+    "create_router:enable_default_route_bfd": "rule:admin_only",
+    "update_router:enable_default_route_ecmp": "rule:admin_only",
+    "update_router:enable_default_route_bfd": "rule:admin_only",
     "get_rule_type": "role:reader",
     "onboard_network_subnets": ("(rule:admin_only) or (role:member and project_id:%(project_id)s)"),
     "shared_qos_policy": "field:policies:shared=True",

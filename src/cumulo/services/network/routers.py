@@ -34,6 +34,8 @@ class RouterSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     availability_zone_hints: list[Text] = []
     ha: LooseBool | UnsetType | None = UNSET
     distributed: LooseBool | UnsetType | None = UNSET
+    enable_default_route_ecmp: LooseBool = False
+    enable_default_route_bfd: LooseBool = False
 
 
 class RouterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +48,14 @@ class RouterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     routes: list[Route] | UnsetType | None = UNSET
     ha: LooseBool | UnsetType = UNSET
     distributed: LooseBool | UnsetType = UNSET
+    enable_default_route_ecmp: LooseBool | UnsetType = UNSET
+    enable_default_route_bfd: LooseBool | UnsetType = UNSET
+
+
+_PLAIN = (
+    *("name", "description", "admin_state_up", "ha", "distributed"),
+    *("enable_default_route_ecmp", "enable_default_route_bfd"),
+)
 
 
 def router_visible(tx: Tx, ctx: Context, router_id: str) -> Router:
@@ -87,6 +97,8 @@ def create_router(tx: Tx, ctx: Context, settings: NetworkSettings, spec: RouterS
         distributed=(
             spec.distributed if isinstance(spec.distributed, bool) else settings.router_distributed
         ),
+        enable_default_route_ecmp=spec.enable_default_route_ecmp,
+        enable_default_route_bfd=spec.enable_default_route_bfd,
     )
     store.router_insert(tx, router)
     if gateway.network_id:
@@ -104,11 +116,7 @@ def update_router(
     wanted: RouterChange,
 ) -> Router:
     """Change a router as it stands."""
-    values = {
-        name: value
-        for name in ("name", "description", "admin_state_up", "ha", "distributed")
-        if (value := getattr(wanted, name)) is not UNSET
-    }
+    values = {name: value for name in _PLAIN if (value := getattr(wanted, name)) is not UNSET}
     _check_down(router, values)
     gateway = wanted.external_gateway_info
     if gateway is not UNSET:

@@ -1004,6 +1004,8 @@ def upgrade() -> None:
         sa.Column("availability_zone_hints", types.long_text(), nullable=False),
         sa.Column("ha", sa.Boolean(), nullable=False),
         sa.Column("distributed", sa.Boolean(), nullable=False),
+        sa.Column("enable_default_route_ecmp", sa.Boolean(), nullable=False),
+        sa.Column("enable_default_route_bfd", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_network_router")),
     )
     with op.batch_alter_table("network_router", schema=None) as batch_op:

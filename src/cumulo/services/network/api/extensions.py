@@ -257,6 +257,18 @@ _EXTENSIONS = {
             "2015-03-30",
         ),
         (
+            "enable-default-route-bfd",
+            "Enable Default Route BFD",
+            "Ways out that are only taken while their next hops live.",
+            "2023-02-27",
+        ),
+        (
+            "enable-default-route-ecmp",
+            "Enable Default Route ECMP",
+            "Several ways out for what goes nowhere else.",
+            "2023-02-27",
+        ),
+        (
             "subnet_onboard",
             "Subnet Onboard",
             "Subnets that come to be of a pool later.",

@@ -67,6 +67,8 @@ class RouterView(StandardView, kw_only=True, gc=False):
     routes: list[Route] | UnsetType
     ha: bool | UnsetType
     distributed: bool | UnsetType
+    enable_default_route_ecmp: bool | UnsetType
+    enable_default_route_bfd: bool | UnsetType
     availability_zone_hints: list[str] | UnsetType
     availability_zones: list[str] | UnsetType
 
@@ -227,6 +229,8 @@ def _view(call: Call[Tools], found: Details) -> RouterView:
         routes=router.routes,
         ha=router.ha,
         distributed=router.distributed,
+        enable_default_route_ecmp=found.router.enable_default_route_ecmp,
+        enable_default_route_bfd=found.router.enable_default_route_bfd,
         availability_zone_hints=router.availability_zone_hints,
         availability_zones=[call.tools.settings.default_availability_zone] if gateways else [],
     )

@@ -176,6 +176,8 @@ class RouterPlan(msgspec.Struct, frozen=True, kw_only=True):
     ha: bool = True  # its way out moves when the host that has it fails
     distributed: bool = True  # floating IPs are answered for where their guests are
     more_gateways: list[GatewayPlan] = []
+    spreads: bool = False  # over all ways out what goes nowhere else; else it takes the first
+    probes: bool = False  # whether the next hop of a way out lives, by BFD
 
     @property
     def gateways(self) -> list[GatewayPlan]:

@@ -31,6 +31,8 @@ class Router(msgspec.Struct, frozen=True, gc=False):
     availability_zone_hints: list[str]
     ha: bool = True
     distributed: bool = True
+    enable_default_route_ecmp: bool = False
+    enable_default_route_bfd: bool = False
 
 
 class Leg(msgspec.Struct, frozen=True):

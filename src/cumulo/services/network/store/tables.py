@@ -238,6 +238,8 @@ router = sa.Table(
     sa.Column("availability_zone_hints", JsonText(list[str]), nullable=False),
     sa.Column("ha", sa.Boolean, nullable=False),
     sa.Column("distributed", sa.Boolean, nullable=False),
+    sa.Column("enable_default_route_ecmp", sa.Boolean, nullable=False),
+    sa.Column("enable_default_route_bfd", sa.Boolean, nullable=False),
 )
 
 # A router's legs; what a port's device_id says is for people and can be changed by its owner.

@@ -62,8 +62,9 @@ NORTH_TABLES: Mapping[str, Sequence[str]] = {
         *("ipv6_ra_configs", "external_ids"),
     ],
     "Logical_Router_Static_Route": [
-        *("ip_prefix", "nexthop", "output_port", "policy", "external_ids"),
+        *("ip_prefix", "nexthop", "output_port", "policy", "bfd", "external_ids"),
     ],
+    "BFD": ["logical_port", "dst_ip", "external_ids"],
     "NAT": [
         *("type", "external_ip", "logical_ip", "logical_port", "external_mac", "options"),
         *("gateway_port", "external_ids"),

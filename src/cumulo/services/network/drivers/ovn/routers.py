@@ -4,6 +4,8 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from cumulo.services.network.drivers.base import GatewayPlan, RouterPlan, RouterPortPlan
 from cumulo.services.network.drivers.ovn.names import router_port_name, switch_name
 from cumulo.services.network.drivers.ovn.qos import qos_cells, qos_rows
@@ -93,10 +95,28 @@ def _gateway(
             )
         )
     # Without equal ways only the first is taken for what is nowhere else.
-    for nexthop in gateway.nexthops if gateway == plan.gateway else ():
-        everywhere = "::/0" if ":" in nexthop else "0.0.0.0/0"
-        rows.append(_route(router, everywhere, nexthop, router_port_name(gateway.port_id)))
+    taken = plan.spreads or gateway == plan.gateway
+    for nexthop in gateway.nexthops if taken else ():
+        rows += _default_route(router, plan, gateway, nexthop)
     return rows
+
+
+def _default_route(router: Row, plan: RouterPlan, gateway: GatewayPlan, nexthop: str) -> list[Row]:
+    """Return the route out by a gateway, and the probe that it depends on, if there is one."""
+    everywhere, out = "::/0" if ":" in nexthop else "0.0.0.0/0", router_port_name(gateway.port_id)
+    route = _route(router, everywhere, nexthop, out)
+    if gateway != plan.gateway:
+        route = msgspec.structs.replace(route, key=f"{route.key} {gateway.port_id}")
+    if not plan.probes:
+        return [route]
+    probe = Row(
+        table="BFD",
+        key=f"{gateway.port_id} {nexthop}",
+        unit=router.unit,
+        columns={"logical_port": out, "dst_ip": nexthop},
+    )
+    watched = {**route.columns, "bfd": frozenset({probe.id})}
+    return [probe, msgspec.structs.replace(route, columns=watched)]
 
 
 def _own_addresses(router: Row, plan: RouterPlan, gateway: GatewayPlan) -> list[Row]:
@@ -207,6 +227,7 @@ def _route(router: Row, destination: str, nexthop: str, out: str | None = None) 
             "nexthop": nexthop,
             "output_port": frozenset() if out is None else frozenset({out}),
             "policy": frozenset({"dst-ip"}),
+            "bfd": frozenset(),
         },
         parent=Parent(router.table, router.id, "static_routes"),
     )

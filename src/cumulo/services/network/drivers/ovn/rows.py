@@ -23,7 +23,7 @@ _PARENT = "cumulo:in"
 # Rows of these tables are there in their own right; others live while their parent names them.
 _ROOTS = {
     *("Logical_Switch", "Logical_Router", "Port_Group", "DHCP_Options", "DNS"),
-    "Load_Balancer",
+    *("Load_Balancer", "BFD"),
 }
 
 
