@@ -1,6 +1,6 @@
 """What operators see and do: back ends, pools, quotas, defaults; and what anyone may ask."""
 
-from cumulo.kit import clock
+from cumulo.kit import clock, log
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.drivers.fake import FakeDriver
 from tests.client import Client
@@ -97,3 +97,29 @@ def test_a_back_end_that_was_not_heard_of_is_down(
         assert root.get("/v3/os-services").json()["services"][1]["state"] == "down"
         emulated.tick()
         assert root.get("/v3/os-services").json()["services"][1]["state"] == "up"
+
+
+def test_services_say_more_when_they_are_told_to(root: Client, ann: Client) -> None:
+    get, change = "/v3/os-services/get-log", "/v3/os-services/set-log"
+    told = root.put(get, {"binary": "cinder-volume", "prefix": "cumulo.vol"}).json()["log_levels"]
+    assert told == [
+        {"binary": "cinder-volume", "host": "node1@fake", "levels": {"cumulo.volume": "INFO"}}
+    ]
+    try:
+        assert root.put(change, {"level": "debug", "prefix": "cumulo.volume"}).status == 202
+        whole = root.put(get, {}).json()["log_levels"]
+        assert {one["binary"] for one in whole} == {
+            "cinder-api",
+            "cinder-scheduler",
+            "cinder-volume",
+            "cinder-backup",
+        }
+        levels = whole[0]["levels"]
+        assert (levels["cumulo.volume"], levels["cumulo.compute"]) == ("DEBUG", "INFO")
+    finally:
+        log.set_level("INFO", "cumulo.volume")
+    assert root.put(get, {"server": "elsewhere"}).json() == {"log_levels": []}
+    assert root.put(change, {"level": "loud"}).status == 400
+    assert root.put(change, {"level": "DEBUG", "binary": "nova-api"}).status == 400
+    assert ann.put(get, {}).status == 403
+    assert root.at("volume 3.31").put(get, {}).status == 404
