@@ -94,12 +94,16 @@ def fill(view: View) -> None:
 
 def fill_disks(view: View, image: str) -> None:
     """Make volumes, and copies of one."""
-    for wish in ({"name": "root", "size": 2, "imageRef": image}, {"name": "data", "size": 10}):
+    for wish in ({"name": "root", "size": 2, "imageRef": image}, {"name": "data", "size": 2}):
         made = view.post("volume", "/volumes", {"volume": wish})["volume"]["id"]
-    eventually(lambda: view.get("volume", f"/volumes/{made}")["volume"]["status"] == "available")
+
+    def is_there() -> bool:
+        return bool(view.get("volume", f"/volumes/{made}")["volume"]["status"] == "available")
+
+    eventually(is_there, within_s=60.0, every_s=0.1)
     copy = {"name": "nightly", "volume_id": made}
     view.post("volume", "/backups", {"backup": copy})
-    eventually(lambda: view.get("volume", f"/volumes/{made}")["volume"]["status"] == "available")
+    eventually(is_there, within_s=60.0, every_s=0.1)
     view.post("volume", "/snapshots", {"snapshot": copy})
 
 

@@ -247,3 +247,29 @@ def test_there_are_documents_that_describe_them(ann: Client, path: str, name: st
     assert found["name"] == name
     assert path.endswith("s") == ("links" in found)
     assert found["properties"]
+
+
+def test_answers_are_as_the_documents_say(root: Client, ann: Client) -> None:
+    """As clients check them: the documents allow nothing that they do not name."""
+    made = given(
+        root,
+        properties={"cpus": CPU},
+        objects=[{"name": "numa", "properties": {"nodes": CPU}}],
+        tags=[{"name": "fast"}],
+        resource_type_associations=[{"name": "OS::Nova::Flavor", "prefix": "hw:"}],
+    )
+    for path, told in (
+        ("namespace", made),
+        ("namespace", ann.get(AT).json()["namespaces"][0]),
+        ("object", ann.get(f"{AT}/hw/objects/numa").json()),
+        ("property", ann.get(f"{AT}/hw/properties/cpus").json()),
+        ("tag", ann.get(f"{AT}/hw/tags/fast").json()),
+        (
+            "resource_type",
+            ann.get(f"{AT}/hw/resource_types").json()["resource_type_associations"][0],
+        ),
+    ):
+        found = ann.get(f"/v2/schemas/metadefs/{path}").json()
+        assert not found["additionalProperties"]
+        assert told.keys() <= found["properties"].keys(), path
+        assert not any("additionalProperties" in one for one in found["definitions"].values())

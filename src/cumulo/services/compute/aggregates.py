@@ -152,7 +152,7 @@ def _check_guests_stay(tx: Tx, aggregate: Aggregate, host: str, doing: str) -> N
     if guests and aggregate.availability_zone not in zones:
         reason = (
             f"The host already has {guests} instance(s), whose availability zone would change. "
-            "Move them away and try again."
+            "Move them away and try again"
         )
         raise _refusal(Conflict, doing, aggregate, reason)
 

@@ -12,6 +12,7 @@ from cumulo.services.dashboard.details import Detail, Group
 from cumulo.services.dashboard.lists import Item
 
 pages = Pages()
+_NO_HOST = "No valid host was found."
 
 
 def decided(found: Item, *, title: str, facts: Sequence[tuple[str, Cell]] = ()) -> Group:
@@ -47,14 +48,18 @@ def show_server_why(visit: Visit, server_id: str) -> Page:
     """Show why a server is as it is: what failed, what was done, and where it could go."""
     path = f"/servers/{part(server_id)}"
     server = visit.cloud.get("compute", path)["server"]
+    decisions = _decisions(visit, path)
+    problem = failure(visit, server)
+    if decisions and problem.startswith(_NO_HOST):  # the rest is told host by host
+        problem = _NO_HOST
     detail = Detail(
         title=server["name"],
         id=server["id"],
         back=("Server", f"/servers/{server['id']}"),
         state=servers.status_of(server),
-        problem=failure(visit, server),
+        problem=problem,
         links=(("History", f"/servers/{server['id']}/history"),),
-        groups=[_actions(visit, path), *_decisions(visit, path)],
+        groups=[_actions(visit, path), *decisions],
         live=("server",),
     )
     return detail_page(detail, "/servers")
