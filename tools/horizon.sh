@@ -23,6 +23,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 SECRET_KEY = os.urandom(32).hex()
 OPENSTACK_KEYSTONE_URL = os.environ["HORIZON_KEYSTONE"]
 OPENSTACK_KEYSTONE_MULTIDOMAIN_SUPPORT = True
+OPENSTACK_CINDER_FEATURES = {"enable_backup": True}
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 COMPRESS_ENABLED = COMPRESS_OFFLINE = False
