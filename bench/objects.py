@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench.__main__ import pss, start
+from bench.hammer import spelled, volley
 from bench.http import Cloud, tell, timed, together
 
 CLIENTS = 16
@@ -81,12 +82,23 @@ def measure(cloud: Cloud, directory: Path, pid: int) -> None:
         name, body = f"{size >> 10} KiB" if size < MIB else "1 MiB", os.urandom(size)
         for clients in (1, CLIENTS):
             some = count if clients > 1 else count // 4
-            puts = [partial(put, cloud, f"{url}/bench/{size}-{n}", body) for n in range(some)]
-            rate(f"put {name}", puts, clients, pid)
-            gets = [partial(get, cloud, f"{url}/bench/{size}-{n}", size) for n in range(some)]
-            rate(f"get {name}", gets, clients, pid)
+            urls = [f"{url}/bench/{size}-{n}" for n in range(some)]
+            rate(f"put {name}", (url, puts(cloud, urls, body), 201), clients, pid)
+            rate(f"get {name}", (url, gets(cloud, urls), 200), clients, pid)
     large(cloud, url, directory, pid)
     listing(cloud, url, pid)
+
+
+def puts(cloud: Cloud, urls: Sequence[str], body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return requests that store the same bytes under some names."""
+    headers = {"X-Auth-Token": cloud.token, "Content-Type": "application/octet-stream"}
+    headers["Content-Length"] = str(len(body))
+    return [(spelled("PUT", url, headers), body) for url in urls]
+
+
+def gets(cloud: Cloud, urls: Sequence[str]) -> list[tuple[bytes, bytes]]:
+    """Return requests for some objects."""
+    return [(spelled("GET", url, {"X-Auth-Token": cloud.token}), b"") for url in urls]
 
 
 def compare(cloud: Cloud, pid: int) -> None:
@@ -116,11 +128,16 @@ def speed(name: str, work: list[Callable[[], None]], clients: int, pid: int, siz
     )
 
 
-def rate(name: str, work: list[Callable[[], None]], clients: int, pid: int) -> None:
-    """Do many small things and tell how many a second, and what each costs."""
-    before = cpu_ms(pid)
-    seconds = together(work, clients)
-    told(name, "1/s", len(work) / seconds, clients, (cpu_ms(pid) - before) / len(work))
+def rate(
+    name: str, work: tuple[str, list[tuple[bytes, bytes]], int], clients: int, pid: int
+) -> None:
+    """Send many requests and tell how many a second, and what each costs here and there."""
+    url, requests, status = work
+    before, own = cpu_ms(pid), time.process_time()
+    seconds, count = volley(url, requests, clients, status), len(requests)
+    mine = (time.process_time() - own) * 1000 / count
+    cpu = (cpu_ms(pid) - before) / count
+    told(name, "1/s", count / seconds, clients, cpu, client_cpu_ms=round(mine, 3))
 
 
 def large(cloud: Cloud, url: str, directory: Path, pid: int) -> None:
@@ -160,8 +177,8 @@ def writing_speed(directory: Path, body: bytes) -> dict[str, float]:
 def listing(cloud: Cloud, url: str, pid: int) -> None:
     """Measure a page of ten thousand names."""
     cloud.call("PUT", f"{url}/long")
-    fill = [partial(put, cloud, f"{url}/long/object-{n:06}", b"") for n in range(10_000)]
-    rate("put 0 B", fill, CLIENTS, pid)
+    fill = puts(cloud, [f"{url}/long/object-{n:06}" for n in range(10_000)], b"")
+    rate("put 0 B", (url, fill, 201), CLIENTS, pid)
     before = cpu_ms(pid)
     page = timed(partial(get, cloud, f"{url}/long?format=json", None), 20)
     told("list 10000", "ms p50", page[len(page) // 2], 1, (cpu_ms(pid) - before) / len(page))
