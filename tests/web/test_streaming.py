@@ -3,7 +3,9 @@
 import contextlib
 import http.client
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,6 +187,26 @@ def test_an_answer_that_is_not_as_long_as_it_says_ends_the_connection(port: int,
         while piece := connection.recv(1000):
             got += piece
         assert b"again" not in got
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_of_large_pieces_is_given_back(
+    server: StreamingServer, client: http.client.HTTPConnection
+) -> None:
+    """What was freed and is below other memory would otherwise stay with the process."""
+    client.request("PUT", "/", bytes(LARGE))
+    assert client.getresponse().read() == str(LARGE).encode()
+    pieces = [b"x" * (1 << 20) for _ in range(128)]
+    before, last = resident(), pieces[-1]
+    del pieces
+    assert resident() < before - 100 * 1024
+    assert len(last) == 1 << 20
+
+
+def resident() -> int:
+    """Return how many KiB of this process are in memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
 
 
 def test_resting_connections_keep_nobody_out(port: int) -> None:

@@ -7,6 +7,7 @@ this module's few lines are asynchronous.
 """
 
 import asyncio
+import ctypes
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -37,6 +38,8 @@ _LONGEST_HEAD = 64 << 10
 # would find a broken connection instead of the reason.
 _DROPPED = 64 << 20
 _DROPPED_SILENCE_S = 0.2
+_M_MMAP_THRESHOLD = -3  # of malloc.h
+_OWN_PAGES = 256 << 10
 
 
 class StreamingServer(HttpServer):
@@ -59,6 +62,11 @@ class StreamingServer(HttpServer):
         super().__init__(app, host, port, threads=threads)
         self._silence_s, self._grace_s = silence_s, grace_s
         self._server: uvicorn.Server | None = None
+
+    def start(self) -> None:
+        """Return once the port listens; raises `Conflict` when somebody else has it."""
+        give_back_large_pieces()
+        super().start()
 
     def stop(self) -> None:
         """Stop listening; requests under way have a moment to end, then they are broken off."""
@@ -102,6 +110,17 @@ class StreamingServer(HttpServer):
             for connection in self._server.server_state.connections.copy():
                 connection.transport.abort()
             await asyncio.sleep(0)
+
+
+def give_back_large_pieces() -> None:
+    """Have the memory of each large piece of a body go back to the system when it is let go of.
+
+    glibc does that until the first such piece is freed; then it takes them for usual and keeps
+    room for them in each of its heaps, of which many threads have many.  What is set stays so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries than glibc have none
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
 
 
 class _Protocol(HttpToolsProtocol):
