@@ -19,6 +19,7 @@ def test_other_services_are_told_where_data_lies(service: Service, ann: Client) 
 
 
 def test_data_is_not_read_from_elsewhere(ann: Client, ben: Client) -> None:
+    """OSSA-2015-002: a location named a file of the host."""
     queued = create(ann)
     path, wanted = f"/v2/images/{queued}/locations", {"url": "http://192.0.2.1/disk"}
     answer = ann.post(path, wanted)

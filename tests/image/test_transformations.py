@@ -110,6 +110,7 @@ def test_a_disk_is_converted(service: Service, ann: Client, qcow2: bytes) -> Non
 def test_what_is_dangerous_leaves_a_queued_image_and_a_reason(
     service: Service, ann: Client, content: bytes, fields: dict[str, str], told: str
 ) -> None:
+    """OSSA-2013-029 among others: little that becomes much."""
     image_id = importing(ann, content, container_format="compressed", **fields)
     service.work()
     shown = show(ann, image_id)
@@ -174,6 +175,7 @@ def test_the_format_is_told_to_the_program_and_never_guessed(tmp_path: Path) -> 
 
 
 def test_a_program_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:
+    """OSSA-2016-012: qemu-img was given an image that takes all there is."""
     (tmp_path / "image").write_bytes(struct.pack("<Q", 1) * 1024)
     with pytest.raises(InvalidImageData, match="cannot be converted"):
         programs.convert(

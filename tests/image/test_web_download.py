@@ -80,6 +80,7 @@ def test_what_a_url_names_becomes_the_image(service: Service, ann: Client) -> No
     ],
 )  # fmt: skip
 def test_a_url_that_leads_inside_is_refused_at_once(ann: Client, url: str) -> None:
+    """OSSA-2015-002, 2016-013, 2025-001: files, this machine, and secrets told in errors."""
     image_id = create(ann)
     answer = ask(ann, image_id, url)
     assert answer.status == 400

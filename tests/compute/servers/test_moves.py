@@ -181,6 +181,7 @@ def test_delete_while_a_resize_waits(one: Mover) -> None:
 
 @either
 def test_delete_in_the_midst_of_a_resize(one: Mover) -> None:
+    """OSSA-2015-015: the guest went on where it came from, and its disk stayed."""
     one.do("resize", {"flavorRef": LARGE}, work=False)
     assert one.ann.delete(f"/v2.1/servers/{one.id}").status == 204
     one.cloud.work()
