@@ -9,8 +9,9 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.kit import clock
+from cumulo.kit.errors import Unavailable
 from cumulo.services.volume.drivers.base import Source, VolumeDriver
-from cumulo.services.volume.reconcile import remove_orphans
+from cumulo.services.volume.reconcile import remove_orphans, report_backends
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from cumulo.services.volume.workflows.move_attached import MOVE_ATTACHED
 from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
@@ -223,6 +224,23 @@ def test_whatever_fails_the_volume_is_where_its_guest_has_it(scene: Scene, doing
         held = begin()
         testing.crash_at(step.name, MOVE_ATTACHED, None, db, tools)
         assert look(*held) == SECOND
+
+
+def test_a_server_does_not_wait_for_a_back_end_that_is_away(scene: Scene) -> None:
+    server, volume = scene.held()
+    driver: Any = scene.drivers[SECOND]
+    scene.migrate(volume)
+    driver.fails["create"] = Unavailable("the cluster does not answer")
+    scene.cloud.work()
+    assert scene.shown(volume)["status"] == "maintenance"  # it may come back
+    driver.fails["capacity"] = Unavailable("the cluster does not answer")
+    report_backends(scene.cloud.cloud.volume)
+    scene.cloud.db.write(testing.end_leases)
+    scene.cloud.work()
+    driver.fails.clear()
+    assert scene.consistent(server, volume) == FIRST
+    told = scene.root.get("/v3/messages").json()["messages"]
+    assert "is down" in told[0]["user_message"]
 
 
 def test_what_is_on_its_way_is_no_orphan(scene: Scene) -> None:

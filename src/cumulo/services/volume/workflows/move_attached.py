@@ -4,8 +4,14 @@ The guest's host copies it, and the guest goes on writing there.  From then on t
 volume is, whatever fails: what would be undone is made known instead.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cumulo.db import Tx
+from cumulo.kit.errors import Unavailable
 from cumulo.services.volume import contents
+from cumulo.services.volume.backends import backend_get, is_up
+from cumulo.services.volume.drivers.base import BackendError
 from cumulo.services.volume.secrets import reached_at
 from cumulo.services.volume.store import backends as backend_store
 from cumulo.services.volume.store import volumes as store
@@ -30,17 +36,30 @@ def prepare(run: Run) -> None:
     if pool == params.old_pool:
         return
     volume = run.db.read(store.volume_get, params.volume_id)
-    contents.write_new(run.tools, volume, None, pool)
-    if not run.tools.servers.copies_volumes(params.server_id or ""):  # nor writes to them
-        run.tools.driver(pool).overwrite(volume.id, pieces(run, volume))
+    with _reached(run, pool):
+        contents.write_new(run.tools, volume, None, pool)
+        if not run.tools.servers.copies_volumes(params.server_id or ""):  # nor writes to them
+            run.tools.driver(pool).overwrite(volume.id, pieces(run, volume))
 
 
 def exchange(run: Run) -> None:
     """Let the guest have it there, with all that it holds."""
-    there = _there(run)
+    with _reached(run, run.result_of(place).pool):
+        there = _there(run)
     if there is not None and run.params.server_id is not None:
         servers = run.tools.servers
         servers.exchange_volume(run.params.server_id, run.params.volume_id, there)
+
+
+@contextmanager
+def _reached(run: Run, pool: str) -> Iterator[None]:
+    """Do not wait for a back end that is away: what else is done with the server waits for us."""
+    try:
+        yield
+    except Unavailable as error:
+        if not is_up(run.db.read(backend_get, pool)):
+            raise BackendError(f"{pool} is down: {error.message}") from error
+        raise
 
 
 def follow(run: Run) -> None:
