@@ -269,7 +269,8 @@ def check_gateway_outside(gateway_ip: str | None, pools: Sequence[Pool]) -> None
             )
 
 
-_SERVICES = ("network:", "compute:", "baremetal:", "manila:", "loadbalancer:", "trunk:")
+# Neutron's own check takes the word compute: for a list of letters, and clients rely on it.
+_SERVICES = ("network:", "neutron:", "baremetal:", "loadbalancer:", *"compute:")
 
 
 def checked_service_types(types: Sequence[str]) -> list[str]:
