@@ -17,12 +17,18 @@ from tests.conformance.preparation import EMULATED, REAL, prepare
 from tests.walks.clouds import CommandCloud, namespace, write_ports
 
 _HOSTS = 3
-# What tempest.conf says of them too; and hashes that are quick, for the tests make many users.
+# What tempest.conf says of them too; hashes that are quick, for the tests make many users; and as
+# much of the network as the plugin's tests take where OpenStack runs them.
 _SETTINGS = """[identity]
 password_hash_rounds = 4
 lockout_failure_attempts = 2
 lockout_duration = 5
 unique_last_password_count = 2
+[network.quota]
+router = 100
+floatingip = 500
+security_group = 100
+security_group_rule = 1000
 [objectstore]
 policies = ["Policy-0", "silver"]
 [image.import_filtering_opts]

@@ -19,6 +19,8 @@ SELECTIONS = {
     "compute": r"^tempest\.api\.compute",
     "network": r"^tempest\.api\.network",
     "network_scenarios": r"^tempest\.scenario\.test_(network|security_groups)",
+    "network_more": r"^neutron_tempest_plugin\.api\.(admin\.)?test_"
+    r"(subnet|router|qos|address_group|port|trunk|quota|security_group|network|shared|default)",
     "volume": r"^tempest\.api\.volume",
     "volume_more": r"^cinder_tempest_plugin\.",
     "image": r"^tempest\.api\.image",
