@@ -273,3 +273,22 @@ def test_answers_are_as_the_documents_say(root: Client, ann: Client) -> None:
         assert not found["additionalProperties"]
         assert told.keys() <= found["properties"].keys(), path
         assert not any("additionalProperties" in one for one in found["definitions"].values())
+
+
+def test_a_namespace_may_be_sent_back_as_it_was_told(root: Client) -> None:
+    """As the usual client does, which takes out no more than this."""
+    made = given(
+        root,
+        properties={"cpus": CPU},
+        objects=[{"name": "numa", "properties": {"nodes": CPU}}],
+        tags=[{"name": "fast"}],
+        resource_type_associations=[{"name": "OS::Nova::Flavor", "prefix": "hw:"}],
+    )
+    out = ("self", "schema", "created_at", "updated_at")
+    told = {name: value for name, value in made.items() if name not in out}
+    answer = root.put(f"{AT}/hw", {**told, "description": "New.", "properties": {}})
+    assert answer.status == 200, answer.text
+    now = root.get(f"{AT}/hw").json()
+    assert now["description"] == "New."
+    assert now["properties"] == {"cpus": CPU}, "it has a path of its own"
+    assert now["objects"] == made["objects"]

@@ -1,6 +1,6 @@
 """Namespaces of metadata definitions."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -60,6 +60,18 @@ class NewNamespace(NamespaceBody, kw_only=True, forbid_unknown_fields=True):
     objects: list[ObjectSpec] = []
     tags: list[TagSpec] = []
     resource_type_associations: list[AssociationBody] = []
+
+
+class ChangedNamespace(NamespaceBody, kw_only=True, forbid_unknown_fields=True):
+    """A namespace as clients send it back, with what they were told is in it.
+
+    That has paths of its own and stays as it is, as in OpenStack.
+    """
+
+    properties: dict[str, Any] = {}
+    objects: list[dict[str, Any]] = []
+    tags: list[dict[str, Any]] = []
+    resource_type_associations: list[dict[str, Any]] = []
 
 
 class AssociationView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -178,7 +190,7 @@ def show_namespace(call: Call[ImageTools], namespace_name: str, query: ForType) 
 
 @routes.put(_NAMESPACE, policy="modify_metadef_namespace")
 def update_namespace(
-    call: Call[ImageTools], namespace_name: str, body: NamespaceBody
+    call: Call[ImageTools], namespace_name: str, body: ChangedNamespace
 ) -> NamespaceView:
     """Describe a namespace anew, maybe under another name."""
     changed = metadefs.update_namespace
