@@ -86,7 +86,8 @@ def test_a_browser_shows_the_screen(
 
     with inside(real.net), browser(tmp_path) as page:
         page.go(walk.client.value("url", "console", "url", "show", provider.SERVER))
-        eventually(lambda: lit() > 500, 120, lambda: page.evaluate("document.title"))
+        said = "document.getElementById('status').textContent"
+        eventually(lambda: lit() > 500, 120, lambda: page.evaluate(said), every_s=0.2)
 
 
 def test_projects_and_users(real: CommandCloud, walk: Walk, direct: str) -> None:
