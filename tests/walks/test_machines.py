@@ -179,6 +179,55 @@ def test_a_guest_moves_while_it_answers(
         reach.until("its files to go", lambda m=machine: not guests_of(m), 30)  # type: ignore[misc]
 
 
+@contextlib.contextmanager
+def slowed(machine: Machine) -> Iterator[None]:
+    """Let a machine send so slowly that a guest which writes to its memory is long under way."""
+    limit = ["tbf", "rate", "60mbit", "burst", "64kb", "latency", "400ms"]
+    machine.output("tc", "qdisc", "add", "dev", "m0", "root", *limit)
+    try:
+        yield
+    finally:
+        machine.output("tc", "qdisc", "del", "dev", "m0", "root")
+
+
+def test_a_move_is_called_back_and_another_hurried(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str], key: Path
+) -> None:
+    address, prefix = guests["vm1"], machines[0].prefix
+    before, run = host(openstack, "vm1"), boot_id(address, key, prefix)
+    [here] = [machine for machine in machines if machine.name == before]
+    [there] = [machine for machine in machines[1:] if machine is not here]
+    write = "until test -e /mnt/enough; do dd if=/dev/urandom of=/mnt/x bs=1M count=24; done"
+    busy = f"mount -t tmpfs none /mnt; nohup sh -c '{write}' >/dev/null 2>&1 </dev/null & echo done"
+    assert reach.ssh(address, key, f'sudo sh -c "{busy}"', prefix=prefix) == "done\n"
+    version = ["--os-compute-api-version", "2.30"]
+
+    def begin() -> str:
+        live = ["--live-migration", *version, "--host", there.name]
+        openstack.run("server", "migrate", *live, "vm1")
+        listed = ["server", "migration", "list", "--server", "vm1", *version]
+
+        def moves() -> list[str]:
+            rows = openstack.rows(*listed)
+            return [str(row["Id"]) for row in rows if row["Status"] == "running"]
+
+        reach.until("the move to run", lambda: bool(moves()), 60)
+        reach.until("its guest to arrive", lambda: guests_of(there) != others, 60)
+        return moves()[0]
+
+    others = guests_of(there)
+    with slowed(here):
+        openstack.run("server", "migration", "abort", *version, "vm1", begin())
+        reach.until("vm1 to stay", lambda: is_settled(openstack, "vm1"), 60)
+        assert (status(openstack, "vm1"), host(openstack, "vm1")) == ("ACTIVE", before)
+        reach.until("nothing to be there", lambda: guests_of(there) == others, 30)
+        openstack.run("server", "migration", "force", "complete", *version, "vm1", begin())
+        reach.until("vm1 to have moved", lambda: is_settled(openstack, "vm1"), 90)
+    assert (status(openstack, "vm1"), host(openstack, "vm1")) == ("ACTIVE", there.name)
+    assert boot_id(address, key, prefix) == run
+    assert reach.ssh(address, key, "sudo touch /mnt/enough", prefix=prefix) is not None
+
+
 def guests_of(machine: Machine) -> set[str]:
     directory = machine.state / "guests"
     return {path.name for path in directory.iterdir()} if directory.exists() else set()
