@@ -38,8 +38,8 @@ _LONGEST_HEAD = 64 << 10
 # would find a broken connection instead of the reason.
 _DROPPED = 64 << 20
 _DROPPED_SILENCE_S = 0.2
-_M_MMAP_THRESHOLD = -3  # of malloc.h
-_OWN_PAGES = 256 << 10
+_M_ARENA_MAX = -8  # of malloc.h
+_HEAPS = 2
 
 
 class StreamingServer(HttpServer):
@@ -65,7 +65,7 @@ class StreamingServer(HttpServer):
 
     def start(self) -> None:
         """Return once the port listens; raises `Conflict` when somebody else has it."""
-        give_back_large_pieces()
+        share_heaps()
         super().start()
 
     def stop(self) -> None:
@@ -112,15 +112,15 @@ class StreamingServer(HttpServer):
             await asyncio.sleep(0)
 
 
-def give_back_large_pieces() -> None:
-    """Have the memory of each large piece of a body go back to the system when it is let go of.
+def share_heaps() -> None:
+    """Have all threads of the process take memory from a few heaps.
 
-    glibc does that until the first such piece is freed; then it takes them for usual and keeps
-    room for them in each of its heaps, of which many threads have many.  What is set stays so.
+    glibc would give each of the first sixteen its own, which keeps room for the pieces of bodies
+    that passed through it.  A mapping for each piece instead doubles what it costs to send one.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries than glibc have none
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
+        mallopt(_M_ARENA_MAX, _HEAPS)
 
 
 class _Protocol(HttpToolsProtocol):
