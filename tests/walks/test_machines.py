@@ -2,12 +2,14 @@
 
 import contextlib
 import itertools
+import json
 import re
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,11 +19,17 @@ from tests.walks.clouds import QuickClient
 from tests.walks.racks import Machine, rack
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+_STORE = """
+[image.stores.objects]
+kind = "swift"
+"""
 
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[list[Machine]]:
     with tempfile.TemporaryDirectory(prefix="cu-") as short, rack(Path(short), 3) as machines:
+        with (machines[0].state / "cumulo.toml").open("a") as settings:
+            settings.write(_STORE)
         machines[0].up()
         yield machines
 
@@ -351,6 +359,40 @@ def test_a_guest_grows_onto_another_machine(
         lambda: not any(server_id in guests_of(machine) for machine in others),
         60,
     )
+
+
+def test_a_guest_starts_on_another_machine_from_an_image_in_objects(
+    machines: list[Machine],
+    openstack: QuickClient,
+    joined: list[Machine],
+    key: Path,
+    tmp_path: Path,
+) -> None:
+    file = build_guest(tmp_path, Path.home() / ".cache/cumulo-tests/guest", print)
+    first, token = machines[0], openstack.value("id", "token", "issue")
+    where = urlsplit(first.environment("admin")["OS_AUTH_URL"]).hostname
+    images = f"http://{where}:{first.ports['image']}/v2/images"
+    ask = ("curl", "--fail-with-body", "--silent", "--header", f"X-Auth-Token: {token}")
+    spec = {"name": "stored", "disk_format": "qcow2", "container_format": "bare"}
+    image_id = json.loads(first.output(*ask, "--data", json.dumps(spec), images))["id"]
+    octets = ("--header", "Content-Type: application/octet-stream", "--upload-file", str(file))
+    store = ("--header", "X-Image-Meta-Store: objects")
+    first.output(*ask, *octets, *store, f"{images}/{image_id}/file")
+    shown = ("image", "show", "stored")
+    assert openstack.value("status", *shown) == "active"
+    assert json.loads(first.output(*ask, f"{images}/{image_id}"))["stores"] == "objects"
+    assert not list((first.state / "images").rglob(f"{image_id}*"))
+    there = joined[-1].name
+    place = ["--os-compute-api-version", "2.74", "--host", there]
+    options = ["--flavor", "tiny", "--image", "stored", "--network", "red"]
+    openstack.run("server", "create", *options, *place, "vm9")
+    reach.until("vm9 to be built", lambda: is_settled(openstack, "vm9"), 90)
+    assert status(openstack, "vm9") == "ACTIVE", openstack.show("server", "show", "vm9")
+    assert host(openstack, "vm9") == there
+    log, told = ("console", "log", "show", "vm9"), "GUEST-DATASOURCE openstack"
+    reach.until("vm9 to be up", lambda: told in openstack.run(*log), 90)
+    openstack.run("server", "delete", "--wait", "vm9")
+    openstack.run("image", "delete", "stored")
 
 
 def test_a_machine_leaves(
