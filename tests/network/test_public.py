@@ -85,7 +85,7 @@ def test_a_servers_ports_live_and_go_with_it(
     db.write(public.bind_ports, "s1", "node-1")
     public.put_in_force(tools, "s1")
     assert public.ports_up(tools, "s1")
-    mine, made = db.read(public.ports_of_servers, ["s1"])["s1"]
+    made, mine = db.read(public.ports_of_servers, ["s1"])["s1"]
     assert (mine.id, mine.given, mine.host, mine.status) == (given.id, True, "node-1", "ACTIVE")
     assert [a.address for a in made.addresses] == ["10.0.0.77"]
     assert (made.network_name, made.mtu, made.given) == ("private", 1442, False)

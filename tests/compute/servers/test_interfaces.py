@@ -79,6 +79,20 @@ def test_tags_are_told_to_the_guest(one: Mover) -> None:
     assert device["tags"] == ["backend"]
 
 
+def test_interfaces_come_in_the_order_asked_for(one: Mover, image: str, network: str) -> None:
+    client = one.cloud.client("network")
+    spec = {"network_id": second_network(one)}
+    port = client.post("/v2.0/ports", {"port": spec}).json()["port"]
+    wanted = [{"uuid": network}, {"port": port["id"]}]
+    server = {"name": "db", "flavorRef": "1", "imageRef": image, "networks": wanted}
+    made = one.ann.post("/v2.1/servers", {"server": server}).json()["server"]
+    one.cloud.work()
+    _, second = one.node.spec(made["id"]).nics
+    assert second.port_id == port["id"]
+    there = one.ann.get(f"/v2.1/servers/{made['id']}/os-interface").json()
+    assert there["interfaceAttachments"][1]["port_id"] == port["id"]
+
+
 def test_a_tag_given_at_creation_is_told_too(one: Mover, image: str, network: str) -> None:
     nics = [{"uuid": network, "tag": "front"}]
     spec = {"name": "db", "flavorRef": "1", "imageRef": image, "networks": nics}

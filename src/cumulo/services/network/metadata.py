@@ -76,6 +76,7 @@ def _new_port(tx: Tx, settings: NetworkSettings, network: Network) -> Port:
         allowed_address_pairs=[],
         extra_dhcp_opts=[],
         dns_name="",
+        plugged_at=now,
     )
     port_store.port_insert(tx, port)
     journal.created(tx, None, "port", port)

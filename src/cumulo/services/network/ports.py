@@ -192,6 +192,7 @@ def _new_row(
         allowed_address_pairs=[],
         extra_dhcp_opts=dhcp_options([], spec.extra_dhcp_opts or []),
         dns_name=names.checked_name(spec.dns_name),
+        plugged_at=now,
         qos_policy_id=spec.qos_policy_id,
         dns_domain=names.checked_domain(spec.dns_domain),
     )

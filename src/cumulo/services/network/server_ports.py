@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
+from cumulo.kit import clock
 from cumulo.services.network import bandwidth, journal, names, trunk_ports
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.journal import Caller
@@ -84,6 +85,7 @@ def take_port(tx: Tx, ctx: Context, plug: Plug, port_id: str) -> None:
         device_id=plug.server_id,
         device_owner=f"{COMPUTE}{plug.zone}",
         dns_name=port.dns_name or _dns_name(plug),
+        plugged_at=clock.now(),
     )
     if not changed:
         raise LostRace

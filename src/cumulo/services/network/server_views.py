@@ -77,7 +77,7 @@ class MetadataPort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> list[ShownAddress]:
-    """Return the addresses of many servers in one statement, those of the oldest ports first."""
+    """Return the addresses of many servers in one statement, in the order of their ports."""
     p, n, a, f = tables.port.c, tables.network.c, tables.allocation.c, tables.floatingip.c
     over = sa.and_(f.port_id == a.port_id, f.fixed_ip_address == a.ip_address)
     select = (
@@ -86,13 +86,13 @@ def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> list[ShownAddre
         .join(tables.allocation, a.port_id == p.id)
         .outerjoin(tables.floatingip, over)
         .where(among(tx, p.device_id, server_ids), _OWNED)
-        .order_by(p.created_at, p.id, a.position, f.created_at, f.id)
+        .order_by(p.plugged_at, p.id, a.position, f.created_at, f.id)
     )
     return [ShownAddress(*row) for row in tx.execute(select).all()]
 
 
 def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ServerPort]]:
-    """Return the ports of each server, oldest first."""
+    """Return the ports of each server, in the order they were plugged in."""
     rows = of_some(tx, _PORTS, tables.port.c.device_id, server_ids)
     ips = _addresses(tx, [row.id for row in rows])
     found: defaultdict[str, list[ServerPort]] = defaultdict(list)
@@ -115,7 +115,7 @@ def _addresses(tx: Tx, port_ids: Collection[str]) -> Mapping[str, list[ServerAdd
 
 
 def networks_of_server(tx: Tx, server_id: str) -> list[str]:
-    """Return the networks that a server's ports are in, that of the oldest port first."""
+    """Return the networks that a server's ports are in, in the order they were plugged in."""
     return list(dict.fromkeys(tx.scalars(_NETWORKS, {"of_server": server_id})))
 
 
@@ -138,7 +138,7 @@ _PORTS = (
     )
     .join(tables.network, _n.id == _p.network_id)
     .where(_OWNED)
-    .order_by(_p.created_at, _p.id)
+    .order_by(_p.plugged_at, _p.id)
 )
 _ADDRESSES = (
     sa.select(_a.port_id, _a.subnet_id, _a.ip_address, _f.floating_ip_address, _f.id)
@@ -152,7 +152,7 @@ _ADDRESSES = (
 _NETWORKS = (
     sa.select(_p.network_id)
     .where(_p.device_id == sa.bindparam("of_server"), _OWNED)
-    .order_by(_p.created_at, _p.id)
+    .order_by(_p.plugged_at, _p.id)
 )
 
 

@@ -1676,6 +1676,7 @@ def upgrade() -> None:
         sa.Column("allowed_address_pairs", types.long_text(), nullable=False),
         sa.Column("extra_dhcp_opts", types.long_text(), nullable=False),
         sa.Column("dns_name", types.text_key(255), nullable=False),
+        sa.Column("plugged_at", types.UtcDateTime(), nullable=False),
         sa.Column("qos_policy_id", types.text_key(36), nullable=True),
         sa.Column("dns_domain", types.text_key(255), nullable=False),
         sa.ForeignKeyConstraint(

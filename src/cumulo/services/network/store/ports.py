@@ -38,6 +38,7 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     allowed_address_pairs: list[AddressPair]
     extra_dhcp_opts: list[DhcpOption]
     dns_name: str
+    plugged_at: datetime  # into its device; a server's first interface was plugged in first
     qos_policy_id: str | None = None
     dns_domain: str = ""
 
@@ -46,7 +47,7 @@ _p, _m = tables.port.c, tables.port_security_group.c
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _BY_ID = sa.select(tables.port).where(_p.id == sa.bindparam("of_id"))
 _AMONG = sa.select(tables.port).where(_p.id.in_(_IDS)).order_by(_p.created_at, _p.id)
-_OF_DEVICES = sa.select(tables.port).where(_p.device_id.in_(_IDS)).order_by(_p.created_at, _p.id)
+_OF_DEVICES = sa.select(tables.port).where(_p.device_id.in_(_IDS)).order_by(_p.plugged_at, _p.id)
 _OWN = (
     sa.select(tables.port)
     .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == _p.network_id)

@@ -142,6 +142,7 @@ port = sa.Table(
     sa.Column("allowed_address_pairs", JsonText(list[AddressPair]), nullable=False),
     sa.Column("extra_dhcp_opts", JsonText(list[DhcpOption]), nullable=False),
     sa.Column("dns_name", text_key(_NAME), nullable=False),
+    sa.Column("plugged_at", UtcDateTime, nullable=False),
     sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"),
