@@ -45,17 +45,16 @@ def rescue(run: Run) -> None:
     """Start the guest from the image."""
     run.db.write(_begin, run.params, _RESCUE)
     spec = run.db.read(_rescue_spec, run.params, run.tools)
-    _restart(run, guests.with_image(run.tools, spec))
+    _restart(run, guests.with_image(run.tools, spec), run.tools.settings.shutdown_timeout)
 
 
 def unrescue(run: Run) -> None:
-    """Start the guest from its own disk."""
+    """Start the guest from its own disk; what it was rescued with is cut off, as by Nova."""
     run.db.write(_begin, run.params, _UNRESCUE)
-    _restart(run, run.db.read(guests.spec_of, run.params.server_id, run.tools))
+    _restart(run, run.db.read(guests.spec_of, run.params.server_id, run.tools), 0)
 
 
-def _restart(run: Run, spec: GuestSpec) -> None:
-    timeout_s = run.tools.settings.shutdown_timeout
+def _restart(run: Run, spec: GuestSpec, timeout_s: int) -> None:
     with reached(run, run.params.host) as node:
         node.ensure_shape(spec, timeout_s)
         node.ensure_power(spec.id, "running")
