@@ -35,6 +35,12 @@ class Sight:
         identity.bootstrap(self.emulated.db, cloud.identity, first)
         self.people = People(cloud)
 
+    def report(self) -> None:
+        """Let the hosts say that they live."""
+        cloud = self.emulated.cloud
+        update_hosts(cloud.compute)
+        report_backends(cloud.volume)
+
     def browser(self, language: str = "en") -> Browser:
         cloud = self.emulated.cloud
         api = next(api for api in cloud.apis if api.name == "dashboard")
@@ -69,9 +75,7 @@ def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
 def reporting(request: pytest.FixtureRequest) -> None:
     """Let the hosts report before each test, or they count as down after a minute."""
     if "sight" in request.fixturenames:
-        cloud = request.getfixturevalue("sight").emulated.cloud
-        update_hosts(cloud.compute)
-        report_backends(cloud.volume)
+        request.getfixturevalue("sight").report()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tests.dashboard.conftest import Sight
 
 @pytest.fixture(scope="module")
 def server(sight: Sight, parts: dict[str, Any]) -> str:
+    sight.report()  # what is made for a whole file comes before what is done for each test
     made = things.server(sight.people.as_("admin"), "web", **parts)
     sight.emulated.work()
     return made

@@ -43,15 +43,24 @@ class Process:
     def end(self, stop_signal: int, *, grace_s: float) -> None:
         """Ask it to stop, make it stop, and then whatever it left in its process group."""
         if not self.is_over:
+            # Asked now: once it is dead, somebody may reap it.  Its number stays its group's while
+            # anything is left in it.
+            leads = self._leads_group()
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, stop_signal)
                 if not self.wait(grace_s):
                     signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
                     self.wait(10)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(self.pid) == self.pid:
+            if leads:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
         self.reap()
+
+    def _leads_group(self) -> bool:
+        try:
+            return os.getpgid(self.pid) == self.pid
+        except ProcessLookupError:
+            return False
 
     def reap(self) -> int | None:
         """Return the exit status of a dead child; None when it was somebody else's."""

@@ -54,9 +54,14 @@
   if (live().size && window.EventSource) {
     let waiting = 0;
     const source = new EventSource("/stream?kinds=" + encodeURIComponent([...live()].join(",")) + "&after=" + document.body.dataset.seen);
+    // A request on its way may bring what was before, and takes with it what waits for its element.
+    const redraw = () => {
+      if ($("#list.htmx-request")) waiting = window.setTimeout(redraw, 100);
+      else window.htmx.trigger(document.body, "changed");
+    };
     source.addEventListener("change", () => {
       window.clearTimeout(waiting);
-      waiting = window.setTimeout(() => window.htmx.trigger(document.body, "changed"), 200);
+      waiting = window.setTimeout(redraw, 200);
     });
     // Where too many listen already, look now and then.
     source.addEventListener("error", () => {
