@@ -19,8 +19,8 @@ from cumulo.services.network.store.qos_policies import (
     BANDWIDTH_LIMIT,
     DSCP_MARKING,
     MINIMUM_BANDWIDTH,
-    QosPolicy,
 )
+from cumulo.services.network.store.qos_policies import QosPolicy as QosPolicy
 from cumulo.services.network.store.qos_policies import QosRule as QosRule
 
 Kbps = Annotated[LooseInt, Meta(ge=0, le=2**31 - 1)]

@@ -1,12 +1,14 @@
 """Rules of QoS policies over HTTP, and which kinds of them there are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.services.network import qos_policies, qos_rules
@@ -18,12 +20,14 @@ from cumulo.services.network.qos_rules import (
     DscpMarkingSpec,
     MinimumBandwidthChange,
     MinimumBandwidthSpec,
+    QosPolicy,
     QosRule,
 )
 from cumulo.services.network.tools import Tools
 from cumulo.web import Call, Routes
 
 routes = Routes()
+S = TypeVar("S", bound=msgspec.Struct)
 _LIMITS = "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules"
 _MARKS = "/v2.0/qos/policies/{policy_id}/dscp_marking_rules"
 _LEASTS = "/v2.0/qos/policies/{policy_id}/minimum_bandwidth_rules"
@@ -75,9 +79,8 @@ def create_bandwidth_limit_rule(
     call: Call[Tools], policy_id: str, body: BandwidthLimitBody
 ) -> Answer:
     """Have a QoS policy say how fast ports may be."""
-    return BANDWIDTH_LIMIT.noun.created(
-        call, body, partial(_create_bandwidth_limit, policy_id=policy_id)
-    )
+    create = _creator(policy_id, BANDWIDTH_LIMIT, qos_rules.limit_bandwidth)
+    return BANDWIDTH_LIMIT.noun.created(call, body, create)
 
 
 @routes.get(_LIMIT, policy="regular_user")
@@ -108,17 +111,6 @@ def delete_bandwidth_limit_rule(call: Call[Tools], policy_id: str, rule_id: str)
     call.db.write(_delete, call, rule_id, policy_id, BANDWIDTH_LIMIT)
 
 
-def _create_bandwidth_limit(
-    tx: Tx, call: Call[Tools], specs: Sequence[BandwidthLimitSpec], policy_id: str
-) -> list[QosRule]:
-    policy = qos_policies.policy_get(tx, policy_id)
-    made = []
-    for spec in specs:
-        BANDWIDTH_LIMIT.noun.check_create(call, spec, **_parent(policy.project_id))
-        made.append(qos_rules.limit_bandwidth(tx, call.ctx, policy, spec))
-    return made
-
-
 class DscpMarkingBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a policy is to say."""
 
@@ -141,7 +133,7 @@ def list_dscp_marking_rules(call: Call[Tools], policy_id: str) -> Answer:
 @routes.post(_MARKS, policy="regular_user", status=201)
 def create_dscp_marking_rule(call: Call[Tools], policy_id: str, body: DscpMarkingBody) -> Answer:
     """Have a QoS policy say how packets are marked."""
-    create = partial(_create_dscp_marking, policy_id=policy_id)
+    create = _creator(policy_id, DSCP_MARKING, qos_rules.mark_packets)
     return DSCP_MARKING.noun.created(call, body, create)
 
 
@@ -169,17 +161,6 @@ def delete_dscp_marking_rule(call: Call[Tools], policy_id: str, rule_id: str) ->
     call.db.write(_delete, call, rule_id, policy_id, DSCP_MARKING)
 
 
-def _create_dscp_marking(
-    tx: Tx, call: Call[Tools], specs: Sequence[DscpMarkingSpec], policy_id: str
-) -> list[QosRule]:
-    policy = qos_policies.policy_get(tx, policy_id)
-    made = []
-    for spec in specs:
-        DSCP_MARKING.noun.check_create(call, spec, **_parent(policy.project_id))
-        made.append(qos_rules.mark_packets(tx, call.ctx, policy, spec))
-    return made
-
-
 class MinimumBandwidthBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a policy is to say."""
 
@@ -204,7 +185,7 @@ def create_minimum_bandwidth_rule(
     call: Call[Tools], policy_id: str, body: MinimumBandwidthBody
 ) -> Answer:
     """Have a QoS policy say how fast ports may be at least."""
-    create = partial(_create_minimum_bandwidth, policy_id=policy_id)
+    create = _creator(policy_id, MINIMUM_BANDWIDTH, qos_rules.guarantee_bandwidth)
     return MINIMUM_BANDWIDTH.noun.created(call, body, create)
 
 
@@ -232,17 +213,6 @@ def delete_minimum_bandwidth_rule(call: Call[Tools], policy_id: str, rule_id: st
     call.db.write(_delete, call, rule_id, policy_id, MINIMUM_BANDWIDTH)
 
 
-def _create_minimum_bandwidth(
-    tx: Tx, call: Call[Tools], specs: Sequence[MinimumBandwidthSpec], policy_id: str
-) -> list[QosRule]:
-    policy = qos_policies.policy_get(tx, policy_id)
-    made = []
-    for spec in specs:
-        MINIMUM_BANDWIDTH.noun.check_create(call, spec, **_parent(policy.project_id))
-        made.append(qos_rules.guarantee_bandwidth(tx, call.ctx, policy, spec))
-    return made
-
-
 @routes.get("/v2.0/qos/rule-types", policy="regular_user")
 def list_qos_rule_types(call: Call[Tools]) -> Answer:
     """List the kinds of rules that the network carries out."""
@@ -262,6 +232,22 @@ def show_qos_rule_type(call: Call[Tools], rule_type: str) -> Answer:
 
 def _visible(tx: Tx, call: Call[Tools], rule_id: str, policy_id: str, kind: Kind) -> QosRule:
     return qos_rules.rule_visible(tx, call.ctx, kind.kind, policy_id, rule_id)
+
+
+def _creator(
+    policy_id: str, kind: Kind, make: Callable[[Tx, Context, QosPolicy, S], QosRule]
+) -> Callable[[Tx, Call[Tools], Sequence[S]], list[QosRule]]:
+    """Return what makes the rules of a kind that a client asks for."""
+
+    def create(tx: Tx, call: Call[Tools], specs: Sequence[S]) -> list[QosRule]:
+        policy = qos_policies.policy_get(tx, policy_id)
+        made = []
+        for spec in specs:
+            kind.noun.check_create(call, spec, **_parent(policy.project_id))
+            made.append(make(tx, call.ctx, policy, spec))
+        return made
+
+    return create
 
 
 def _update(
