@@ -13,6 +13,8 @@ from cumulo.db import Database
 from cumulo.services.objectstore import mending, reconcile, ring_files
 from cumulo.services.objectstore.drivers import disk
 from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.disk import DiskDevice
+from cumulo.services.objectstore.drivers.object_files import OpenedFile
 from tests.objectstore.coded import (
     CODED,
     SEGMENT,
@@ -270,6 +272,29 @@ def test_what_a_dead_write_left_goes_in_time(ann: User, service: Service) -> Non
         os.utime(path, (1, 1))
     service.mend()
     assert fragments(service, "part") == []
+
+
+def test_a_reader_keeps_up_with_writers(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One write is made durable while its fragments are opened, and then another replaces it."""
+    ann.put("box/o", b"one" * SEGMENT)
+    late = [path.rename(path.with_suffix(".part")) for path in fragments(service)[:4]]
+    opening, calls = DiskDevice.open_fragment, list[int]()
+
+    def opened(device: DiskDevice, part: int, key: str, stamp: str, index: int) -> OpenedFile:
+        calls.append(index)
+        if late:  # its name changes between the look at the directory and the open
+            path = late.pop()
+            path.rename(path.with_suffix(".data"))
+            raise DeviceFailed(f"{device.name}: No such file or directory")
+        if len(calls) == 7:
+            monkeypatch.undo()
+            ann.put("box/o", b"two" * SEGMENT)
+        return opening(device, part, key, stamp, index)
+
+    monkeypatch.setattr(DiskDevice, "open_fragment", opened)
+    assert (ann.get("box/o").body, len(calls)) == (b"two" * SEGMENT, 7)
 
 
 @pytest.mark.walk

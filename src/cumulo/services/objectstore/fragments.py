@@ -352,7 +352,7 @@ def seen(cluster: Cluster, place: Place) -> tuple[Sight, bool]:
 
 def opened(cluster: Cluster, place: Place) -> Reading | None:
     """Open what counts of an object, or return None when there is none."""
-    before = ""
+    before: Mapping[Device, State] = {}
     for _ in range(_TRIES):
         sight, is_whole = seen(cluster, place)
         if not sight.is_there:
@@ -366,9 +366,9 @@ def opened(cluster: Cluster, place: Place) -> Reading | None:
         try:
             return Reading(cluster, place, sight)
         except Unavailable:
-            if sight.stamp == before:
-                raise
-            before = sight.stamp  # replaced this moment, or not to be had
+            if sight.known == before:
+                raise  # nothing changes there: it is not to be had
+            before = sight.known  # replaced or made durable this moment
     raise Unavailable("Too few fragments of this object can be read.")
 
 
