@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,39 @@ def shown(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, str, RelaySer
     relay.start()
     yield bench, guest_id, relay
     relay.stop()
+
+
+class Interrupted(dict[str, Path]):
+    """The viewer's files, one of which a browser does not get when it asks for the first time."""
+
+    LATE = "/novnc/core/util/logging.js"
+    asked = 0
+
+    def get(self, path: str, default: Any = None) -> Any:
+        self.asked += path == self.LATE
+        return default if path == self.LATE and self.asked == 1 else super().get(path, default)
+
+
+@pytest.fixture
+def interrupted(fake_bench: Bench) -> Iterator[tuple[Interrupted, RelayServer]]:
+    """The edge as a browser sees it whose machine's network changes."""
+    guest_id, files = fake_bench.booted(), Interrupted(files_in(VIEWER))
+    relay = RelayServer(
+        files, lambda token: fake_bench.node.open_console(guest_id, "vnc"), "127.0.0.1", free_port()
+    )
+    relay.start()
+    yield files, relay
+    relay.stop()
+
+
+def test_a_viewer_that_was_interrupted_loads_again(
+    interrupted: tuple[Interrupted, RelayServer], tmp_path: Path
+) -> None:
+    files, relay = interrupted
+    with browser(tmp_path) as page:
+        page.go(f"http://127.0.0.1:{relay.port}/vnc_lite.html?path=%3Ftoken%3Dgood")
+        eventually(lambda: page.evaluate(LIT) > 500, 60, lambda: page.evaluate("document.title"))
+    assert files.asked == 2
 
 
 def test_a_browser_shows_the_screen(shown: tuple[Bench, str, RelayServer], tmp_path: Path) -> None:

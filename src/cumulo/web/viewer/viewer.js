@@ -3,6 +3,7 @@
 const query = new URLSearchParams(window.location.search);
 const scheme = window.location.protocol === "https:" ? "wss" : "ws";
 const address = `${scheme}://${window.location.host}/${query.get("path") ?? ""}`;
+const RFB_AT = "./novnc/core/rfb.js";
 const keys = document.getElementById("keys");
 
 function say(text) {
@@ -32,8 +33,17 @@ function show(RFB) {
   keys.addEventListener("click", () => rfb.sendCtrlAltDel());
 }
 
+// A browser forgets what it was loading when the machine's network changes, as it does whenever
+// a guest gets its port; only a page that is loaded anew asks again for a module that failed.
+async function retry() {
+  const answer = await fetch(RFB_AT, { cache: "no-store" }).catch(() => null);
+  if (answer?.status === 404) {
+    say("noVNC was not installed with this cloud: its operator needs npm, and then `make setup`.");
+    return;
+  }
+  say("noVNC could not be loaded. Trying again.");
+  setTimeout(() => window.location.reload(), 1000);
+}
+
 say("Connecting");
-import("./novnc/core/rfb.js").then(
-  (module) => show(module.default),
-  () => say("noVNC was not installed with this cloud: its operator needs npm, and then `make setup`."),
-);
+import(RFB_AT).then((module) => show(module.default), retry);
