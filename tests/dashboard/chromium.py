@@ -67,6 +67,11 @@ class Chromium:
     def open(self, path: str) -> None:
         self.driver.get(self.base + path)
 
+    def block(self, *addresses: str) -> None:
+        """Let requests to such addresses fail, as if the network were down; none lets all pass."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(addresses)})
+
     @property
     def path(self) -> str:
         return self.driver.current_url.removeprefix(self.base)

@@ -271,6 +271,21 @@ def test_networks(browser: Chromium) -> None:
     browser.wait_for("There is no")
 
 
+def test_a_list_whose_request_broke_off_is_drawn_all_the_same(
+    browser: Chromium, view: View
+) -> None:
+    browser.open("/networks")
+    browser.block("*/networks*")
+    broken = "window.broken = 0; document.addEventListener('htmx:sendError', () => window.broken++)"
+    browser.script(broken)
+    network = view.post("network", "/networks", {"network": {"name": "late"}})["network"]
+    eventually(lambda: browser.script("return window.broken") > 0)
+    assert "late" not in browser.text
+    browser.block()
+    browser.wait_for("late")
+    view.delete("network", f"/networks/{network['id']}")
+
+
 def test_search_and_sort_as_one_types(browser: Chromium) -> None:
     browser.open("/admin/flavors")
     browser.one("input[type=search]").send_keys("tin")

@@ -63,6 +63,12 @@
       window.clearTimeout(waiting);
       waiting = window.setTimeout(redraw, 200);
     });
+    // A machine whose network changes, as it does for each guest's port, breaks off what is loading.
+    document.addEventListener("htmx:sendError", (event) => {
+      if (!event.target.matches("#list")) return;
+      window.clearTimeout(waiting);
+      waiting = window.setTimeout(redraw, 1000);
+    });
     // Where too many listen already, look now and then.
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) window.setInterval(() => window.htmx.trigger(document.body, "changed"), 10000);
