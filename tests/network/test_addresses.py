@@ -91,7 +91,7 @@ def take(tools: Tools, network: Network, address: str | None = None) -> str:
         spec = PortSpec(network_id=network.id)
         if fixed:
             spec.fixed_ips = fixed
-        port = ports.create_port(tx, member(), tools.settings, network, spec)
+        port = ports.create_port(tx, member(), tools.settings, network, spec).port
         return allocations.allocation_map(tx, [port.id])[port.id][0].ip_address
 
     return tools.db.write(make)

@@ -323,3 +323,25 @@ def test_ports_have_tags_from_the_start(net: Net) -> None:
     assert [sorted(port["tags"]) for port in made] == [["all", "t0"], ["all", "t1"]]
     assert len(net.list("port", "?tags=all")) == 2
     assert error_of(net.try_("port", network_id=network["id"], tags=["a", "a"]))[0] == 400
+
+
+def test_a_new_port_is_answered_as_it_is_shown(net: Net) -> None:
+    network, subnet = net.network()
+    wider = net.make("subnet", network_id=network["id"], cidr="2001:db8::/64", ip_version=6)
+    groups = [net.make("security_group", name=name)["id"] for name in ("one", "two", "three")]
+    policy = net.admin.make("policy", name="promise", shared=True)["id"]
+    rules = f"/v2.0/qos/policies/{policy}/minimum_bandwidth_rules"
+    net.admin.http.post(rules, {"minimum_bandwidth_rule": {"min_kbps": 100}})
+    provider = {"provider:network_type": "flat", "provider:physical_network": "public"}
+    outside = net.admin.make("network", **provider, shared=True)
+    of_both = [{"subnet_id": wider["id"]}, {"subnet_id": subnet["id"]}]
+    for spec in (
+        {"network_id": network["id"]},
+        {"network_id": network["id"], "security_groups": groups, "tags": ["b", "a"]},
+        {"network_id": network["id"], "fixed_ips": of_both},
+        {"network_id": network["id"], "security_groups": [], "port_security_enabled": False},
+        {"network_id": outside["id"], "qos_policy_id": policy},
+    ):
+        made = net.make("port", **spec)
+        assert made == net.show("port", made["id"])
+        assert [made] == net.list("port", f"?id={made['id']}")

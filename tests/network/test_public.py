@@ -76,7 +76,7 @@ def test_a_servers_ports_live_and_go_with_it(
 ) -> None:
     network = new_network(tools, "private", "10.0.0.0/24")
     spec = PortSpec(network_id=network.id, name="given")
-    given = db.write(ports.create_port, member(), tools.settings, network, spec)
+    given = db.write(ports.create_port, member(), tools.settings, network, spec).port
     boot(tools, [Nic(network_id=network.id, fixed_ip="10.0.0.77")])
     boot(tools, [Nic(network_id=network.id, port_id=given.id)])
     with pytest.raises(Conflict, match="still in use"):

@@ -11,13 +11,17 @@ from sqlalchemy.dialects import mysql, sqlite
 from cumulo.db.engine import Tx
 
 
-def insert_absent(tx: Tx, table: sa.Table, /, **row: Any) -> None:
+def insert_absent(tx: Tx, table: sa.Table, /, **row: Any) -> bool:
     """Insert `row` unless a row with its primary or unique key is there, which is left alone.
+
+    Say whether it was surely inserted; MariaDB never says so, and has to be asked.
 
     Unlike an INSERT whose failure is caught, this neither aborts PostgreSQL's transaction nor
     needs a savepoint.
     """
-    tx.execute(_insert_absent(tx.dialect.name, table), row)
+    dialect = tx.dialect.name
+    count = tx.execute(_insert_absent(dialect, table), row).rowcount
+    return dialect in ("sqlite", "postgresql") and count == 1
 
 
 @functools.cache

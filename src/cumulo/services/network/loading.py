@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from cumulo.db import Tx
-from cumulo.services.network import plans, port_views
+from cumulo.services.network import plans
 from cumulo.services.network.drivers.base import (
     NetworkPlan,
     PortPlan,
@@ -72,22 +72,25 @@ def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
 
 def _ports(tx: Tx, ids: Collection[str]) -> list[PortPlan]:
     found = port_store.ports_by_id(tx, ids).values()
-    plugged = [port for port in found if port.device_owner != UNPLUGGED]
-    legs = router_store.legs_of_ports(tx, [port.id for port in plugged])
-    details = port_views.details(tx, plugged)
-    networks = network_store.networks_by_id(tx, {port.network_id for port in plugged})
-    policies = {one.port.id: _policy(one.port, networks) for one in details}
-    carried = trunk_store.carried(tx, [port.id for port in plugged])
+    plugged = {port.id: port for port in found if port.device_owner != UNPLUGGED}
+    if not plugged:
+        return []
+    legs = router_store.legs_of_ports(tx, plugged)
+    ips = allocations.allocation_map(tx, plugged)
+    groups = port_store.groups_map(tx, plugged)
+    networks = network_store.networks_by_id(tx, {port.network_id for port in plugged.values()})
+    policies = {id_: _policy(port, networks) for id_, port in plugged.items()}
+    carried = trunk_store.carried(tx, plugged)
     rules = qos_store.rules_of(tx, {each for each in policies.values() if each})
     return [
         plans.port_plan(
-            one,
-            legs.get(one.port.id),
-            networks[one.port.network_id],
-            rules.get(policies[one.port.id] or "", []),
-            carried.get(one.port.id),
+            plans.Plugged(port, ips.get(id_, []), groups.get(id_, [])),
+            legs.get(id_),
+            networks[port.network_id],
+            rules.get(policies[id_] or "", []),
+            carried.get(id_),
         )
-        for one in details
+        for id_, port in plugged.items()
     ]
 
 

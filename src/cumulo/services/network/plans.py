@@ -21,7 +21,6 @@ from cumulo.services.network.drivers.base import (
     SegmentPlan,
     SubnetPlan,
 )
-from cumulo.services.network.port_views import Details
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp
@@ -55,6 +54,14 @@ class Leg(msgspec.Struct, frozen=True):
     kind: str
     port: Port
     fixed_ips: Sequence[FixedIp]
+
+
+class Plugged(msgspec.Struct, frozen=True):
+    """A port with what is kept outside of its row and concerns its packets."""
+
+    port: Port
+    fixed_ips: Sequence[FixedIp]
+    security_groups: list[str]
 
 
 def network_plan(
@@ -107,7 +114,7 @@ def _routes(routes: Iterable[values.Route]) -> list[Route]:
 
 
 def port_plan(
-    detail: Details,
+    plugged: Plugged,
     leg: store.Leg | None,
     network: Network,
     qos: Sequence[QosRule] = (),
@@ -118,7 +125,7 @@ def port_plan(
     What a client wrote as the device's owner makes no port a part of the network: that would
     free a guest from its security groups.
     """
-    port = detail.port
+    port = plugged.port
     device_owner = _LEGS[leg.kind] if leg else port.device_owner
     if device_owner.startswith("network:") and not leg and port.made_for != port.network_id:
         device_owner = ""
@@ -127,12 +134,12 @@ def port_plan(
         network_id=port.network_id,
         name=port.name,
         mac=port.mac_address,
-        fixed_ips=[(fixed.subnet_id, fixed.ip_address) for fixed in detail.fixed_ips],
+        fixed_ips=[(fixed.subnet_id, fixed.ip_address) for fixed in plugged.fixed_ips],
         device_id=port.device_id,
         device_owner=device_owner,
         admin_state_up=port.admin_state_up,
         port_security=port.port_security_enabled,
-        security_group_ids=detail.security_groups,
+        security_group_ids=plugged.security_groups,
         address_pairs=_pairs(port),
         host=port.host,
         router_id=leg.router_id if leg else None,

@@ -17,6 +17,7 @@ from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store import trunks as trunk_store
 from cumulo.services.network.store.listing import Listing
+from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.values import AddressPair as AddressPair
 from cumulo.services.network.store.values import DhcpOption as DhcpOption
@@ -49,6 +50,15 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     tags: list[str]
     trunk: TrunkDetails | None = None
     group: ResourceGroup | None = None  # of placement's resources, that it asks of its host
+
+
+class New(msgspec.Struct, frozen=True, gc=False):
+    """A port that was made just now, with what was made with it."""
+
+    port: Port
+    fixed_ips: list[FixedIp]
+    security_groups: list[str]  # in order
+    tags: list[str]
 
 
 def _fixed_ips(values: list[str]) -> sa.ColumnElement[bool]:
@@ -127,6 +137,22 @@ def details(tx: Tx, ports: Sequence[Port], ids: listing.Ids | None = None) -> li
         )
         for port in ports
     ]
+
+
+def new_details(tx: Tx, network: Network, new: New) -> Details:
+    """Return a port that was made just now; what was written a moment ago is not read again."""
+    port = new.port
+    words = tag_store.tags_map(tx, [port.id]).get(port.id, []) if new.tags else []
+    has_policy = port.qos_policy_id or network.qos_policy_id
+    asked = bandwidth.groups_of(tx, [port]) if has_policy else {}
+    return Details(
+        port,
+        network.project_id,
+        new.fixed_ips,
+        new.security_groups,
+        words,
+        group=asked.get(port.id),
+    )
 
 
 def _trunks(tx: Tx, ids: listing.Ids) -> dict[str, TrunkDetails]:

@@ -17,6 +17,7 @@ from cumulo.services.network import (
     journal,
     macs,
     names,
+    port_views,
     qos_policies,
     quotas,
     refusals,
@@ -26,6 +27,7 @@ from cumulo.services.network import (
 )
 from cumulo.services.network.addresses import FixedIpSpec, Holder
 from cumulo.services.network.owners import owner, viewer
+from cumulo.services.network.port_views import Details, New
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, Text
 from cumulo.services.network.store import changes, sharing
@@ -127,12 +129,12 @@ def create_port(
     settings: NetworkSettings,
     network: Network,
     spec: PortSpec,
-    made_for: str = "",
-) -> Port:
+) -> Details:
     """Record a new port with a MAC and addresses of its own."""
     project_id = owner(ctx, spec.project_id, spec.tenant_id)
     spec = msgspec.structs.replace(spec, project_id=project_id)
-    return create_service_port(tx, ctx, settings, network, spec, made_for)
+    made = _create(tx, ctx, settings, network, spec)
+    return port_views.new_details(tx, network, made)
 
 
 def create_service_port(
@@ -144,21 +146,32 @@ def create_service_port(
     made_for: str = "",
 ) -> Port:
     """Record a new port for whomever `spec` says; nobody's ports are not counted."""
+    return _create(tx, ctx, settings, network, spec, made_for).port
+
+
+def _create(
+    tx: Tx,
+    ctx: Context,
+    settings: NetworkSettings,
+    network: Network,
+    spec: PortSpec,
+    made_for: str = "",
+) -> New:
     project_id = spec.project_id or ""
     if project_id:
         quotas.take(tx, settings, project_id, "port")
     qos_policies.usable(tx, ctx, spec.qos_policy_id)
     port = _new_row(tx, settings, network, spec, project_id, made_for)
     store.port_insert(tx, port)
-    _assign(tx, settings, port, spec.fixed_ips)
-    _join_groups(tx, ctx, settings, port, spec.security_groups)
+    fixed_ips = _assign(tx, settings, port, spec.fixed_ips)
+    groups = _join_groups(tx, ctx, settings, port, spec.security_groups)
     # What is made for a server is told once the server is on a host, and changed there.
     if port.status != "N/A" and not made_for:
         changes.mark(tx, "port", [port.id])
     journal.created(tx, ctx, "port", port)
     if spec.tags:
         tags.put_first(tx, "ports", port.id, spec.tags)
-    return port
+    return New(port, fixed_ips, groups, spec.tags)
 
 
 def _new_row(
@@ -247,18 +260,21 @@ def _join_groups(
     settings: NetworkSettings,
     port: Port,
     wanted: list[str] | UnsetType | None,
-) -> None:
+) -> list[str]:
     if port.device_owner.startswith(TRUSTED_PREFIX) or not port.project_id:
-        return
+        return []
     secure = port.port_security_enabled
     if wanted is UNSET or wanted is None:
         group_id = security_groups.ensure_default(tx, ctx, port.project_id)
-        store.groups_add(tx, port.id, [group_id] if secure else [])
-        return
+        joined = [group_id] if secure else []
+        store.groups_add(tx, port.id, joined)
+        return joined
     if wanted and not secure:
         raise needs_security()
     groups = security_groups.usable_groups(tx, ctx, port.project_id, wanted)
-    store.groups_add(tx, port.id, [group.id for group in groups])
+    joined = sorted(group.id for group in groups)
+    store.groups_add(tx, port.id, joined)
+    return joined
 
 
 def needs_security() -> Invalid:

@@ -1,6 +1,7 @@
 """Segments: by what - a VLAN, a tunnel's number - a network's frames are told from others'."""
 
 import random
+from collections.abc import Iterator
 
 import msgspec
 
@@ -119,17 +120,17 @@ def _ranges(settings: NetworkSettings, wanted: Segment) -> list[_Range]:
     return [one for one in found if name in (None, one.physical_network)]
 
 
-def _candidates(tx: Tx, network_type: str, span: _Range) -> list[int]:
-    """Return numbers to try: some at random, and failing these all that are free."""
+def _candidates(tx: Tx, network_type: str, span: _Range) -> Iterator[int]:
+    """Yield numbers to try: one at random, then some that are free, and failing these all."""
+    yield random.randint(span.first, span.last)
     guesses = [random.randint(span.first, span.last) for _ in range(_TRIES)]
     taken = store.segments_among(tx, network_type, span.physical_network, guesses)
     lucky = [number for number in guesses if number not in taken]
-    if lucky:
-        return lucky
+    yield from lucky
     whole = store.segments_taken(tx, network_type, span.physical_network, (span.first, span.last))
     left = sorted(set(range(span.first, span.last + 1)) - whole)
     random.shuffle(left)
-    return left[:_WINDOW]
+    yield from left[:_WINDOW]
 
 
 def _in_use(segment: Segment) -> CloudError:

@@ -116,7 +116,7 @@ def _create(tx: Tx, call: Call[Tools], specs: Sequence[PortSpec]) -> list[Detail
         }
         PORT.check_create(call, spec, **facts)
         made.append(ports.create_port(tx, ctx, call.tools.settings, network, spec))
-    return port_views.details(tx, made)
+    return made
 
 
 def _details(tx: Tx, call: Call[Tools], port_id: str) -> Details:

@@ -46,8 +46,10 @@ def allocation_insert(tx: Tx, port_id: str, fixed: FixedIp, position: int) -> bo
         "port_id": port_id,
         "position": position,
     }
-    insert_absent(tx, allocation, **row)
-    return allocation_holder(tx, fixed.subnet_id, fixed.ip_address) == port_id
+    return (
+        insert_absent(tx, allocation, **row)
+        or allocation_holder(tx, fixed.subnet_id, fixed.ip_address) == port_id
+    )
 
 
 def allocation_highest(tx: Tx, subnet_id: str, low: str, high: str) -> str | None:

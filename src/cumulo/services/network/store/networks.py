@@ -102,7 +102,8 @@ def segment_insert(tx: Tx, network_id: str, segment: Segment, position: int = 0)
         "network_id": network_id,
         "position": position,
     }
-    insert_absent(tx, tables.segment, **row)
+    if insert_absent(tx, tables.segment, **row):
+        return True
     key = {name: row[name] for name in ("network_type", "physical_network", "segmentation_id")}
     return tx.scalar(_HOLDER, key) == network_id
 

@@ -76,13 +76,15 @@ def subports_of(tx: Tx, trunk_ids: Collection[str]) -> dict[str, list[Subport]]:
     return dict(found)
 
 
+_CARRIED = sa.select(
+    tables.subport.c.port_id, tables.trunk.c.port_id, tables.subport.c.segmentation_id
+).join(tables.trunk, tables.trunk.c.id == tables.subport.c.trunk_id)
+
+
 def carried(tx: Tx, port_ids: Collection[str]) -> dict[str, Carried]:
     """Return through which ports those of the ports come that trunks carry."""
-    s, t = tables.subport.c, tables.trunk.c
-    select = sa.select(s.port_id, t.port_id, s.segmentation_id).join(
-        tables.trunk, t.id == s.trunk_id
-    )
-    return {row[0]: Carried(*row) for row in tx.execute(select.where(s.port_id.in_(port_ids)))}
+    found = of_some(tx, _CARRIED, tables.subport.c.port_id, port_ids)
+    return {row[0]: Carried(*row) for row in found}
 
 
 def subport_delete(tx: Tx, port_id: str) -> None:
