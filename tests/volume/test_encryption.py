@@ -10,6 +10,7 @@ from cumulo.kit import clock
 from cumulo.services.volume import keys
 from cumulo.services.volume.reconcile import forget_keys
 from cumulo.services.volume.secrets import secrets_of
+from cumulo.services.volume.store import keys as key_store
 from cumulo.services.volume.store import tables
 from tests.client import Client
 from tests.cloud import Emulated
@@ -234,6 +235,37 @@ def test_who_takes_over_an_encrypted_volume_has_a_key_of_its_own(
     assert secrets_of(emulated.cloud.volume, volume_id) == {}  # nobody encrypts here
     key = emulated.db.read(keys.owner_of, after)
     assert key == "p2"
+
+
+def test_an_encrypted_volume_that_is_offered_no_more_has_another_key(
+    emulated: Emulated, made: Made, ann: Client, sealed: str
+) -> None:
+    volume_id = made.volume(volume_type=sealed)
+    before = shown(ann, volume_id)["encryption_key_id"]
+    key_before = emulated.db.read(key_store.key_find, before)
+    offer = {"transfer": {"volume_id": volume_id}}
+    told = ann.post("/v3/volume-transfers", offer).json()["transfer"]
+    assert ann.delete(f"/v3/volume-transfers/{told['id']}").status == 202
+    after = shown(ann, volume_id)["encryption_key_id"]
+    assert key_ids(emulated) == {after} != {before}
+    key_after = emulated.db.read(key_store.key_find, after)
+    assert key_before is not None
+    assert key_after is not None
+    assert (key_after.project_id, key_after.sealed) == ("p1", key_before.sealed)
+
+
+def test_an_offer_of_a_volume_that_was_reset_takes_no_key_away(
+    emulated: Emulated, made: Made, ann: Client, root: Client, sealed: str
+) -> None:
+    volume_id = made.volume(volume_type=sealed)
+    before = shown(ann, volume_id)["encryption_key_id"]
+    offer = {"transfer": {"volume_id": volume_id}}
+    told = ann.post("/v3/volume-transfers", offer).json()["transfer"]
+    reset = {"os-reset_status": {"status": "error"}}
+    assert root.post(f"{V}/{volume_id}/action", reset).status == 202
+    assert ann.delete(f"/v3/volume-transfers/{told['id']}").status == 202
+    assert shown(ann, volume_id)["encryption_key_id"] == before
+    assert before in key_ids(emulated)
 
 
 def test_a_retype_keeps_the_key(

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from cumulo.auth import Context
 from cumulo.db import Tx
@@ -72,8 +73,8 @@ def delete_transfer(tx: Tx, ctx: Context, transfer_id: str) -> None:
     """Offer the volume no more."""
     gone = transfer_visible(tx, ctx, transfer_id)
     store.transfer_delete(tx, gone.id)
-    volume_store.volume_move(tx, gone.volume_id, "available", expected=["awaiting-transfer"])
     volume = volume_store.volume_get(tx, gone.volume_id)
+    _end_offer(tx, volume, volume.project_id, {})
     volumes.record(tx, ctx, volume, "transfer_delete", transfer=gone.id)
 
 
@@ -103,14 +104,25 @@ def accept_transfer(tx: Tx, ctx: Context, defaults: Quotas, transfer_id: str, ke
     owner: dict[str, object] = {"project_id": ctx.project_id, "user_id": ctx.user_id}
     for one in snapshots:
         snapshot_store.snapshot_update(tx, one.id, **owner)
-    if volume.encryption_key_id is not None:
-        owner["encryption_key_id"] = keys.copy_key(tx, volume.encryption_key_id, ctx.project_id)
-        keys.forget_key(tx, volume.encryption_key_id)
-    volume_store.volume_move(
-        tx, volume.id, "available", expected=["awaiting-transfer"], values=owner
-    )
+    _end_offer(tx, volume, ctx.project_id, owner)
     volumes.record(tx, ctx, volume, "transfer_accept", project_id=ctx.project_id)
     return found
+
+
+def _end_offer(
+    tx: Tx, volume: volumes.Volume, project_id: str, values: Mapping[str, object]
+) -> None:
+    """Let the volume be used again, under another key's id: who noted the old one has nothing.
+
+    Cinder holds the key itself while an offer lasts, so that a withdrawal changes the id as well.
+    """
+    old = volume.encryption_key_id
+    if old is not None:
+        values = {**values, "encryption_key_id": keys.copy_key(tx, old, project_id)}
+    if volume_store.volume_move(
+        tx, volume.id, "available", expected=["awaiting-transfer"], values=values
+    ):
+        keys.forget_key(tx, old)
 
 
 def _digest(salt: str, key: str) -> str:
