@@ -28,6 +28,9 @@ class Machine:
         self._sockets = [socket.socketpair() for _ in range(2)]
         (self._serial, serial), (self._monitor, monitor) = self._sockets
         self.said = b""
+        spare = disk.with_name("spare")
+        with spare.open("ab") as file:
+            file.truncate(16 << 20)
         self.process = subprocess.Popen(
             [
                 *(QEMU, "-M", "q35", "-cpu", "max", "-m", "128", "-accel", "tcg,tb-size=32"),
@@ -36,6 +39,7 @@ class Machine:
                 *("-chardev", f"socket,id=m,fd={monitor.fileno()}", "-mon", "m,mode=control"),
                 *("-netdev", "user,id=n,restrict=on", "-device", "virtio-net-pci,netdev=n"),
                 *("-drive", f"if=virtio,format=qcow2,file={disk}"),
+                *("-drive", f"if=virtio,format=raw,file={spare}"),
             ],
             pass_fds=[serial.fileno(), monitor.fileno()],
         )
@@ -119,6 +123,17 @@ def test_it_keeps_what_is_written(machine: Machine, disk: Path) -> None:
         assert again.run("netstat -ltn | grep -c ':22 '") != "0"
     finally:
         again.close()
+
+
+def test_it_makes_file_systems(machine: Machine) -> None:
+    machine.log_in()
+    for kind in ("ext4", "vfat"):
+        machine.run(f"sudo mkfs -t {kind} /dev/vdb && sudo mount /dev/vdb /mnt")
+        assert machine.run("grep -o ' /mnt [a-z0-9]*' /proc/mounts").split() == ["/mnt", kind]
+        machine.run("sudo sh -c 'echo kept > /mnt/note' && sudo umount /mnt")
+        assert machine.run("sudo mount /dev/vdb /mnt && cat /mnt/note") == "kept"
+        machine.run("sudo umount /mnt")
+    assert "are known" in machine.run("mkfs -t xfs /dev/vdb 2>&1 || true")
 
 
 def test_the_same_packages_make_the_same_image(image: Path, tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
     assert modules.version == "6.1.0"
 
 
+def test_modules_say_which_file_systems_they_are_for(tmp_path: Path) -> None:
+    folder = tmp_path / "6.1.0/kernel"
+    folder.mkdir(parents=True)
+    said = b"\x7fELF\0license=GPL\0alias=fs-msdos\0alias=fs-vfat\0alias=pci:v1\0name=vfat\0"
+    (folder / "vfat.ko").write_bytes(said)
+    assert Modules(tmp_path / "6.1.0").file_systems("vfat") == ["fs-msdos", "fs-vfat"]
+
+
 def test_the_boot_record_starts_one_partition() -> None:
     record = disk.boot_record(b"\xfa" * 500, sectors=1000)
     assert len(record) == 512

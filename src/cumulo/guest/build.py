@@ -66,6 +66,7 @@ def _tree(unpacked: Path) -> Tree:
     tree.folder("tmp", 0o1777)
     tree.link("var/run", "../run")
     tree.link("sbin/init", "../bin/busybox")
+    tree.link("sbin/modprobe", "../bin/busybox")  # where the kernel looks for it
     tree.link("bin/sudo", "../usr/bin/sudo")
     tree.device("dev/console", 0o600, 5, 1)
     tree.device("dev/null", 0o666, 1, 3)
@@ -111,6 +112,8 @@ def _add_modules(tree: Tree, unpacked: Path) -> None:
         " ".join([f"{name}.ko:", *(f"{n}.ko" for n in reversed(needs[name]))]) for name in needs
     ]
     tree.file(f"{folder}/modules.dep", "".join(f"{line}\n" for line in lines).encode())
+    called = [f"alias {word} {name}\n" for name in needs for word in modules.file_systems(name)]
+    tree.file(f"{folder}/modules.alias", "".join(called).encode())
 
 
 def _add_own_files(tree: Tree) -> None:

@@ -39,6 +39,11 @@ class Modules:
             self._contents[name] = _unpacked(self._paths[name])
         return self._contents[name]
 
+    def file_systems(self, name: str) -> list[str]:
+        """Return by what names the kernel asks for a module when such a file system is mounted."""
+        said = re.findall(rb"\0alias=(fs-[^\0]+)", self.content(name))
+        return [alias.decode() for alias in said]
+
     def _add(self, name: str, found: dict[str, list[str]]) -> None:
         if name in found or name not in self._paths:
             return
