@@ -43,9 +43,15 @@ class Debian:
     addresses: dict[str, str]
 
     def run(self, way: str, command: str) -> str:
-        said = self.try_to(way, command)
-        assert said is not None, f"{way}: {command}"
-        return said.strip()
+        """Return what a command says; a guest that is busy may not let in at once."""
+        said = list[str]()
+
+        def is_said() -> bool:
+            said.extend(one for one in [self.try_to(way, command)] if one is not None)
+            return bool(said)
+
+        reach.until(f"{way}: {command}", is_said, 60, every_s=2)
+        return said[0].strip()
 
     def try_to(self, way: str, command: str) -> str | None:
         prefix = self.walk.client.prefix

@@ -207,7 +207,11 @@ def test_a_move_is_called_back_and_another_hurried(
     [there] = [machine for machine in machines[1:] if machine is not here]
     write = "until test -e /mnt/enough; do dd if=/dev/urandom of=/mnt/x bs=1M count=24; done"
     busy = f"mount -t tmpfs none /mnt; nohup sh -c '{write}' >/dev/null 2>&1 </dev/null & echo done"
-    assert reach.ssh(address, key, f'sudo sh -c "{busy}"', prefix=prefix) == "done\n"
+    reach.until(
+        "the writer to run",
+        lambda: reach.ssh(address, key, f'sudo sh -c "{busy}"', prefix=prefix) == "done\n",
+        60,
+    )
     version = ["--os-compute-api-version", "2.30"]
 
     def begin() -> str:
@@ -233,7 +237,11 @@ def test_a_move_is_called_back_and_another_hurried(
         reach.until("vm1 to have moved", lambda: is_settled(openstack, "vm1"), 90)
     assert (status(openstack, "vm1"), host(openstack, "vm1")) == ("ACTIVE", there.name)
     assert boot_id(address, key, prefix) == run
-    assert reach.ssh(address, key, "sudo touch /mnt/enough", prefix=prefix) is not None
+    reach.until(
+        "the writer to be told",
+        lambda: reach.ssh(address, key, "sudo touch /mnt/enough", prefix=prefix) is not None,
+        60,
+    )
 
 
 def guests_of(machine: Machine) -> set[str]:
