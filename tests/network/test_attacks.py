@@ -23,6 +23,7 @@ def victim(net: Net) -> dict[str, str]:
     return {
         "network_id": network["id"],
         "subnet_id": subnet["id"],
+        "segment_id": net.admin.list("segment", f"?network_id={network['id']}")[0]["id"],
         "router_id": router["id"],
         "port_id": port["id"],
         "floatingip_id": net.make(
@@ -51,6 +52,7 @@ QOS = "/v2.0/qos/policies/{policy_id}"
 BODIES: dict[str, Any] = {
     "/v2.0/networks/{network_id}": {"network": {"name": "x"}},
     "/v2.0/subnets/{subnet_id}": {"subnet": {"name": "x"}},
+    "/v2.0/segments/{segment_id}": {"segment": {"name": "x"}},
     "/v2.0/ports/{port_id}": {"port": {"name": "x"}},
     "/v2.0/routers/{router_id}": {"router": {"name": "x"}},
     "/v2.0/floatingips/{floatingip_id}": {"floatingip": {"port_id": None}},
@@ -111,6 +113,7 @@ def everything(net: Net) -> Any:
         "security_group_rule",
         "subnetpool",
         "address_scope",
+        "segment",
         "policy",
         "trunk",
         "address_group",

@@ -329,19 +329,21 @@ def test_a_new_port_is_answered_as_it_is_shown(net: Net) -> None:
     network, subnet = net.network()
     wider = net.make("subnet", network_id=network["id"], cidr="2001:db8::/64", ip_version=6)
     groups = [net.make("security_group", name=name)["id"] for name in ("one", "two", "three")]
-    policy = net.admin.make("policy", name="promise", shared=True)["id"]
+    boss = net.admin
+    policy = boss.make("policy", name="promise", shared=True)["id"]
     rules = f"/v2.0/qos/policies/{policy}/minimum_bandwidth_rules"
-    net.admin.http.post(rules, {"minimum_bandwidth_rule": {"min_kbps": 100}})
+    boss.http.post(rules, {"minimum_bandwidth_rule": {"min_kbps": 100}})
     provider = {"provider:network_type": "flat", "provider:physical_network": "public"}
-    outside = net.admin.make("network", **provider, shared=True)
+    outside = boss.make("network", **provider, shared=True)
     of_both = [{"subnet_id": wider["id"]}, {"subnet_id": subnet["id"]}]
-    for spec in (
-        {"network_id": network["id"]},
-        {"network_id": network["id"], "security_groups": groups, "tags": ["b", "a"]},
-        {"network_id": network["id"], "fixed_ips": of_both},
-        {"network_id": network["id"], "security_groups": [], "port_security_enabled": False},
-        {"network_id": outside["id"], "qos_policy_id": policy},
+    for who, spec in (
+        (net, {"network_id": network["id"]}),
+        (net, {"network_id": network["id"], "security_groups": groups, "tags": ["b", "a"]}),
+        (net, {"network_id": network["id"], "fixed_ips": of_both}),
+        (net, {"network_id": network["id"], "security_groups": []}),
+        (boss, {"network_id": outside["id"], "qos_policy_id": policy}),
     ):
-        made = net.make("port", **spec)
-        assert made == net.show("port", made["id"])
-        assert [made] == net.list("port", f"?id={made['id']}")
+        made = who.make("port", **spec)
+        assert made == who.show("port", made["id"])
+        assert [made] == who.list("port", f"?id={made['id']}")
+    assert made["resource_request"]["request_groups"]

@@ -10,11 +10,13 @@ from cumulo.services.network.bandwidth_report import report
 from cumulo.services.network.drivers.base import HostBandwidth
 from cumulo.services.network.projection import project
 from tests.audit import disagreements
+from tests.client import Client
 from tests.cloud import Emulated
 from tests.compute.servers.conftest import Boot, image_in
 
 EGRESS, INGRESS = "NET_BW_EGR_KILOBIT_PER_SEC", "NET_BW_IGR_KILOBIT_PER_SEC"
 POLICIES = "/v2.0/qos/policies"
+KNOWING = "compute 2.72"
 
 
 class Cards:
@@ -81,6 +83,12 @@ class Cards:
         found = [one.what for one in self.cloud.db.read(symptoms, mend=False)]
         nodes = self.cloud.cloud.outside.nodes
         return found + disagreements(self.cloud.db, nodes, self.cloud.driver)
+
+
+@pytest.fixture
+def ann(emulated: Emulated) -> Client:
+    """A member of project p1 whose client knows that ports may ask for bandwidth."""
+    return emulated.client("compute", version=KNOWING)
 
 
 @pytest.fixture
@@ -171,7 +179,7 @@ def test_a_server_that_moves_has_its_bandwidth_where_it_is(tmp_path: Path, end: 
     cloud = Emulated(tmp_path, hosts=2)
     cards = Cards(cloud)
     policy_id, _ = cards.policy(600)
-    nova = cloud.client("compute", "root:p1:admin")
+    nova = cloud.client("compute", "root:p1:admin", KNOWING)
     facts = {"name": "s", "flavorRef": "1", "imageRef": image_in(cloud)}
     wanted = {**facts, "networks": [{"port": cards.port(policy_id)}]}
     server_id = nova.post("/v2.1/servers", {"server": wanted}).json()["server"]["id"]
@@ -189,3 +197,40 @@ def test_a_server_that_moves_has_its_bandwidth_where_it_is(tmp_path: Path, end: 
     assert cards.card_of(server_id) == {"confirmResize": between, "revertResize": before}[end]
     assert cloud.db.read(symptoms, mend=False) == []
     cloud.close()
+
+
+def test_clients_that_know_no_bandwidth_are_refused_ports_that_ask_for_it(
+    cards: Cards, image: str
+) -> None:
+    policy_id, _ = cards.policy(600)
+    plain = str(cards.make("/v2.0/ports", "port", network_id=cards.network)["id"])
+    wanted = {"name": "s", "imageRef": image, "flavorRef": "1"}
+    old = cards.cloud.client("compute", "root:p1:admin").at("compute 2.71")
+    ports = [{"port": plain}, {"port": cards.port(policy_id)}]
+    refused = old.post("/v2.1/servers", {"server": {**wanted, "networks": ports}})
+    assert refused.status == 400
+    assert "not supported until microversion 2.72" in refused.json()["badRequest"]["message"]
+    assert cards.show(plain)["device_id"] == ""
+    for client, networks in ((old, ports[:1]), (old.at(KNOWING), ports[1:])):
+        taken = client.post("/v2.1/servers", {"server": {**wanted, "networks": networks}})
+        assert taken.status == 202
+
+
+def test_a_server_has_addresses_that_work_where_it_is(cards: Cards, boot: Boot) -> None:
+    [segment] = cards.net.get(f"/v2.0/segments?network_id={cards.network}").json()["segments"]
+    [subnet] = cards.net.get(f"/v2.0/subnets?network_id={cards.network}").json()["subnets"]
+    path, tie = f"/v2.0/subnets/{subnet['id']}", {"segment_id": segment["id"]}
+    assert cards.net.put(path, {"subnet": tie}).status == 200
+    given = str(cards.make("/v2.0/ports", "port", network_id=cards.network)["id"])
+    assert cards.show(given)["fixed_ips"] == []
+    server = boot(networks=[{"uuid": cards.network}, {"port": given}])
+    assert server["status"] == "ACTIVE"
+    (addresses,) = server["addresses"].values()
+    assert len(addresses) == 2
+    assert [one["subnet_id"] for one in cards.show(given)["fixed_ips"]] == [subnet["id"]]
+    cards.cloud.driver.physical_networks = []
+    report(cards.cloud.cloud.network)
+    astray = boot(networks=[{"uuid": cards.network}])
+    assert astray["status"] == "ERROR"
+    assert "is not connected to any segments" in astray["fault"]["message"]
+    assert cards.faults() == []

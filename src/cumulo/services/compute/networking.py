@@ -86,6 +86,17 @@ def bind_ports(tx: Tx, server_id: str, host: str) -> None:
     network.promise_bandwidth(tx, server_id)
 
 
+def out_of_segments(tx: Tx, server_id: str, hosts: Sequence[str]) -> dict[str, str]:
+    """Return on which hosts the server's ports would have no address that works, and why."""
+    return network.hosts_out_of_segments(tx, server_id, hosts)
+
+
+def ask_for_bandwidth(tx: Tx, wanted: Sequence[RequestedNic] | Literal["auto"] | None) -> bool:
+    """Say whether any of the ports that a server is to be given asks for bandwidth."""
+    nics = [] if wanted is None or wanted == "auto" else wanted
+    return network.bandwidth_asked_by(tx, [nic.port_id for nic in nics if nic.port_id])
+
+
 def bandwidth_groups(tx: Tx, server_id: str) -> list[network.ResourceGroup]:
     """Return what the server's ports ask of their host's cards."""
     return network.bandwidth_groups(tx, server_id)

@@ -81,6 +81,13 @@ def groups_of_server(tx: Tx, server_id: str) -> list[ResourceGroup]:
     return list(groups_of(tx, ports).values())
 
 
+def asked_by_ports(tx: Tx, port_ids: Collection[str]) -> bool:
+    """Say whether any of the ports asks for something."""
+    if not port_ids or not qos_store.are_promises(tx):
+        return False
+    return bool(groups_of(tx, list(store.ports_by_id(tx, port_ids).values())))
+
+
 def claimable(tx: Tx, host_id: str, groups: Sequence[ResourceGroup]) -> Amounts:
     """Return what to claim below a host for the groups; raise `Conflict` where it lacks."""
     wanted: defaultdict[str, dict[str, int]] = defaultdict(dict)

@@ -1,10 +1,11 @@
-"""Telling placement how much bandwidth each host has into each physical network."""
+"""What hosts have into physical networks: told to placement, and noted for their segments."""
 
 import uuid
 
 from cumulo.db import Tx
 from cumulo.services.network.bandwidth import EGRESS, INGRESS, kind_trait, physical_trait
 from cumulo.services.network.drivers.base import HostBandwidth
+from cumulo.services.network.store import host_links
 from cumulo.services.network.tools import Tools
 from cumulo.services.placement import public as placement
 
@@ -13,12 +14,17 @@ _AGENT = "OVN Controller agent"
 
 
 def report(tools: Tools) -> None:
-    """Let placement know what hosts have, and forget what they have no more."""
+    """Let placement and segments know what hosts have, and forget what they have no more."""
     by_host: dict[str, list[HostBandwidth]] = {}
     for one in tools.driver.bandwidths():
         by_host.setdefault(one.host, []).append(one)
+    known = tools.db.read(host_links.all_links)
     for host, found in sorted(by_host.items()):
         tools.db.write(_record, host, found)
+    for host in sorted(by_host.keys() | known.keys()):
+        links = {one.physical_network for one in by_host.get(host, [])}
+        if links != known.get(host, set()):
+            tools.db.write(host_links.links_set, host, links)
 
 
 def _record(tx: Tx, host: str, found: list[HostBandwidth]) -> None:

@@ -22,6 +22,7 @@ from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import qos_policies as qos_store
 from cumulo.services.network.store import routers as router_store
 from cumulo.services.network.store import security_groups as group_store
+from cumulo.services.network.store import segments as segment_store
 from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store import trunks as trunk_store
@@ -58,7 +59,7 @@ def _networks(tx: Tx, ids: Collection[str]) -> list[NetworkPlan]:
     where = (p.network_id.in_(networks), p.made_for == p.network_id)
     serving = {port.network_id: port.id for port in port_store.ports_where(tx, *where)}
     ips = allocations.allocation_map(tx, serving.values())
-    segments = network_store.segments_map(tx, networks)
+    segments = segment_store.segments_map(tx, networks)
     return [
         plans.network_plan(
             network,

@@ -20,7 +20,7 @@ from cumulo.services.network import (
     quotas,
     rbac_policies,
     refusals,
-    segments,
+    segment_claims,
     spelling,
     tags,
     zones,
@@ -36,11 +36,13 @@ from cumulo.services.network.store import floatingips as floatingip_store
 from cumulo.services.network.store import networks as store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import routers as router_store
+from cumulo.services.network.store import segments as segment_store
 from cumulo.services.network.store import subnetpools as pool_store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store import tags as tag_store
 from cumulo.services.network.store.listing import Listing
-from cumulo.services.network.store.networks import Network, Segment
+from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.segments import Segment
 from cumulo.services.network.store.subnets import Subnet
 
 MIN_MTU = {4: 68, 6: 1280}
@@ -213,7 +215,8 @@ def _segments(tx: Tx, settings: NetworkSettings, network_id: str, spec: NetworkS
         for one in spec.segments
     ]
     claimed = [
-        segments.claim(tx, settings, network_id, one, place) for place, one in enumerate(wanted)
+        segment_claims.claim(tx, settings, network_id, one, place)
+        for place, one in enumerate(wanted)
     ]
     return claimed[0]
 
@@ -223,14 +226,14 @@ def _segment(tx: Tx, settings: NetworkSettings, network_id: str, spec: NetworkSp
     number = None if number is UNSET else number
     if spec.network_type:
         wanted = Segment(spec.network_type, physical, number)
-        return segments.claim(tx, settings, network_id, wanted)
+        return segment_claims.claim(tx, settings, network_id, wanted)
     if physical is not None or number is not None:
         raise refusals.invalid_input("network_type required")
-    return segments.claim_any(tx, settings, network_id)
+    return segment_claims.claim_any(tx, settings, network_id)
 
 
 def _mtu(settings: NetworkSettings, segment: Segment, asked: int | UnsetType) -> int:
-    most = segments.mtu_of(settings, segment.network_type)
+    most = segment_claims.mtu_of(settings, segment.network_type)
     if asked is UNSET or asked == 0:
         return most
     if asked > most:
@@ -324,7 +327,7 @@ def delete_network(tx: Tx, ctx: Context, network: Network) -> None:
         subnet_store.subnet_delete(tx, subnet.id)
         quotas.give_back(tx, subnet.project_id, "subnet")
         journal.deleted(tx, ctx, "subnet", subnet)
-    store.segment_delete(tx, network.id)
+    segment_store.segments_delete(tx, network.id)
     auto_store.forget(tx, network_id=network.id)
     rbac_policies.forget(tx, ctx, network.id)
     tags.forget(tx, network.id)
@@ -377,7 +380,7 @@ def is_shared(tx: Tx, ctx: Context, network: Network) -> bool:
 def new_details(tx: Tx, network: Network, spec: NetworkSpec) -> Details:
     """Return a network that was made just now, of which nothing else is known yet."""
     several = spec.segments is not UNSET
-    segments_of_it = store.segments_map(tx, [network.id])[network.id] if several else []
+    segments_of_it = segment_store.segments_map(tx, [network.id])[network.id] if several else []
     return Details(network, [], spec.shared, [], {}, segments_of_it)
 
 
@@ -388,7 +391,7 @@ def details(tx: Tx, ctx: Context, networks: Sequence[Network]) -> list[Details]:
     for network_id, subnet_id in subnet_store.subnet_ids_of(tx, ids):
         subnets[network_id].append(subnet_id)
     shared = sharing.shared_with(tx, ctx.project_id or "", ids)
-    words, claimed = tag_store.tags_map(tx, ids), store.segments_map(tx, ids)
+    words, claimed = tag_store.tags_map(tx, ids), segment_store.segments_map(tx, ids)
     scopes: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for network_id, version, scope_id in pool_store.scopes_of_networks(tx, ids):
         scopes[network_id][version] = scope_id

@@ -24,12 +24,13 @@ from cumulo.services.network.drivers.base import (
 from cumulo.services.network.store import routers as store
 from cumulo.services.network.store import values
 from cumulo.services.network.store.floatingips import FloatingIp
-from cumulo.services.network.store.networks import Network, Segment
+from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.port_forwardings import PortForwarding
 from cumulo.services.network.store.ports import Port
 from cumulo.services.network.store.qos_policies import QosRule
 from cumulo.services.network.store.routers import GATEWAY, INTERFACE, Router
 from cumulo.services.network.store.security_groups import Rule, SecurityGroup
+from cumulo.services.network.store.segments import Segment
 from cumulo.services.network.store.subnets import Subnet
 from cumulo.services.network.store.trunks import Carried
 from cumulo.services.network.store.values import FixedIp

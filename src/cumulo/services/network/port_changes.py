@@ -20,6 +20,7 @@ from cumulo.services.network import (
     refusals,
     router_subnets,
     security_groups,
+    segment_reach,
     tags,
     trunk_ports,
 )
@@ -75,6 +76,8 @@ def update_port(
         raise LostRace
     if wanted.fixed_ips is not UNSET or after.mac_address != port.mac_address:
         _readdress(tx, ctx, settings, after, fixed, wanted)
+    if after.host != port.host:
+        segment_reach.follow(tx, after)
     _regroup(tx, ctx, after, wanted)
     changes.mark(tx, "port", [port.id])
     _mark_router(tx, port.id)
@@ -146,6 +149,7 @@ def _readdress(
     check_subnets_exist(tx, asked)
     subnets = subnet_store.subnets_of(tx, [port.network_id])
     subnets = addresses.serving(subnets, port.device_owner)
+    subnets = segment_reach.within_reach(tx, port.host, subnets)
     fixed = addresses.reassign(tx, holder_of(port), subnets, current, asked)
     _check_floating(tx, port, fixed)
     forget_lost(tx, ctx, port.id, {ip.ip_address for ip in fixed})

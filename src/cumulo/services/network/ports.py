@@ -22,6 +22,7 @@ from cumulo.services.network import (
     quotas,
     refusals,
     security_groups,
+    segment_reach,
     spelling,
     tags,
 )
@@ -30,7 +31,7 @@ from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.port_views import Details, New
 from cumulo.services.network.settings import NetworkSettings
 from cumulo.services.network.spelling import Id, LooseBool, Text
-from cumulo.services.network.store import changes, sharing
+from cumulo.services.network.store import changes, deferred_ports, sharing
 from cumulo.services.network.store import ports as store
 from cumulo.services.network.store import subnets as subnet_store
 from cumulo.services.network.store.networks import Network
@@ -220,6 +221,10 @@ def _assign(
     subnets = subnet_store.subnets_of(tx, [port.network_id])
     subnets = addresses.serving(subnets, port.device_owner)
     check_subnets_exist(tx, asked or [])
+    if asked is None and segment_reach.must_wait(port, subnets):
+        deferred_ports.deferred_add(tx, port.id)
+        return []
+    subnets = segment_reach.within_reach(tx, port.host, subnets)
     return addresses.assign(tx, holder_of(port), subnets, asked)
 
 

@@ -10,6 +10,7 @@ from cumulo.services.network import (
     networks,
     security_group_rules,
     security_groups,
+    segment_reach,
     server_addresses,
     server_floatingips,
     server_groups,
@@ -48,6 +49,8 @@ take_port = server_ports.take_port
 bind_ports = server_ports.bind_ports
 ResourceGroup = bandwidth.ResourceGroup
 bandwidth_groups = bandwidth.groups_of_server
+hosts_out_of_segments = segment_reach.misfits
+bandwidth_asked_by = bandwidth.asked_by_ports
 claimable_bandwidth = bandwidth.claimable
 promised_bandwidth = bandwidth.promised_to_servers
 promise_bandwidth = server_ports.promise_bandwidth

@@ -13,6 +13,11 @@ def subnet_not_found(subnet_id: str) -> NotFound:
     return NotFound(f"Subnet {subnet_id} could not be found.", type="SubnetNotFound")
 
 
+def segment_not_found(segment_id: str) -> NotFound:
+    """Return the error for a segment that is not, or not for this caller."""
+    return NotFound(f"Segment {segment_id} could not be found.", type="SegmentNotFound")
+
+
 def port_not_found(port_id: str) -> NotFound:
     """Return the error for a port that is not, or not for this caller."""
     return NotFound(f"Port {port_id} could not be found.", type="PortNotFound")

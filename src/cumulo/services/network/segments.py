@@ -1,159 +1,166 @@
-"""Segments: by what - a VLAN, a tunnel's number - a network's frames are told from others'."""
-
-import random
-from collections.abc import Iterator
+"""Segments: the parts of a network on several wires, made and taken away by administrators."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from cumulo.db import Tx
-from cumulo.kit.errors import CloudError, Conflict, Unavailable
-from cumulo.services.network import refusals
+from cumulo.auth import Context
+from cumulo.db import LostRace, Tx
+from cumulo.kit.errors import Conflict
+from cumulo.services.network import journal, owners, refusals, segment_claims
+from cumulo.services.network.networks import network_get, network_visible
+from cumulo.services.network.segment_reach import bound_segment
 from cumulo.services.network.settings import NetworkSettings
-from cumulo.services.network.store import networks as store
-from cumulo.services.network.store.networks import Segment
-
-TUNNELS = {"geneve": 58, "vxlan": 50}  # bytes that the encapsulation costs
-TYPES = ("flat", "vlan", *TUNNELS)
-_VLAN, _VNI = (1, 4094), (1, 2**24 - 1)
-_TRIES, _WINDOW = 8, 1024
-
-
-class _Range(msgspec.Struct, frozen=True):
-    """Segmentation ids that projects' networks are given."""
-
-    physical_network: str | None
-    first: int
-    last: int
+from cumulo.services.network.spelling import Id, LooseInt, Text
+from cumulo.services.network.store import changes, host_links, listing, standard, tables
+from cumulo.services.network.store import ports as port_store
+from cumulo.services.network.store import segments as store
+from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.listing import Listing
+from cumulo.services.network.store.networks import Network
+from cumulo.services.network.store.segments import Segment
+from cumulo.services.network.store.segments import SegmentRow as SegmentRow
 
 
-def claim(
-    tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment, position: int = 0
-) -> Segment:
-    """Give the network the segment that an administrator asked for, whole or in part."""
-    check(settings, wanted)
-    if wanted.network_type != "flat" and wanted.segmentation_id is None:
-        picked = _pick(tx, settings, network_id, wanted, position)
-        if picked is None:
-            raise _exhausted()
-        return picked
-    if not store.segment_insert(tx, network_id, wanted, position):
-        raise _in_use(wanted)
-    return wanted
+class SegmentSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client says about a segment it wants."""
+
+    network_id: Id
+    network_type: str
+    physical_network: str | UnsetType = UNSET
+    segmentation_id: LooseInt | UnsetType = UNSET
+    name: Text | None = None
+    description: Text | None = None
+    project_id: Text | UnsetType = UNSET
+    tenant_id: Text | UnsetType = UNSET
 
 
-def claim_any(tx: Tx, settings: NetworkSettings, network_id: str) -> Segment:
-    """Give the network a segment of the first type that has one left."""
-    for network_type in settings.tenant_network_types:
-        picked = _pick(tx, settings, network_id, Segment(network_type))
-        if picked is not None:
-            return picked
-    raise _exhausted()
+class SegmentChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a client wants changed about a segment; what it is on the wire stays."""
+
+    name: Text | UnsetType | None = UNSET
+    description: Text | UnsetType | None = UNSET
 
 
-def mtu_of(settings: NetworkSettings, network_type: str) -> int:
-    """Return the largest packet that fits into such a network's frames."""
-    return settings.global_physnet_mtu - TUNNELS.get(network_type, 0)
+def segment_get(tx: Tx, segment_id: str) -> SegmentRow:
+    """Return a segment; that none but administrators see it is for rules to say."""
+    found = store.segment_find(tx, segment_id)
+    if found is None:
+        raise refusals.segment_not_found(segment_id)
+    return found
 
 
-def check(settings: NetworkSettings, wanted: Segment) -> None:
-    """Refuse a segment that cannot exist here."""
-    if wanted.network_type not in TYPES:
-        raise refusals.invalid_input(f"network_type value '{wanted.network_type}' not supported")
-    {"flat": _check_flat, "vlan": _check_vlan}.get(wanted.network_type, _check_tunnel)(
-        settings, wanted
+_SHAPE = listing.Shape(
+    tables.segment,
+    {
+        name: tables.segment.c[name]
+        for name in (
+            "id",
+            "network_id",
+            "network_type",
+            "physical_network",
+            "segmentation_id",
+            "name",
+            "description",
+            "revision_number",
+            "created_at",
+            "updated_at",
+        )
+    },
+)
+
+
+def list_segments(tx: Tx, ctx: Context, wanted: Listing) -> list[SegmentRow]:
+    """Return segments, whoever asks."""
+    rows = listing.rows(tx, _SHAPE, listing.ANY, wanted)
+    return [store.segment_of(row) for row in rows]
+
+
+def create_segment(
+    tx: Tx, ctx: Context, settings: NetworkSettings, spec: SegmentSpec
+) -> SegmentRow:
+    """Give a network one segment more, after those that it has."""
+    owners.owner(ctx, spec.project_id, spec.tenant_id)
+    network = network_visible(tx, ctx, spec.network_id)
+    others = store.segments_of(tx, network.id)
+    wanted = Segment(
+        spec.network_type,
+        spec.physical_network or None,
+        None if spec.segmentation_id is UNSET else spec.segmentation_id,
     )
+    _check_one_way(wanted, others)
+    position = others[-1].position + 1 if others else 0
+    segment_claims.claim(tx, settings, network.id, wanted, position)
+    made = store.segments_of(tx, network.id)[-1]
+    store.segment_describe(tx, made.id, spec.name, spec.description)
+    _follow(tx, network)
+    made = segment_get(tx, made.id)
+    journal.created(tx, ctx, "segment", made)
+    return made
 
 
-def _check_flat(settings: NetworkSettings, wanted: Segment) -> None:
-    if not wanted.physical_network:
-        raise refusals.invalid_input("physical_network required for flat provider network")
-    if not {"*", wanted.physical_network} & set(settings.flat_networks):
-        raise refusals.invalid_input(
-            f"physical_network '{wanted.physical_network}' unknown for flat provider network"
-        )
-    if wanted.segmentation_id is not None:
-        raise refusals.invalid_input("segmentation_id prohibited for flat provider network")
-
-
-def _check_vlan(settings: NetworkSettings, wanted: Segment) -> None:
-    name, number = wanted.physical_network, wanted.segmentation_id
-    if name and name not in {r.partition(":")[0] for r in settings.network_vlan_ranges}:
-        raise refusals.invalid_input(f"physical_network '{name}' unknown for VLAN provider network")
-    if number is not None and not _VLAN[0] <= number <= _VLAN[1]:
-        raise refusals.invalid_input(
-            f"segmentation_id out of range ({_VLAN[0]} through {_VLAN[1]})"
-        )
-    if number is not None and not name:
-        raise refusals.invalid_input(
-            "segmentation_id requires physical_network for VLAN provider network"
-        )
-
-
-def _check_tunnel(settings: NetworkSettings, wanted: Segment) -> None:
-    if wanted.physical_network:
-        raise refusals.invalid_input(
-            f"provider:physical_network specified for {wanted.network_type} network"
-        )
-    number = wanted.segmentation_id
-    if number is not None and not _VNI[0] <= number <= _VNI[1]:
-        raise refusals.invalid_input(f"segmentation_id out of range ({_VNI[0]} through {_VNI[1]})")
-
-
-def _pick(
-    tx: Tx, settings: NetworkSettings, network_id: str, wanted: Segment, position: int = 0
-) -> Segment | None:
-    for span in _ranges(settings, wanted):
-        for number in _candidates(tx, wanted.network_type, span):
-            segment = Segment(wanted.network_type, span.physical_network, number)
-            if store.segment_insert(tx, network_id, segment, position):
-                return segment
-    return None
-
-
-def _ranges(settings: NetworkSettings, wanted: Segment) -> list[_Range]:
-    if wanted.network_type in TUNNELS:
-        spans = [text.split(":") for text in settings.vni_ranges]
-        return [_Range(None, int(first), int(last)) for first, last in spans]
-    named = [text.split(":") for text in settings.network_vlan_ranges]
-    found = [_Range(part[0], int(part[1]), int(part[2])) for part in named if len(part) == 3]
+def _check_one_way(wanted: Segment, others: list[SegmentRow]) -> None:
+    """Refuse a second segment on one wire: a host has one way there for a network."""
     name = wanted.physical_network
-    return [one for one in found if name in (None, one.physical_network)]
+    for other in others:
+        if name and other.physical_network == name:
+            raise refusals.invalid_input(
+                f"physical_network '{name}' is that of the network's segment {other.id} already; "
+                "name another"
+            )
 
 
-def _candidates(tx: Tx, network_type: str, span: _Range) -> Iterator[int]:
-    """Yield numbers to try: one at random, then some that are free, and failing these all."""
-    yield random.randint(span.first, span.last)
-    guesses = [random.randint(span.first, span.last) for _ in range(_TRIES)]
-    taken = store.segments_among(tx, network_type, span.physical_network, guesses)
-    lucky = [number for number in guesses if number not in taken]
-    yield from lucky
-    whole = store.segments_taken(tx, network_type, span.physical_network, (span.first, span.last))
-    left = sorted(set(range(span.first, span.last + 1)) - whole)
-    random.shuffle(left)
-    yield from left[:_WINDOW]
-
-
-def _in_use(segment: Segment) -> CloudError:
-    if segment.network_type == "flat":
-        return Conflict(
-            "Unable to create the flat network. Physical network "
-            f"{segment.physical_network} is in use.",
-            type="FlatNetworkInUse",
-        )
-    if segment.network_type == "vlan":
-        return Conflict(
-            f"Unable to create the network. The VLAN {segment.segmentation_id} on physical "
-            f"network {segment.physical_network} is in use.",
-            type="VlanIdInUse",
-        )
-    return Conflict(
-        f"Unable to create the network. The tunnel ID {segment.segmentation_id} is in use.",
-        type="TunnelIdInUse",
+def _follow(tx: Tx, network: Network) -> None:
+    """Let the network be what its first segment is, and the backend be told."""
+    left = store.segments_of(tx, network.id)
+    first: Segment | SegmentRow = left[0] if left else Segment("")
+    same = standard.change(
+        tx,
+        tables.network,
+        network.id,
+        revision=network.revision_number,
+        network_type=first.network_type,
+        physical_network=first.physical_network,
+        segmentation_id=first.segmentation_id,
     )
+    if not same:
+        raise LostRace  # somebody ties a subnet to a segment, or makes one, just now
+    changes.mark(tx, "network", [network.id])
 
 
-def _exhausted() -> Unavailable:
-    return Unavailable(
-        "Unable to create the network. No project network is available for allocation.",
-        type="NoNetworkAvailable",
-    )
+def update_segment(
+    tx: Tx, ctx: Context, segment: SegmentRow, wanted: SegmentChange, revision: int | None
+) -> SegmentRow:
+    """Change how a segment as it stands at `revision`, if one is given, is called."""
+    values = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v is not UNSET}
+    if not standard.change(tx, tables.segment, segment.id, revision=revision, **values):
+        raise LostRace
+    after = segment_get(tx, segment.id)
+    journal.updated(tx, ctx, "segment", segment, after)
+    return after
+
+
+def delete_segment(tx: Tx, ctx: Context, segment: SegmentRow) -> None:
+    """Take a segment from its network that no subnet is tied to and no port reaches it by."""
+    subnets = subnet_store.subnets_of_segment(tx, segment.id)
+    if subnets:
+        tied = ", ".join(subnets)
+        raise _in_use(segment, f"The segment is still associated with subnet(s) {tied}")
+    bound = _ports_bound(tx, segment)
+    if bound:
+        raise _in_use(segment, f"The segment is still bound with {bound} port(s)")
+    if not standard.remove(tx, tables.segment, segment.id):
+        raise refusals.segment_not_found(segment.id)
+    _follow(tx, network_get(tx, segment.network_id))
+    journal.deleted(tx, ctx, "segment", segment)
+
+
+def _ports_bound(tx: Tx, segment: SegmentRow) -> int:
+    """Count the ports whose host reaches the network by this segment."""
+    among, links = store.segments_of(tx, segment.network_id), host_links.all_links(tx)
+    hosts = [port.host for port in port_store.ports_of_network(tx, segment.network_id)]
+    by = [bound_segment(among, links.get(host, set())) for host in hosts if host]
+    return sum(1 for one in by if one == segment.id)
+
+
+def _in_use(segment: SegmentRow, reason: str) -> Conflict:
+    return Conflict(f"Segment '{segment.id}' cannot be deleted: {reason}.", type="SegmentInUse")

@@ -15,6 +15,7 @@ from cumulo.services.network.store import allocations, sharing, tables
 from cumulo.services.network.store import networks as network_store
 from cumulo.services.network.store import ports as port_store
 from cumulo.services.network.store import subnets as subnet_store
+from cumulo.services.network.store.deferred_ports import is_deferred
 from cumulo.services.network.store.networks import Network
 from cumulo.services.network.store.ports import Port
 
@@ -120,7 +121,7 @@ def _given_port(tx: Tx, ctx: Context, one: RequestedNic, servers: int) -> Nic:
     check_port_free(port)
     if ctx.project_id and port.project_id != ctx.project_id:
         raise Invalid(f"Port {port.id} not usable for instance.", field="networks.port")
-    if not allocations.allocation_map(tx, [port.id]):
+    if not allocations.allocation_map(tx, [port.id]) and not is_deferred(tx, port.id):
         raise Invalid(
             f"Port {port.id} requires a FixedIP in order to be used.", field="networks.port"
         )

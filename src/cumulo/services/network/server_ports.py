@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from cumulo.auth import Context
 from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
-from cumulo.services.network import bandwidth, journal, names, trunk_ports
+from cumulo.services.network import bandwidth, journal, names, segment_reach, trunk_ports
 from cumulo.services.network.addresses import FixedIpSpec
 from cumulo.services.network.journal import Caller
 from cumulo.services.network.networks import network_get
@@ -109,8 +109,10 @@ def bind_ports(
                 status=port.status if host else "DOWN",
                 profile=bandwidth.allocation_of(tx, port, host),
             )
+            bound = port_get(tx, port.id)
+            segment_reach.follow(tx, bound)
             changes.mark(tx, "port", [port.id])
-            journal.updated(tx, by, "port", port, port_get(tx, port.id))
+            journal.updated(tx, by, "port", port, bound)
             trunk_ports.follow(tx, by, port.id, host)
 
 

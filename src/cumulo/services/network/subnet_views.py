@@ -36,6 +36,7 @@ _SHAPE = listing.Shape(
         "enable_dhcp": tables.subnet.c.enable_dhcp,
         "ipv6_ra_mode": tables.subnet.c.ipv6_ra_mode,
         "ipv6_address_mode": tables.subnet.c.ipv6_address_mode,
+        "segment_id": tables.subnet.c.segment_id,
     },
 )
 

@@ -13,7 +13,16 @@ from cumulo.db import LostRace, Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.kit.ids import new_id
-from cumulo.services.network import addresses, journal, metadata, quotas, refusals, spelling, tags
+from cumulo.services.network import (
+    addresses,
+    journal,
+    metadata,
+    quotas,
+    refusals,
+    segment_reach,
+    spelling,
+    tags,
+)
 from cumulo.services.network.networks import check_mtu, network_get
 from cumulo.services.network.owners import owner, viewer
 from cumulo.services.network.settings import NetworkSettings
@@ -49,6 +58,7 @@ class SubnetSpec(SubnetRange, kw_only=True, forbid_unknown_fields=True):
     ipv6_ra_mode: Ipv6Mode | None = None
     ipv6_address_mode: Ipv6Mode | None = None
     service_types: list[str] = msgspec.field(default_factory=list)
+    segment_id: Id | None = None
 
 
 class SubnetChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +72,7 @@ class SubnetChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     dns_nameservers: list[str] | UnsetType = UNSET
     host_routes: list[Route] | UnsetType = UNSET
     service_types: list[str] | UnsetType = UNSET
+    segment_id: Id | UnsetType | None = UNSET
 
 
 def subnet_visible(tx: Tx, ctx: Context, subnet_id: str) -> Subnet:
@@ -103,6 +114,7 @@ def create_subnet(
         host_routes=checked_routes(settings, spec.host_routes, spec.ip_version),
         subnetpool_id=place.subnetpool_id,
         service_types=checked_service_types(spec.service_types),
+        segment_id=segment_reach.check_tie(tx, network.id, spec.segment_id, others),
     )
     _record(tx, ctx, settings, network, subnet)
     return subnet
@@ -343,6 +355,8 @@ def update_subnet(
     values = _changed_values(settings, subnet, wanted)
     if "gateway_ip" in values:
         _check_gateway_free(tx, subnet, values["gateway_ip"])
+    if wanted.segment_id is not UNSET:
+        segment_reach.check_new_tie(tx, subnet, wanted.segment_id)
     if not standard.change(tx, tables.subnet, subnet.id, revision=revision, **values):
         raise LostRace
     network = network_get(tx, subnet.network_id)

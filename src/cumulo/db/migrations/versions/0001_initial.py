@@ -951,6 +951,12 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "network_host_link",
+        sa.Column("host", types.text_key(255), nullable=False),
+        sa.Column("physical_network", types.text_key(64), nullable=False),
+        sa.PrimaryKeyConstraint("host", "physical_network", name=op.f("pk_network_host_link")),
+    )
+    op.create_table(
         "network_qos_policy",
         sa.Column("id", types.text_key(36), nullable=False),
         sa.Column("project_id", types.text_key(64), nullable=False),
@@ -1037,9 +1043,16 @@ def upgrade() -> None:
         sa.Column("segmentation_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("network_id", types.text_key(36), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("id", types.text_key(36), nullable=False),
+        sa.Column("name", types.text_key(255), nullable=True),
+        sa.Column("description", types.text_key(255), nullable=True),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint(
             "network_type", "physical_network", "segmentation_id", name=op.f("pk_network_segment")
         ),
+        sa.UniqueConstraint("id", name=op.f("uq_network_segment_id")),
     )
     with op.batch_alter_table("network_segment", schema=None) as batch_op:
         batch_op.create_index(
@@ -1724,6 +1737,7 @@ def upgrade() -> None:
         sa.Column("host_routes", types.long_text(), nullable=False),
         sa.Column("subnetpool_id", types.text_key(36), nullable=True),
         sa.Column("service_types", types.long_text(), nullable=False),
+        sa.Column("segment_id", types.text_key(36), nullable=True),
         sa.ForeignKeyConstraint(
             ["network_id"],
             ["network_network.id"],
@@ -1742,6 +1756,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             batch_op.f("ix_network_subnet_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_network_subnet_segment_id"), ["segment_id"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_network_subnet_subnetpool_id"), ["subnetpool_id"], unique=False
@@ -1855,6 +1872,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("type_id", name=op.f("pk_volume_type_encryption")),
         sa.UniqueConstraint("id", name=op.f("uq_volume_type_encryption_id")),
+    )
+    op.create_table(
+        "network_deferred_port",
+        sa.Column("port_id", types.text_key(36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["port_id"],
+            ["network_port.id"],
+            name=op.f("fk_network_deferred_port_port_id_network_port"),
+        ),
+        sa.PrimaryKeyConstraint("port_id", name=op.f("pk_network_deferred_port")),
     )
     op.create_table(
         "network_floatingip",

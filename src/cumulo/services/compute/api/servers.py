@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.compute import availability_zones, new_servers, servers
+from cumulo.kit.errors import Invalid
+from cumulo.services.compute import availability_zones, networking, new_servers, servers
 from cumulo.services.compute.api.server_bodies import CreateBody, ListQuery, UpdateBody
 from cumulo.services.compute.api.server_changes import BriefView, brief
 from cumulo.services.compute.api.server_filters import page_url, wanted
@@ -80,7 +80,7 @@ def create_server(call: Call, body: CreateBody) -> Reply:
     """Create one or more servers; the answer comes before they run."""
     boot = boot_of(call, body)
     password = new_servers.admin_password(body.server.admin_pass)
-    begun = call.db.write(_create, call.ctx, call.tools, boot, password)
+    begun = call.db.write(_create, call, boot, password)
     first = begun[0].server
     if body.server.return_reservation_id:
         return Reply(ReservationBody(first.reservation_id))
@@ -94,10 +94,14 @@ def create_server(call: Call, body: CreateBody) -> Reply:
     return Reply(CreatedBody(created), headers={"Location": created.links[0].href})
 
 
-def _create(
-    tx: Tx, ctx: Context, tools: Tools, boot: Boot, password: str
-) -> list[new_servers.Begun]:
-    begun = new_servers.new_servers(tx, ctx, tools, boot)
+def _create(tx: Tx, call: Call, boot: Boot, password: str) -> list[new_servers.Begun]:
+    ctx = call.ctx
+    begun = new_servers.new_servers(tx, ctx, call.tools, boot)
+    if call.version < (2, 72) and networking.ask_for_bandwidth(tx, boot.networks):
+        raise Invalid(
+            "Creating servers with ports having resource requests, like a port with a QoS minimum "
+            "bandwidth policy, is not supported until microversion 2.72."
+        )
     for one in begun:
         params = CreateServer(
             server_id=one.server.id,

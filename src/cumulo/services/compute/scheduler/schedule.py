@@ -127,6 +127,10 @@ def _judged(tx: Tx, demand: Demand, health: Health) -> tuple[list[HostState], li
     for host in every if demand.groups else []:
         if host.name in roomy:
             against[host.name] = [*against[host.name], *_lack_of_bandwidth(tx, host, demand)]
+    names = [host.name for host in every]
+    for name, why in networking.out_of_segments(tx, demand.server_id, names).items():
+        remedy = "give the host a way into a segment of the network, or the port other addresses"
+        against[name].append(Reason(filter="Segments", reason=why, remedy=remedy))
     fit = [
         _measured(host, roomy[host.name])
         for host in every

@@ -148,6 +148,19 @@ _EXTENSIONS = {
         ),
         ("project-id", "project_id field enabled", "Owners by their newer name.", "2016-09-09"),
         ("provider", "Provider Network", "Networks as the wires have them.", "2012-09-07"),
+        ("segment", "Segment", "Networks on several wires, and subnets of each.", "2016-02-24"),
+        (
+            "standard-attr-segment",
+            "Standard Attribute Segment Extension",
+            "Descriptions and times of segments.",
+            "2017-01-27",
+        ),
+        (
+            "subnet-segmentid-writable",
+            "Subnet SegmentID (writable)",
+            "Old subnets of a segment.",
+            "2018-01-29",
+        ),
         (
             "quota-check-limit",
             "Quota engine limit check",

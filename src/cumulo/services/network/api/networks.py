@@ -52,7 +52,7 @@ class NetworkView(StandardView, kw_only=True, gc=False):
     availability_zones: list[str] | UnsetType
     external: bool | UnsetType = msgspec.field(name="router:external")
     port_security_enabled: bool | UnsetType
-    network_type: str | UnsetType = msgspec.field(name="provider:network_type")
+    network_type: str | UnsetType | None = msgspec.field(name="provider:network_type")
     physical_network: str | UnsetType | None = msgspec.field(name="provider:physical_network")
     segmentation_id: int | UnsetType | None = msgspec.field(name="provider:segmentation_id")
     dns_domain: str | UnsetType
@@ -153,7 +153,7 @@ def _view(call: Call[Tools], found: Details) -> NetworkView:
         ),
         external=network.external,
         port_security_enabled=network.port_security_enabled,
-        network_type=UNSET if several else network.network_type,
+        network_type=UNSET if several else network.network_type or None,
         physical_network=UNSET if several else network.physical_network,
         segmentation_id=UNSET if several else network.segmentation_id,
         segments=_segments(found) if several else UNSET,

@@ -48,6 +48,7 @@ class SubnetView(StandardView, kw_only=True, gc=False):
     allocation_pools: list[Pool] | UnsetType
     dns_nameservers: list[str] | UnsetType
     host_routes: list[Route] | UnsetType
+    segment_id: str | UnsetType | None
     external: bool | UnsetType = msgspec.field(name="router:external")
 
 
@@ -133,6 +134,7 @@ def _view(call: Call[Tools], found: Details) -> SubnetView:
         allocation_pools=subnet.allocation_pools,
         dns_nameservers=subnet.dns_nameservers,
         host_routes=subnet.host_routes,
+        segment_id=subnet.segment_id,
         external=found.network.external,
     )
 

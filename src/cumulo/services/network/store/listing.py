@@ -78,6 +78,7 @@ def check(shape: Shape, listing: Listing) -> None:
     _conditions(shape, listing.filters)
 
 
+ANY: sa.ColumnElement[bool] = sa.true()
 _MANY = 100
 
 

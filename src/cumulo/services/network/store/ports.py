@@ -107,7 +107,7 @@ def port_insert(tx: Tx, port: Port) -> None:
 
 def port_delete(tx: Tx, port_id: str) -> bool:
     """Forget a port with its addresses and memberships; say whether there was one."""
-    for table in (tables.allocation, tables.port_security_group):
+    for table in (tables.allocation, tables.port_security_group, tables.deferred_port):
         tx.execute(sa.delete(table).where(table.c.port_id == port_id))
     return bool(tx.execute(sa.delete(tables.port).where(tables.port.c.id == port_id)).rowcount)
 

@@ -34,6 +34,7 @@ class Subnet(msgspec.Struct, frozen=True, gc=False):
     host_routes: list[Route]
     subnetpool_id: str | None
     service_types: list[str]
+    segment_id: str | None = None
 
 
 _s = tables.subnet.c
@@ -72,6 +73,19 @@ def subnet_ids_of(tx: Tx, network_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return (network, subnet) for each subnet of the networks, oldest first."""
     rows = tx.execute(_IDS_OF_NETWORKS, {"ids": list(network_ids)}) if network_ids else ()
     return [(row[0], row[1]) for row in rows]
+
+
+_TIED = sa.select(_s.id).where(_s.segment_id.is_not(None)).limit(1)
+
+
+def are_tied(tx: Tx) -> bool:
+    """Say whether any subnet is tied to a segment; cheap, since every binding asks."""
+    return tx.scalar(_TIED) is not None
+
+
+def subnets_of_segment(tx: Tx, segment_id: str) -> list[str]:
+    """Return the subnets that are tied to the segment."""
+    return sorted(tx.scalars(sa.select(_s.id).where(_s.segment_id == segment_id)))
 
 
 def subnet_insert(tx: Tx, subnet: Subnet) -> None:

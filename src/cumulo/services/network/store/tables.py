@@ -80,6 +80,20 @@ segment = sa.Table(
     sa.Column("segmentation_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("network_id", text_key(_ID), nullable=False, index=True),
     sa.Column("position", sa.Integer, nullable=False),  # among its network's segments
+    sa.Column("id", text_key(_ID), nullable=False, unique=True),
+    sa.Column("name", text_key(_NAME)),
+    sa.Column("description", text_key(_NAME)),
+    sa.Column("revision_number", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Which physical networks each host has a way into, as the backend last said.
+host_link = sa.Table(
+    "network_host_link",
+    metadata,
+    sa.Column("host", text_key(255), primary_key=True),
+    sa.Column("physical_network", text_key(64), primary_key=True),
 )
 
 address_scope = sa.Table(
@@ -121,6 +135,7 @@ subnet = sa.Table(
     sa.Column("host_routes", JsonText(list[Route]), nullable=False),
     sa.Column("subnetpool_id", sa.ForeignKey(subnetpool.c.id), index=True),
     sa.Column("service_types", JsonText(list[str]), nullable=False),
+    sa.Column("segment_id", text_key(_ID), index=True),
 )
 
 port = sa.Table(
@@ -146,6 +161,13 @@ port = sa.Table(
     sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"),
+)
+
+# Ports that get addresses once it is known on which host, and so in which segment, they are.
+deferred_port = sa.Table(
+    "network_deferred_port",
+    metadata,
+    sa.Column("port_id", sa.ForeignKey(port.c.id), primary_key=True),
 )
 
 # `ip_key` is the address in hexadecimal, so that it sorts as a number does.
