@@ -98,12 +98,14 @@ class Database:
             json_deserializer=msgspec.json.decode,
             **safe,
         )
+        self._begin: Callable[[Tx, str], None] = _begin_nothing
         self._writing: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._local = threading.local()
         self._peeks = Peeks(self._engine)
         self.ring: Callable[[str], None] = _silent
         if lite:
             _make_sqlite_safe(self._engine)
+            self._begin = _begin_in_sqlite
             # SQLite has one writer and makes the others poll; in one process a lock is fairer.
             self._writing = threading.Lock()
 
@@ -126,6 +128,7 @@ class Database:
 
         def attempt() -> R:
             with self._engine.connect() as tx:
+                self._begin(tx, "begin")
                 return work(tx, *args, **kw)
 
         self._refuse_nesting()
@@ -136,13 +139,13 @@ class Database:
 
         def attempt() -> R:
             after = _AfterCommit(self.ring)
-            options = {"sqlite_begin": "IMMEDIATE", "after_commit": after}
             with (
                 self._writing,
                 self._marked(),
-                self._engine.connect().execution_options(**options) as tx,
+                self._engine.connect().execution_options(after_commit=after) as tx,
                 tx.begin() as transaction,
             ):
+                self._begin(tx, "begin immediate")
                 result = work(tx, *args, **kw)
                 _commit(transaction)
             after.run()
@@ -221,8 +224,17 @@ def _silent(_topic: str) -> None:
     """Ring nothing: nobody listens yet."""
 
 
+def _begin_nothing(_tx: Tx, _words: str) -> None:
+    """Leave it to a driver that begins by itself."""
+
+
+def _begin_in_sqlite(tx: Tx, words: str) -> None:
+    # Not by a listener: with one, each statement would look for others first.
+    tx.exec_driver_sql(words)
+
+
 def _make_sqlite_safe(engine: sa.Engine) -> None:
-    """Let SQLAlchemy, not the driver, say BEGIN; take the write lock at once, not midway."""
+    """Let us, not the driver, say BEGIN, so that the write lock is taken at once, not midway."""
 
     def on_connect(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
@@ -230,12 +242,7 @@ def _make_sqlite_safe(engine: sa.Engine) -> None:
             connection.execute(f"pragma {pragma}")  # type: ignore[attr-defined]
         _use_wal(connection)
 
-    def on_begin(connection: sa.Connection) -> None:
-        kind = connection.get_execution_options().get("sqlite_begin", "")
-        connection.exec_driver_sql(f"begin {kind}")
-
     sa.event.listen(engine, "connect", on_connect)
-    sa.event.listen(engine, "begin", on_begin)
 
 
 def _use_wal(connection: Any) -> None:

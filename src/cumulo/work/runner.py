@@ -142,13 +142,13 @@ class Worker:
             self.renew_leases()
             self.adopt_dead()
         free = threads - len(self._active)
-        for row in self._take(free) if free else []:
+        rows, due = self._look(free) if free else ([], None)
+        for row in rows:
             carry = functools.partial(self._carry_on_and_tell, row, ear)
             # A daemon, so that a step that hangs cannot keep the process from ending.
             threading.Thread(target=carry, name=f"work {row.kind}", daemon=True).start()
         if len(self._active) >= threads:
             return _POLL_S
-        due = self._db.read(runs.next_due, list(self._known))
         return _POLL_S if due is None else max(0.0, min(_POLL_S, due - clock.timestamp()))
 
     def _carry_on_and_tell(self, row: runs.RunRow, ear: Ear) -> None:
@@ -157,8 +157,20 @@ class Worker:
         finally:
             ear.hear(TOPIC)
 
+    def _look(self, limit: int) -> tuple[list[runs.RunRow], float | None]:
+        """Take what is due; return it, and when the next will be."""
+        kinds = list(self._known)
+
+        def read(tx: Tx) -> tuple[list[runs.RunRow], float | None]:
+            return runs.runs_due(tx, kinds, limit), runs.next_due(tx, kinds)
+
+        due, next_due = self._db.read(read)
+        return self._taken(due), next_due
+
     def _take(self, limit: int) -> list[runs.RunRow]:
-        due = self._db.read(runs.runs_due, list(self._known), limit)
+        return self._taken(self._db.read(runs.runs_due, list(self._known), limit))
+
+    def _taken(self, due: list[runs.RunRow]) -> list[runs.RunRow]:
         if not due:
             return []
         taken = self._db.write(runs.run_take, due, self.name)
