@@ -75,6 +75,16 @@ def test_a_projects_own_limit_replaces_the_default_until_reset(db: Database) -> 
     assert db.read(quota.limits, "compute", "p", {"cores": 10}) == {"cores": 10}
 
 
+def test_a_project_has_the_limits_of_its_class_but_for_its_own(db: Database) -> None:
+    db.write(quota.set_limits, "volume", ":class", {"volumes": 5, "gigabytes": 50})
+    db.write(quota.set_limits, "volume", "p", {"volumes": 7})
+    db.write(quota.set_limits, "volume", "other", {"volumes": 9, "gigabytes": 9})
+    defaults = {"volumes": 1, "gigabytes": 1, "snapshots": 1}
+    of_class, own = db.read(quota.limits_of_both, "volume", ":class", "p", defaults)
+    assert of_class == {"volumes": 5, "gigabytes": 50, "snapshots": 1}
+    assert own == {"volumes": 7, "gigabytes": 50, "snapshots": 1}
+
+
 def test_minus_one_is_no_limit(db: Database) -> None:
     claim(db, 10**12, default=-1)
     db.write(quota.set_limits, "compute", "p", {"cores": -1})

@@ -71,6 +71,15 @@ def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -
     return {**defaults, **{row[0]: row[1] for row in own}}
 
 
+def limits_of_both(
+    tx: Tx, service: str, class_id: str, project_id: str, defaults: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the limits of a class, and those of a project in it, by one statement."""
+    rows = tx.execute(_LIMITS_OF_BOTH, {"of_service": service, "of": [class_id, project_id]}).all()
+    of_class = {**defaults, **{row[1]: row[2] for row in rows if row[0] == class_id}}
+    return of_class, {**of_class, **{row[1]: row[2] for row in rows if row[0] == project_id}}
+
+
 def usage(tx: Tx, service: str, project_id: str, resources: Iterable[str]) -> dict[str, int]:
     """Return how much of each of `resources` the project has."""
     rows = tx.execute(_USED, {"of_service": service, "of_project": project_id})
@@ -148,6 +157,9 @@ def _row(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 # Built once: each boot takes half a dozen quotas, and to build a statement takes longer than it.
 _q, _u = quota_limit.c, quota_usage.c
 _LIMITS = sa.select(_q.resource, _q.hard_limit).where(*_of_owner(quota_limit))
+_LIMITS_OF_BOTH = sa.select(_q.project_id, _q.resource, _q.hard_limit).where(
+    _q.service == sa.bindparam("of_service"), _q.project_id.in_(sa.bindparam("of", expanding=True))
+)
 _USED = sa.select(_u.resource, _u.used).where(*_of_owner(quota_usage))
 _USED_LOCKED = sa.select(_u.used).where(*_row(quota_usage)).with_for_update()
 _OWN = sa.select(_q.hard_limit).where(*_row(quota_limit)).scalar_subquery()

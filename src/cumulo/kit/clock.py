@@ -75,4 +75,6 @@ def iso_micro_z(moment: datetime) -> str:
 
 def iso_bare(moment: datetime) -> str:
     """Spell a time as block storage does: microseconds and no zone."""
-    return _in_utc(moment).isoformat(timespec="microseconds")[:26]
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26]

@@ -38,8 +38,10 @@ def claim(
 
 def claim_volume(tx: Tx, defaults: Quotas, project_id: str, size_gib: int, type_id: str) -> None:
     """Take a volume of a size and a type for a project, unless it is larger than one may be."""
-    of_class = class_limits(tx, defaults)
-    _check_size(quota.limits(tx, SERVICE, project_id, of_class), size_gib)
+    of_class, own = quota.limits_of_both(
+        tx, SERVICE, f"{_CLASS}:default", project_id, msgspec.structs.asdict(defaults)
+    )
+    _check_size(own, size_gib)
     _claim(tx, of_class, project_id, {"volumes": 1, "gigabytes": size_gib}, type_id)
 
 

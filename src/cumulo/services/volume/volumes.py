@@ -81,10 +81,9 @@ def whole(tx: Tx, volumes: Sequence[Volume]) -> Whole:
     return Whole(list(volumes), attachments, items_map(tx, ids), type_store.type_names(tx))
 
 
-def whole_new(tx: Tx, volume: Volume) -> Whole:
-    """Return a volume that this transaction made, and that nobody has yet."""
-    items = {(volume.id, kind): items_of(tx, volume.id, kind) for kind in (METADATA, IMAGE)}
-    return Whole([volume], {}, items, type_store.type_names(tx))
+def whole_new(tx: Tx, volume: Volume, metadata: dict[str, str]) -> Whole:
+    """Return a volume that this transaction made, as its creation answers; nobody has it yet."""
+    return Whole([volume], {}, {(volume.id, METADATA): metadata}, type_store.type_names(tx))
 
 
 def show(tx: Tx, ctx: Context, volume_id: str) -> Whole:

@@ -1,5 +1,6 @@
 """Volumes as clients see them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -129,7 +130,7 @@ class Viewer:
         noted = found.items.get((volume.id, "metadata"), {})
         if volume.is_readonly is not None:
             noted = {**noted, "readonly": str(volume.is_readonly)}
-        attached = [x for x in found.attachments.get(volume.id, ()) if x.status in _SHOWN]
+        attached = found.attachments.get(volume.id)
         return VolumeView(
             id=volume.id,
             status=_SHOWN_AS.get(volume.status, volume.status),
@@ -148,12 +149,15 @@ class Viewer:
             bootable="true" if volume.is_bootable else "false",
             encrypted=volume.encryption_key_id is not None,
             multiattach=volume.is_multiattach,
-            attachments=[_attachment(one, self._is_admin) for one in attached],
+            attachments=self._attachments(attached) if attached else [],
             group_id=volume.group_id,
             volume_type_id=volume.type_id,
             encryption_key_id=volume.encryption_key_id or UNSET,
             consumes_quota=volume.consumes_quota,
         )
+
+    def _attachments(self, found: Sequence[Attachment]) -> list[AttachmentView]:
+        return [_attachment(one, self._is_admin) for one in found if one.status in _SHOWN]
 
 
 _SHOWN = ("attached", "detaching", "error_detaching")

@@ -243,7 +243,7 @@ def _restored(tx: Tx, call: Call, backup_id: str, wanted: NewVolume) -> Whole:
 def _made(tx: Tx, call: Call, wanted: NewVolume) -> Whole:
     if wanted.image_id is not None and call.version >= (3, 46):
         wanted = from_snapshot_of_image(tx, call.ctx, wanted)
-    return volumes.whole_new(tx, create(tx, call.ctx, call.tools, wanted))
+    return volumes.whole_new(tx, create(tx, call.ctx, call.tools, wanted), wanted.metadata)
 
 
 @routes.get("/v3/volumes/{volume_id}", policy="volume:get")

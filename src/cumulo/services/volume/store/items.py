@@ -32,8 +32,9 @@ def items_map(tx: Tx, owner_ids: Collection[str]) -> dict[tuple[str, str], dict[
     """Return what is noted with many things, by owner and kind."""
     found: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     if owner_ids:
-        for row in tx.execute(_OF_SOME.where(among(tx, i.owner_id, owner_ids))):
-            found[row[0], row[1]][row[2]] = row[3]
+        rows = tx.execute(_OF_SOME.where(among(tx, i.owner_id, owner_ids))).all()
+        for owner_id, kind, key, value in rows:
+            found[owner_id, kind][key] = value
     return found
 
 

@@ -148,10 +148,7 @@ def deprovision(run: Run) -> None:
 def finish(tx: Tx, run: Run) -> None:
     """Say that it can be used."""
     volume = store.volume_get(tx, run.params.volume_id)
-    is_bootable = bool(run.params.image_id or items_of(tx, volume.id, IMAGE))
-    if not is_bootable and volume.source_volume_id is not None:
-        source = store.volume_find(tx, volume.source_volume_id)
-        is_bootable = source is not None and source.is_bootable
+    is_bootable = bool(run.params.image_id) or _is_of_bootable(tx, volume)
     moved = store.volume_move(
         tx,
         volume.id,
@@ -165,6 +162,16 @@ def finish(tx: Tx, run: Run) -> None:
             wake_servers(tx, volume.id)
         groups.complete_if_made(tx, volume.group_id)
         volumes.record(tx, run, volume, "available", host=volume.host)
+
+
+def _is_of_bootable(tx: Tx, volume: Volume) -> bool:
+    """Say whether what it is a copy of can be booted from."""
+    if volume.snapshot_id is None and volume.source_volume_id is None:
+        return False
+    if items_of(tx, volume.id, IMAGE):
+        return True
+    source = store.volume_find(tx, volume.source_volume_id or "")
+    return source is not None and source.is_bootable
 
 
 def give_up(run: Run) -> None:
