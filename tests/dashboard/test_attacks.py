@@ -1,5 +1,6 @@
 """What a browser, or somebody behind one, tries against the dashboard."""
 
+import base64
 import hashlib
 import re
 import subprocess
@@ -163,6 +164,22 @@ def test_wrong_passwords_are_told_alike(sight: Sight) -> None:
     assert len(told) == 1
     hostile = browser.send("/sign-in", name=HOSTILE, password="x", domain=HOSTILE)
     assert "<xss" not in hostile.text
+
+
+@pytest.mark.timeout(20)
+def test_cookies_cost_nothing_to_read(sight: Sight) -> None:
+    """Whatever is in them: nothing that takes the square of its length, nothing that breaks."""
+    browser = sight.browser()
+    for cookie in ('a="' + "\\a" * 30_000 + '"', "a=" * 30_000, '"' * 60_000, ";" * 60_000):
+        for _ in range(10):
+            answer = browser.request("GET", "/sign-in", headers={"Cookie": cookie})
+            assert answer.status == 200
+    deep = b'{"text":"x","x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    text = base64.urlsafe_b64encode(deep).decode()
+    signed = f"{sessions._signature('mine', text)}.{text}"
+    for name, value in ((sessions.LOOK, text), (sessions.NOTICE, signed)):
+        browser.cookies = {sessions.SESSION: "mine", name: value}
+        assert browser.request("GET", "/sign-in").status == 200, name
 
 
 def test_nobody_else_writes_notices(sight: Sight) -> None:

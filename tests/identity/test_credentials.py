@@ -50,6 +50,7 @@ def test_a_credential_from_first_to_last(cloud: Cloud, admin: Client) -> None:
         {"type": "ec2", "blob": "no json", "project_id": "p"},
         {"type": "ec2", "blob": "[]", "project_id": "p"},
         {"type": "ec2", "blob": "{}", "project_id": "p"},
+        {"type": "ec2", "blob": f'{{"access":{"[" * 5000}{"]" * 5000}}}', "project_id": "p"},
         {"type": "ec2", "blob": '{"access": "a"}'},
     ],
 )

@@ -337,6 +337,18 @@ def test_whatever_fails_when_a_server_boots_from_a_volume(both: Both) -> None:
         both.agree()
 
 
+def test_an_image_that_says_too_much_of_its_volumes(both: Both) -> None:
+    """What its owner wrote there may be nested without end: it is refused, not a failure."""
+    deep = '[{"x":' + "[" * 5000 + "]" * 5000 + "}]"
+    image = both.new_image(b"disk" * 200, block_device_mapping=deep)
+    spec = {"name": "s", "flavorRef": "1", "networks": "none", "imageRef": image}
+    answer = both.compute.post(S, {"server": spec})
+    assert answer.status == 400, answer.text
+    assert "cannot be read" in answer.text
+    answer = both.storage.post(V, {"volume": {"size": 1, "imageRef": image}})
+    assert answer.status == 202, answer.text
+
+
 def test_a_silent_host_is_waited_for(both: Both) -> None:
     server, volume = both.server(), both.volume()
     node = both.cloud.nodes["node1"]

@@ -75,7 +75,7 @@ def disks_of_image(properties: Mapping[str, str]) -> list[NewDisk]:
     """Return the volumes that an image wants its servers to have."""
     try:
         found = msgspec.json.decode(properties.get(MAPPING, "[]"), type=list[ImageDisk])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"{_WRONG}the image's {MAPPING} cannot be read: {error}") from error
     return [
         NewDisk(

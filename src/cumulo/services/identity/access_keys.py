@@ -59,7 +59,7 @@ def parts(blob: str) -> dict[str, object]:
     """Return a blob that must be a JSON object."""
     try:
         return msgspec.json.decode(blob, type=dict[str, object])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("Invalid blob in credential", field="blob") from error
 
 

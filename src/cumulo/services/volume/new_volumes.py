@@ -89,7 +89,7 @@ def from_snapshot_of_image(tx: Tx, ctx: Context, spec: NewVolume) -> NewVolume:
         return spec
     try:
         disks = msgspec.json.decode(image.properties[MAPPING], type=list[ImageDisk])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return spec
     for disk in disks:
         if disk.source_type == "snapshot" and disk.boot_index == 0 and disk.snapshot_id:

@@ -8,6 +8,7 @@ from cumulo.services.dashboard.api.showing import (
     delete_one,
     detail_page,
     each,
+    form_about,
     form_page,
     list_page,
     submitted,
@@ -205,7 +206,8 @@ def _interface_form(visit: Visit, router_id: str) -> Form:
 @pages.get("/routers/{router_id}/interfaces/new")
 def new_router_interface(visit: Visit, router_id: str) -> Page:
     """Ask which subnet to join."""
-    return form_page(_interface_form(visit, router_id))
+    form = _interface_form(visit, router_id)
+    return form_about(visit, "network", f"/routers/{part(router_id)}", form)
 
 
 @pages.post("/routers/{router_id}/interfaces")

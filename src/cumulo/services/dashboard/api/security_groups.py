@@ -7,6 +7,7 @@ from cumulo.services.dashboard.api.showing import (
     delete_each,
     delete_one,
     detail_page,
+    form_about,
     form_page,
     list_page,
     named,
@@ -207,7 +208,8 @@ def _rule_form(visit: Visit, group_id: str) -> Form:
 @pages.get("/security-groups/{group_id}/rules/new")
 def new_rule(visit: Visit, group_id: str) -> Page:
     """Ask what to let through."""
-    return form_page(_rule_form(visit, group_id))
+    form = _rule_form(visit, group_id)
+    return form_about(visit, "network", f"/security-groups/{part(group_id)}", form)
 
 
 @pages.post("/security-groups/{group_id}/rules")

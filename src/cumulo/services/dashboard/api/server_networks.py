@@ -5,7 +5,7 @@ from typing import Any
 from cumulo.kit.errors import Invalid
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
 from cumulo.services.dashboard.api.server_forms import networks
-from cumulo.services.dashboard.api.showing import form_page, submitted
+from cumulo.services.dashboard.api.showing import form_about, form_page, submitted
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.forms import Field, Form, Option, options_of
 
@@ -32,7 +32,7 @@ def _interface_form(visit: Visit, server_id: str) -> Form:
 @pages.get("/servers/{server_id}/interface")
 def new_interface(visit: Visit, server_id: str) -> Page:
     """Ask which network to plug a server into."""
-    return form_page(_interface_form(visit, server_id))
+    return form_about(visit, "compute", _at(server_id), _interface_form(visit, server_id))
 
 
 @pages.post("/servers/{server_id}/interface")
@@ -82,7 +82,7 @@ def _addresses(port: Any) -> str:
 @pages.get("/servers/{server_id}/floating-ip")
 def new_server_floating_ip(visit: Visit, server_id: str) -> Page:
     """Ask which floating IP leads to a server."""
-    return form_page(_floating_form(visit, server_id))
+    return form_about(visit, "compute", _at(server_id), _floating_form(visit, server_id))
 
 
 @pages.post("/servers/{server_id}/floating-ip")

@@ -58,6 +58,12 @@ def form_page(form: Form) -> Page:
     return Page("form.html", {"form": form, "section": form.section})
 
 
+def form_about(visit: Visit, service: str, path: str, form: Form) -> Page:
+    """Return a page that asks about a thing, which must be there for who looks."""
+    visit.cloud.get(service, path)
+    return form_page(form)
+
+
 def submitted(
     visit: Visit, form: Form, act: Callable[[], Go], template: str = "form.html", **more: Any
 ) -> Page | Go:

@@ -5,7 +5,13 @@ from typing import Any
 from cumulo.services.dashboard.api.networks import SUBNET_FIELDS as FIELDS
 from cumulo.services.dashboard.api.networks import subnet_spec
 from cumulo.services.dashboard.api.pages import Go, Page, Pages, Visit
-from cumulo.services.dashboard.api.showing import delete_one, detail_page, form_page, submitted
+from cumulo.services.dashboard.api.showing import (
+    delete_one,
+    detail_page,
+    form_about,
+    form_page,
+    submitted,
+)
 from cumulo.services.dashboard.cells import Code, Link, text
 from cumulo.services.dashboard.cloud import part
 from cumulo.services.dashboard.details import Detail, Group
@@ -26,7 +32,7 @@ def _form(network_id: str) -> Form:
 @pages.get("/networks/{network_id}/subnets/new")
 def new_subnet(visit: Visit, network_id: str) -> Page:
     """Ask which addresses a network gets."""
-    return form_page(_form(network_id))
+    return form_about(visit, "network", f"/networks/{part(network_id)}", _form(network_id))
 
 
 @pages.post("/networks/{network_id}/subnets")

@@ -8,6 +8,7 @@ from cumulo.services.dashboard.api.showing import (
     delete_one,
     detail_page,
     each,
+    form_about,
     form_page,
     list_page,
     submitted,
@@ -255,6 +256,10 @@ def _form(volume_id: str, word: str, title: str, fields: list[Field]) -> Form:
     )  # fmt: skip
 
 
+def _asked(visit: Visit, volume_id: str, form: Form) -> Page:
+    return form_about(visit, "volume", f"/volumes/{part(volume_id)}", form)
+
+
 def _edit_form(visit: Visit, volume_id: str) -> Form:
     one = visit.cloud.get("volume", f"/volumes/{part(volume_id)}")["volume"]
     pairs = "\n".join(f"{key}={value}" for key, value in one["metadata"].items())
@@ -296,7 +301,7 @@ def _extend_form(volume_id: str) -> Form:
 @pages.get("/volumes/{volume_id}/extend")
 def new_size(visit: Visit, volume_id: str) -> Page:
     """Ask how large a volume is to be."""
-    return form_page(_extend_form(volume_id))
+    return _asked(visit, volume_id, _extend_form(volume_id))
 
 
 @pages.post("/volumes/{volume_id}/extend")
@@ -323,7 +328,7 @@ def _copy_form(volume_id: str, word: str, title: str) -> Form:
 @pages.get("/volumes/{volume_id}/snapshot")
 def new_snapshot(visit: Visit, volume_id: str) -> Page:
     """Ask how to call a snapshot."""
-    return form_page(_copy_form(volume_id, "snapshot", "Snapshot"))
+    return _asked(visit, volume_id, _copy_form(volume_id, "snapshot", "Snapshot"))
 
 
 @pages.post("/volumes/{volume_id}/snapshot")
@@ -345,7 +350,7 @@ def create_snapshot(visit: Visit, volume_id: str) -> Page | Go:
 @pages.get("/volumes/{volume_id}/backup")
 def new_backup(visit: Visit, volume_id: str) -> Page:
     """Ask how to call a backup."""
-    return form_page(_copy_form(volume_id, "backup", "Back up"))
+    return _asked(visit, volume_id, _copy_form(volume_id, "backup", "Back up"))
 
 
 @pages.post("/volumes/{volume_id}/backup")
@@ -371,7 +376,7 @@ def _attach_form(visit: Visit, volume_id: str) -> Form:
 @pages.get("/volumes/{volume_id}/attach")
 def new_attachment(visit: Visit, volume_id: str) -> Page:
     """Ask which server gets a volume."""
-    return form_page(_attach_form(visit, volume_id))
+    return _asked(visit, volume_id, _attach_form(visit, volume_id))
 
 
 @pages.post("/volumes/{volume_id}/attach")
