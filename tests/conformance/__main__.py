@@ -24,6 +24,8 @@ password_hash_rounds = 4
 lockout_failure_attempts = 2
 lockout_duration = 5
 unique_last_password_count = 2
+[network]
+network_vlan_ranges = ["tenant:3000:3099"]
 [network.quota]
 router = 100
 floatingip = 500
@@ -38,6 +40,17 @@ allowed_networks = ["127.0.0.1/32"]
 key = "a realm's key"
 clusters = {{ name1 = "http://127.0.0.1:{port}/v1" }}
 """
+# A physical network for projects' VLANs, of which guests may be promised as much as the tests do.
+_CARDS = """[[node.physical_networks]]
+name = "physnet1"
+bridge = "br-ex"
+addresses = ["203.0.113.1/24"]
+[[node.physical_networks]]
+name = "tenant"
+bridge = "br-tenant"
+egress_kbps = 1000000
+ingress_kbps = 1000000
+"""
 
 
 @contextmanager
@@ -46,7 +59,7 @@ def emulated_cloud(state: Path, site_port: int) -> Iterator[CommandCloud]:
     state.mkdir(parents=True)
     write_ports(state / "cumulo.toml")
     with (state / "cumulo.toml").open("a") as settings:
-        settings.write(f"[emulated]\nhosts = {_HOSTS}\n")
+        settings.write(f"[emulated]\nhosts = {_HOSTS}\n{_CARDS}")
     cloud = CommandCloud(state)
     with (state / "cumulo.toml").open("a") as settings:
         settings.write(_SETTINGS.format(port=cloud.ports["objectstore"], site_port=site_port))

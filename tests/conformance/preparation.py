@@ -16,6 +16,7 @@ EMULATED = {
     "hosts": "2",
     "run_validation": "false",
     "moves": "true",
+    "cards": "tenant",
     "personality": "true",
     "build_timeout": "60",
     "img_file": "/nonexistent",
@@ -24,6 +25,7 @@ REAL = {
     "hosts": "1",
     "run_validation": "true",
     "moves": "false",  # there is one host
+    "cards": "",  # a way into a physical network whose bandwidth could be promised
     "personality": "false",
     "build_timeout": "300",
 }
