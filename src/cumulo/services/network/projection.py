@@ -72,12 +72,11 @@ def _carry_out(tools: Tools, me: str, claimed: list[Change]) -> dict[Key, Failur
     keys = list(dict.fromkeys((change.unit, change.unit_id) for change in claimed))
     told = tools.db.read(load, keys)
     failures = _tell(tools.driver, keys, told)
-    now = tools.db.read(load, keys)
-    stale = [key for key in keys if told.get(key) != now.get(key)]
     up = _statuses(tools.driver, {plan.id for plan in told.values() if isinstance(plan, PortPlan)})
 
     def settle(tx: Tx) -> None:
-        _settle(tx, me, claimed, failures, stale)
+        now = load(tx, keys)
+        _settle(tx, me, claimed, failures, [key for key in keys if told.get(key) != now.get(key)])
         statuses.record(tx, told.values(), failures, up)
 
     tools.db.write(settle)

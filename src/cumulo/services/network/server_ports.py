@@ -111,7 +111,8 @@ def bind_ports(
             )
             bound = port_get(tx, port.id)
             segment_reach.follow(tx, bound)
-            changes.mark(tx, "port", [port.id])
+            # Who binds ports to a host tells the backend next, and waits for it.
+            changes.mark(tx, "port", [port.id], quietly=bool(host))
             journal.updated(tx, by, "port", port, bound)
             trunk_ports.follow(tx, by, port.id, host)
 

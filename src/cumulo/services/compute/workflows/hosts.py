@@ -7,7 +7,7 @@ from typing import Any, cast
 from cumulo.db import Tx
 from cumulo.kit import log
 from cumulo.kit.errors import NotFound, Unavailable
-from cumulo.node.api import HostError, Node
+from cumulo.node.api import HostError, MetadataPort, Node
 from cumulo.node.moving import MovingNode
 from cumulo.services.compute import networking, services
 from cumulo.services.compute.services import COMPUTE, Health
@@ -55,13 +55,17 @@ def plug_in(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
 
 def await_network(run: Run[Any, Tools], server_id: str, host: str) -> list[str]:
     """Wait until the network knows where a server's ports are; return its networks."""
-    down = run.db.read(services.down_hosts, run.tools.health)
+    down, wanted = run.db.read(_prospect, server_id, run.tools.health)
     networking.put_in_force(run.tools.network, server_id, down)
-    wanted = run.db.read(networking.metadata_ports, server_id)
     with reached(run, host) as node:
         for port in wanted:
             node.ensure_metadata(port)
     return [port.network_id for port in wanted]
+
+
+def _prospect(tx: Tx, server_id: str, health: Health) -> tuple[set[str], list[MetadataPort]]:
+    """Return the hosts not to wait for, and where the server's networks answer for metadata."""
+    return services.down_hosts(tx, health), networking.metadata_ports(tx, server_id)
 
 
 def remove_guest(run: Run[Any, Tools], host: str, server_id: str) -> None:

@@ -33,6 +33,7 @@ _DUE = (
     .order_by(_c.due, _c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_INSERT = sa.insert(change)
 _OF_UNITS = sa.select(_c.id).where(_c.unit_id.in_(_IDS)).order_by(_c.id)
 _CLAIM = sa.update(change).where(_c.id.in_(_IDS))
 _MINE = (
@@ -43,15 +44,17 @@ _MINE = (
 _DONE = sa.delete(change).where(_c.id.in_(_IDS), _IS_MINE)
 
 
-def mark(tx: Tx, unit: Unit, unit_ids: Iterable[str]) -> None:
-    """Record that the backend must be told of the units as they are after this transaction."""
-    rows = [
-        {"unit": unit, "unit_id": unit_id, "due": clock.timestamp(), "attempts": 0}
-        for unit_id in unit_ids
-    ]
+def mark(tx: Tx, unit: Unit, unit_ids: Iterable[str], *, quietly: bool = False) -> None:
+    """Record that the backend must be told of the units as they are after this transaction.
+
+    Quietly leaves it to who will tell it at once; else both would, at the same time.
+    """
+    due = clock.timestamp()
+    rows = [{"unit": unit, "unit_id": one, "due": due, "attempts": 0} for one in unit_ids]
     if rows:
-        tx.execute(sa.insert(change), rows)
-        ring_after_commit(tx, TOPIC)
+        tx.execute(_INSERT, rows)
+        if not quietly:
+            ring_after_commit(tx, TOPIC)
 
 
 def marked(tx: Tx) -> set[str]:

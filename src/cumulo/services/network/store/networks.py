@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 from cumulo.services.network.store.sharing import Viewer, networks_seen
 
 
@@ -40,7 +41,7 @@ class Network(msgspec.Struct, frozen=True, gc=False):
 
 _IDS = tables.network.c.id.in_(sa.bindparam("ids", expanding=True))
 _BY_ID = sa.select(tables.network).where(tables.network.c.id == sa.bindparam("of_id"))
-_AMONG = sa.select(tables.network).where(_IDS)
+_NETWORKS = sa.select(tables.network)
 _OWNERS = sa.select(tables.network.c.id, tables.network.c.project_id).where(_IDS)
 
 
@@ -59,7 +60,7 @@ def _seen_by(viewer: Viewer) -> sa.Select[Any]:
 
 def networks_by_id(tx: Tx, network_ids: Collection[str]) -> dict[str, Network]:
     """Return those of the networks that there are."""
-    rows = tx.execute(_AMONG, {"ids": list(network_ids)}) if network_ids else ()
+    rows = of_some(tx, _NETWORKS, tables.network.c.id, network_ids)
     return {row[0]: Network(*row) for row in rows}
 
 

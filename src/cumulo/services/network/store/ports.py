@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -44,10 +43,9 @@ class Port(msgspec.Struct, frozen=True, gc=False):
 
 
 _p, _m = tables.port.c, tables.port_security_group.c
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _BY_ID = sa.select(tables.port).where(_p.id == sa.bindparam("of_id"))
-_AMONG = sa.select(tables.port).where(_p.id.in_(_IDS)).order_by(_p.created_at, _p.id)
-_OF_DEVICES = sa.select(tables.port).where(_p.device_id.in_(_IDS)).order_by(_p.plugged_at, _p.id)
+_IN_ORDER = sa.select(tables.port).order_by(_p.created_at, _p.id)
+_PLUGGED = sa.select(tables.port).order_by(_p.plugged_at, _p.id)
 _OWN = (
     sa.select(tables.port)
     .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == _p.network_id)
@@ -72,13 +70,13 @@ def ports_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[Port]:
 
 def ports_by_id(tx: Tx, port_ids: Collection[str]) -> dict[str, Port]:
     """Return those of the ports that there are."""
-    rows = tx.execute(_AMONG, {"ids": list(port_ids)}).all() if port_ids else ()
+    rows = of_some(tx, _IN_ORDER, _p.id, port_ids)
     return {row[0]: Port(*row) for row in rows}
 
 
 def ports_of_devices(tx: Tx, device_ids: Collection[str], owner_prefix: str) -> list[Port]:
     """Return the ports plugged into the devices, whose owner begins with `owner_prefix`."""
-    found = tx.execute(_OF_DEVICES, {"ids": list(device_ids)}).all() if device_ids else ()
+    found = of_some(tx, _PLUGGED, _p.device_id, device_ids)
     return [port for row in found if (port := Port(*row)).device_owner.startswith(owner_prefix)]
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
 from cumulo.services.network.store import tables
+from cumulo.services.network.store.selection import of_some
 from cumulo.services.network.store.values import Pool, Route
 
 
@@ -38,14 +38,9 @@ class Subnet(msgspec.Struct, frozen=True, gc=False):
 
 
 _s = tables.subnet.c
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_AMONG = sa.select(tables.subnet).where(_s.id.in_(_IDS))
-_OF_NETWORKS = (
-    sa.select(tables.subnet).where(_s.network_id.in_(_IDS)).order_by(_s.created_at, _s.id)
-)
-_IDS_OF_NETWORKS = (
-    sa.select(_s.network_id, _s.id).where(_s.network_id.in_(_IDS)).order_by(_s.created_at, _s.id)
-)
+_SUBNETS = sa.select(tables.subnet)
+_OF_NETWORKS = _SUBNETS.order_by(_s.created_at, _s.id)
+_IDS_OF_NETWORKS = sa.select(_s.network_id, _s.id).order_by(_s.created_at, _s.id)
 
 
 def subnet_find(
@@ -59,19 +54,19 @@ def subnet_find(
 
 def subnets_of(tx: Tx, network_ids: Collection[str]) -> list[Subnet]:
     """Return the subnets of the networks, oldest first."""
-    rows = tx.execute(_OF_NETWORKS, {"ids": list(network_ids)}) if network_ids else ()
+    rows = of_some(tx, _OF_NETWORKS, _s.network_id, network_ids)
     return [Subnet(*row) for row in rows]
 
 
 def subnets_by_id(tx: Tx, subnet_ids: Collection[str]) -> dict[str, Subnet]:
     """Return those of the subnets that there are."""
-    rows = tx.execute(_AMONG, {"ids": list(subnet_ids)}) if subnet_ids else ()
+    rows = of_some(tx, _SUBNETS, _s.id, subnet_ids)
     return {row[0]: Subnet(*row) for row in rows}
 
 
 def subnet_ids_of(tx: Tx, network_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return (network, subnet) for each subnet of the networks, oldest first."""
-    rows = tx.execute(_IDS_OF_NETWORKS, {"ids": list(network_ids)}) if network_ids else ()
+    rows = of_some(tx, _IDS_OF_NETWORKS, _s.network_id, network_ids)
     return [(row[0], row[1]) for row in rows]
 
 
