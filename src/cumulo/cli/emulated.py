@@ -25,7 +25,7 @@ class EmulatedProgram:
     def start(self, tell: Tell) -> None:
         """Return when every port answers."""
         from cumulo import app
-        from cumulo.kit import log
+        from cumulo.kit import log, processors
         from cumulo.serving import Serving
 
         log.setup(self._settings.log_level)
@@ -36,6 +36,7 @@ class EmulatedProgram:
         tell(f"{self._settings.emulated.hosts} emulated host(s)")
         self._serving = Serving(cloud)
         self._serving.start()
+        processors.keep_together()
         app.settle()
 
     def stop(self, tell: Tell) -> None:

@@ -17,6 +17,7 @@ from granian._loops import loops
 from granian.http import HTTP1Settings
 from granian.net import SocketSpec
 
+from cumulo.kit import processors
 from cumulo.kit.errors import Conflict
 
 BACKLOG = 1024
@@ -105,6 +106,7 @@ def _runner(app: Callable[..., Any]) -> Callable[[Any, dict[str, Any]], int]:
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
             started[:] = [int(status[:3]), headers]
 
+        processors.join()
         answer = app(COMMON | scope, start_response)
         status, headers = started
         if isinstance(answer, list | tuple):

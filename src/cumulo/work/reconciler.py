@@ -19,7 +19,7 @@ from cumulo.bus import LocalDoorbell
 from cumulo.bus.doorbell import Doorbell, Ear
 from cumulo.db import Database, Tx, ring_after_commit
 from cumulo.db.statements import insert_absent
-from cumulo.kit import clock
+from cumulo.kit import clock, processors
 from cumulo.work import leases, tables
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class Scheduler:
 
     def _hand_out(self, threads: int, ear: Ear) -> float:
         """Give each that is due a thread; return for how many seconds to wait for a ring."""
+        processors.join()
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             if self._running:
                 self._db.write(_renew, list(self._running), self._name)
@@ -121,6 +122,7 @@ class Scheduler:
         return max(0.05, min(_POLL_S, soonest - clock.timestamp()))
 
     def _run_and_tell(self, name: str, ear: Ear) -> None:
+        processors.join()
         try:
             self._run(name)
         except Exception:

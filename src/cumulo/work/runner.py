@@ -13,7 +13,7 @@ import msgspec
 from cumulo.bus import Ear, LocalDoorbell
 from cumulo.bus.doorbell import Doorbell
 from cumulo.db import Database, Tx, ring_after_commit
-from cumulo.kit import clock
+from cumulo.kit import clock, processors
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.work import execution, leases, runs
@@ -138,6 +138,7 @@ class Worker:
 
     def _hand_out(self, threads: int, ear: Ear) -> float:
         """Give each due run a thread; return for how many seconds to wait for a ring."""
+        processors.join()
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             self.renew_leases()
             self.adopt_dead()
@@ -152,6 +153,7 @@ class Worker:
         return _POLL_S if due is None else max(0.0, min(_POLL_S, due - clock.timestamp()))
 
     def _carry_on_and_tell(self, row: runs.RunRow, ear: Ear) -> None:
+        processors.join()
         try:
             self._carry_on(row)
         finally:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 import bcrypt
 
-from cumulo.kit import clock
+from cumulo.kit import clock, processors
 from cumulo.kit.ids import new_secret
 from cumulo.services.identity.settings import IdentitySettings
 
@@ -34,28 +34,33 @@ class Passwords:
     def hash(self, password: str) -> str:
         """Return the hash to store; slow on purpose, so never call it inside a transaction."""
         salt = bcrypt.gensalt(self._settings.password_hash_rounds)
-        return bcrypt.hashpw(self._cut(password), salt).decode()
+        with processors.apart():
+            return bcrypt.hashpw(self._cut(password), salt).decode()
 
     def is_right(self, user_id: str, password_hash: str | None, password: str) -> bool:
         """Say whether `password` is the user's; without a hash it never is, just as slowly."""
         if password_hash is None:
-            bcrypt.checkpw(self._cut(password), self._nobody)
+            self._check(password, self._nobody)
             return False
         mark = self._mark(user_id, password_hash, password)
         if self._recognises(mark):
             return True
-        if not bcrypt.checkpw(self._cut(password), password_hash.encode()):
+        if not self._check(password, password_hash.encode()):
             return False
         self._note(mark)
         return True
 
     def matches(self, password_hash: str, password: str) -> bool:
         """Say whether a password is the one that was hashed; slow, and recognises nothing."""
-        return bcrypt.checkpw(self._cut(password), password_hash.encode())
+        return self._check(password, password_hash.encode())
 
     def remember(self, user_id: str, password_hash: str, password: str) -> None:
         """Recognise a password that was set a moment ago."""
         self._note(self._mark(user_id, password_hash, password))
+
+    def _check(self, password: str, password_hash: bytes) -> bool:
+        with processors.apart():
+            return bcrypt.checkpw(self._cut(password), password_hash)
 
     def _cut(self, password: str) -> bytes:
         return password.encode()[: min(_BCRYPT_BYTES, self._settings.max_password_length)]
