@@ -26,6 +26,7 @@ class Shared:
         self.together = threading.Barrier(parties, timeout=20)
         self.seen: list[str] = []
         self.go_on = threading.Event()
+        self.threads: set[threading.Thread] = set()
 
 
 Run: TypeAlias = _Run[Number, Shared]
@@ -37,6 +38,7 @@ def meet(run: Run) -> None:
 
 def note(run: Run) -> None:
     run.tools.seen.append(f"{run.params.value}")
+    run.tools.threads.add(threading.current_thread())
 
 
 def poll(run: Run) -> None:
@@ -143,3 +145,12 @@ def test_a_step_that_hangs_does_not_keep_the_worker_from_stopping(db: Database) 
     assert db.read(runs.run_get, run_id).owner == worker.name  # until whoever comes next adopts it
     shared.go_on.set()
     eventually(lambda: db.read(runs.run_get, run_id).owner is None)
+
+
+def test_a_thread_that_has_carried_on_a_run_goes_on_with_the_next(db: Database) -> None:
+    shared = Shared()
+    for value in range(3):
+        db.write(start, MEET, Number(value))
+    with serving(db, shared, threads=1):
+        eventually(lambda: states(db) == {"done"})
+    assert len(shared.threads) == 1

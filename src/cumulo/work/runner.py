@@ -87,6 +87,8 @@ class Worker:
         self._known = {workflow.name: workflow for workflow in workflows}
         self._bell = bell or LocalDoorbell()
         self._active: set[str] = set()
+        self._busy, self._counting = 0, threading.Lock()  # how many threads carry runs on
+        self._taking = threading.Lock()  # two that look at once would want the same run
         self._renewed_at = clock.monotonic()
         self._stopping = threading.Event()
 
@@ -133,7 +135,7 @@ class Worker:
                 ear.wait(wait_s)
             self._stopping.set()
             until = time.monotonic() + grace_s
-            while self._active and (left := until - time.monotonic()) > 0:
+            while self._busy and (left := until - time.monotonic()) > 0:
                 ear.wait(left)
 
     def _hand_out(self, threads: int, ear: Ear) -> float:
@@ -142,21 +144,32 @@ class Worker:
         if clock.monotonic() - self._renewed_at > leases.LEASE_S / 4:
             self.renew_leases()
             self.adopt_dead()
-        free = threads - len(self._active)
+        with self._counting:
+            free = threads - self._busy
         rows, due = self._look(free) if free else ([], None)
         for row in rows:
+            with self._counting:
+                self._busy += 1
             carry = functools.partial(self._carry_on_and_tell, row, ear)
             # A daemon, so that a step that hangs cannot keep the process from ending.
             threading.Thread(target=carry, name=f"work {row.kind}", daemon=True).start()
-        if len(self._active) >= threads:
+        if self._busy >= threads:
             return _POLL_S
         return _POLL_S if due is None else max(0.0, min(_POLL_S, due - clock.timestamp()))
 
     def _carry_on_and_tell(self, row: runs.RunRow, ear: Ear) -> None:
-        processors.join()
+        """Carry a run on, then what is due next: while there is, nobody need be woken for it."""
+        todo = [row]
         try:
-            self._carry_on(row)
+            while todo:
+                processors.join()
+                self._carry_on(todo[0])
+                todo = [] if self._stopping.is_set() else self._take(1)
+        except Exception:
+            LOG.exception("worker %s cannot look for more work", self.name)
         finally:
+            with self._counting:
+                self._busy -= 1
             ear.hear(TOPIC)
 
     def _look(self, limit: int) -> tuple[list[runs.RunRow], float | None]:
@@ -166,11 +179,13 @@ class Worker:
         def read(tx: Tx) -> tuple[list[runs.RunRow], float | None]:
             return runs.runs_due(tx, kinds, limit), runs.next_due(tx, kinds)
 
-        due, next_due = self._db.read(read)
-        return self._taken(due), next_due
+        with self._taking:
+            due, next_due = self._db.read(read)
+            return self._taken(due), next_due
 
     def _take(self, limit: int) -> list[runs.RunRow]:
-        return self._taken(self._db.read(runs.runs_due, list(self._known), limit))
+        with self._taking:
+            return self._taken(self._db.read(runs.runs_due, list(self._known), limit))
 
     def _taken(self, due: list[runs.RunRow]) -> list[runs.RunRow]:
         if not due:
