@@ -45,7 +45,7 @@ server = sa.Table(
     sa.Column("locked_reason", sa.String(255)),
     sa.Column("launch_index", sa.Integer, nullable=False),
     sa.Column("reservation_id", text_key(64), nullable=False, index=True),
-    sa.Column("scheduler_hints", sa.JSON, nullable=False),
+    sa.Column("scheduler_hints", SharedJson, nullable=False),
     sa.Column("guest_password", long_text()),  # made up and encrypted by the guest
     sa.Column("fault_code", sa.Integer),
     sa.Column("fault_message", sa.String(255)),
