@@ -31,6 +31,7 @@ from cumulo.node.metadata_proxy import ControllerUpstream, HttpUpstream, Proxy, 
 from cumulo.node.moving import HOST, PEERS, Peers, Place, peers
 from cumulo.node.ovn import Southbound
 from cumulo.node.ovs import PhysicalNetwork
+from cumulo.node.renewal import Renewal
 from cumulo.node.server import CommandServer, UnixTransport
 from cumulo.node.supervise import Supervisor
 from cumulo.node.tls import TlsDialer, TlsTransport
@@ -106,6 +107,7 @@ class Host:
             host=plan.name,
         )
         self._servers: list[CommandServer] = []
+        self._renewal = _renewal(plan, self._controller)
 
     @property
     def virt_type(self) -> str:
@@ -164,6 +166,8 @@ class Host:
             self._servers.append(CommandServer(offer, secured))
         for server in self._servers:
             server.start()
+        if self._renewal is not None:
+            self._renewal.start()
 
     def has_guests(self) -> bool:
         """Say whether any guest's process runs."""
@@ -191,6 +195,8 @@ class Host:
                 log.warning("not stopped in order", part=part.__qualname__, error=str(error))
 
     def _close(self) -> None:
+        if self._renewal is not None:
+            self._renewal.close()
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -226,6 +232,14 @@ def _controller(plan: HostPlan) -> Controller | None:
     place = (plan.cloud.address, membership.port)
     name = membership.controller
     return controller(TlsDialer(plan.identity, place, name=name, kind="controller"))
+
+
+def _renewal(plan: HostPlan, there: Controller | None) -> Renewal | None:
+    """Return what keeps the certificate of a machine that joined from ending."""
+    if there is None or plan.identity is None:
+        return None
+    identity = plan.identity
+    return Renewal(identity, lambda: identity.renew(there.renew(identity.request())))
 
 
 def _peer(identity: Identity, there: Place) -> Peers:

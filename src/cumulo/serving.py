@@ -1,6 +1,7 @@
 """A cloud at work: its ports open, its workflows and reconcilers running."""
 
 import dataclasses
+import functools
 import socket
 import ssl
 import threading
@@ -16,6 +17,7 @@ from cumulo.kit.symptoms import Symptom
 from cumulo.node import certificates
 from cumulo.node.certificates import Authority, Identity, Peer
 from cumulo.node.controller import CONTROLLER, DOOR
+from cumulo.node.renewal import Renewal
 from cumulo.node.server import CommandServer
 from cumulo.node.tls import OpenTransport, TlsTransport
 from cumulo.node.wire import Vocabulary
@@ -43,6 +45,7 @@ class Serving:
         self._threads: list[threading.Thread] = []
         self._devices: DeviceServer | None = None
         self._machines: list[CommandServer] = []
+        self._renewal: Renewal | None = None
 
     def start(self) -> None:
         """Open every port, then begin to work."""
@@ -67,6 +70,8 @@ class Serving:
             self._devices.stop()
         for port in self._machines:
             port.close()
+        if self._renewal is not None:
+            self._renewal.close()
         self._stop.set()
         for topic in (runner.TOPIC, reconciler.TOPIC):
             self.cloud.bell.ring(topic)
@@ -108,6 +113,10 @@ class Serving:
         ]
         for port in self._machines:
             port.start()
+        name = _controller_name(self.cloud.outside.host)
+        again = functools.partial(known.identity.take_from, known.authority, name, "controller")
+        self._renewal = Renewal(known.identity, again)
+        self._renewal.start()
 
     def _server(self, edge: Edge | Gate, api: Api) -> HttpServer:
         http = self.cloud.settings.http

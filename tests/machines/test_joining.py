@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from cumulo.kit import clock
 from cumulo.kit.errors import CloudError, Conflict, Invalid, NotFound, Unavailable
 from cumulo.node.api import HostError, ImageSource
-from cumulo.node.certificates import Authority, Identity, fingerprint_of, new_authority
+from cumulo.node.certificates import Authority, Identity, key_of, new_authority
 from cumulo.node.controller import MetadataQuestion, pieces_from
 from cumulo.services.compute import public as compute
 from cumulo.services.machines import machines
@@ -65,7 +65,7 @@ def test_a_token_lets_one_machine_in(tools: DeskTools, request_: str) -> None:
     certificate = spent(tools, made, request_)
     (found,) = tools.db.read(machines.list_machines)
     assert (found.name, found.address, found.port) == ("rack1", "10.0.0.5", 8790)
-    assert found.fingerprint == fingerprint_of(certificate)
+    assert found.fingerprint == key_of(certificate)
     with pytest.raises(Conflict, match="unknown, used or expired"):
         spent(tools, made, request_, "rack2")
 
@@ -96,17 +96,32 @@ def test_a_refused_name_leaves_the_token(
 
 
 def test_who_was_removed_is_no_member_with_its_old_certificate(
-    tools: DeskTools, request_: str
+    tools: DeskTools, request_: str, tmp_path: Path
 ) -> None:
-    first = fingerprint_of(spent(tools, new(tools), request_))
+    first = key_of(spent(tools, new(tools), request_))
     tools.db.write(machines.remove, "rack1")
-    second = fingerprint_of(spent(tools, new(tools), request_))
+    second = key_of(spent(tools, new(tools), Identity(tmp_path / "another").request()))
     assert not tools.db.read(machines.is_member, "rack1", first)
     assert tools.db.read(machines.is_member, "rack1", second)
     assert not tools.db.read(machines.is_member, "rack2", second)
     tools.db.write(machines.remove, "rack1")
     with pytest.raises(NotFound):
         tools.db.write(machines.remove, "rack1")
+
+
+def test_a_member_has_its_certificate_renewed_for_its_own_key_only(
+    tools: DeskTools, request_: str, tmp_path: Path
+) -> None:
+    first = spent(tools, new(tools), request_)
+    second = Desk(tools, "rack1").renew(request_)
+    assert second != first
+    assert tools.db.read(machines.is_member, "rack1", key_of(second))
+    for host, request in (("rack1", Identity(tmp_path / "other").request()), ("rack9", request_)):
+        with pytest.raises(Invalid, match="joined with another key"):
+            Desk(tools, host).renew(request)
+    tools.db.write(machines.remove, "rack1")
+    with pytest.raises(Invalid):
+        Desk(tools, "rack1").renew(request_)
 
 
 def test_who_joined_is_a_host_beside_those_of_the_start(

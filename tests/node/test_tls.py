@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cumulo.kit import clock
 from cumulo.kit.errors import Invalid, Unavailable
 from cumulo.node.api import Node
-from cumulo.node.certificates import Authority, Identity, Kind, Peer, new_authority
+from cumulo.node.certificates import Authority, Identity, Kind, Peer, key_of, new_authority
 from cumulo.node.client import remote_node
 from cumulo.node.drivers.fake import FakeNode
+from cumulo.node.renewal import Renewal
 from cumulo.node.server import NodeServer
 from cumulo.node.tls import NobodysDialer, OpenTransport, TlsDialer, TlsTransport
 
@@ -197,3 +199,64 @@ def test_who_joins_makes_sure_that_it_is_the_cloud(authority: Authority, has: Ha
         with pytest.raises(Unavailable):
             remote_node(NobodysDialer(place, authority.certificate)).guests()
         server.close()
+
+
+def test_a_certificate_is_renewed_before_it_ends_and_used_at_once(
+    port: int, heard: Heard, has: Has, authority: Authority
+) -> None:
+    identity = has("cloud", "controller")
+    node = dialled(identity, port)
+    assert node.guests() == {}
+    first = identity.certificate.read_text()
+    asked: list[str] = []
+
+    def ask() -> None:
+        asked.append(authority.issue(identity.request(), "cloud", "controller"))
+        identity.renew(asked[-1])
+
+    renewal = Renewal(identity, ask)
+    renewal.look()
+    assert not asked
+    with clock.CLOCK.held() as held:
+        held.move(500 * 86_400)
+        renewal.look()
+        assert len(asked) == 1
+        assert not identity.is_ending()
+        renewal.look()
+    assert identity.certificate.read_text() == asked[0] != first
+    assert key_of(first) == key_of(asked[0])
+
+
+def test_who_cannot_be_asked_today_is_asked_tomorrow(has: Has) -> None:
+    identity = has("rack1", "host")
+
+    def ask() -> None:
+        raise Unavailable("nobody is there")
+
+    with clock.CLOCK.held() as held:
+        held.move(500 * 86_400)
+        Renewal(identity, ask).look()
+        assert identity.is_ending()
+
+
+def test_a_port_shows_the_certificate_that_was_renewed(
+    heard: Heard, has: Has, authority: Authority
+) -> None:
+    identity, controller = has("rack1", "host"), has("cloud", "controller")
+    shown = []
+    for port in _served(heard, identity, lambda who: True):
+        for _ in range(2):
+            with TlsDialer(controller, (LOOPBACK, port), name="rack1", kind="host").dial(5) as line:
+                assert isinstance(line, ssl.SSLSocket)
+                shown.append(line.getpeercert(binary_form=True))
+            identity.renew(authority.issue(identity.request(), "rack1", "host"))
+    assert shown[0] != shown[1]
+
+
+def test_no_certificate_outlives_its_authority(has: Has, authority: Authority) -> None:
+    with clock.CLOCK.held() as held:
+        held.move(3600 * 86_400)
+        identity = has("late", "host")
+    ends = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).not_valid_after_utc
+    of = x509.load_pem_x509_certificate(authority.certificate.encode()).not_valid_after_utc
+    assert ends == of

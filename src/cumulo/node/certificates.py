@@ -24,7 +24,8 @@ from cumulo.kit.errors import Invalid
 
 Kind: TypeAlias = Literal["controller", "host"]
 
-_VALID_FOR = datetime.timedelta(days=3650)
+_AUTHORITY_LASTS = datetime.timedelta(days=3650)
+_LASTS = datetime.timedelta(days=730)  # renewed when a third of it is left
 _SKEW = datetime.timedelta(days=1)  # machines that join may not have the time yet
 _PEM = serialization.Encoding.PEM
 
@@ -34,7 +35,7 @@ class Peer(msgspec.Struct, frozen=True):
 
     name: str
     kind: Kind
-    fingerprint: str  # of its certificate
+    fingerprint: str  # of its key, which stays when its certificate is renewed
 
 
 class Authority(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ class Authority(msgspec.Struct, frozen=True):
         ours = x509.load_pem_x509_certificate(self.certificate.encode())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         made = (
-            _builder(_name(name, kind), ours.subject)
+            _builder(_name(name, kind), ours.subject, min(_end(_LASTS), ours.not_valid_after_utc))
             .public_key(asked.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -114,13 +115,24 @@ class Identity(msgspec.Struct, frozen=True):
     def take_from(
         self, authority: Authority, name: str, kind: Kind, owner: tuple[int, int] | None = None
     ) -> None:
-        """Have a certificate of an authority that is at hand; one that fits is kept."""
+        """Have a certificate of an authority that is at hand; one that fits and lasts is kept."""
         if self.certificate.exists() and self.authority.exists() and self.key.exists():
             known = _peer_of(x509.load_pem_x509_certificate(self.certificate.read_bytes()))
             same = self.authority.read_text() == authority.certificate
-            if same and known is not None and (known.name, known.kind) == (name, kind):
+            fits = known is not None and (known.name, known.kind) == (name, kind)
+            if same and fits and not self.is_ending():
                 return
         self.keep(authority.issue(self.request(owner), name, kind), authority.certificate, owner)
+
+    def is_ending(self) -> bool:
+        """Say whether it is time for another certificate: less than a third of its time is left."""
+        held = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        lasts = held.not_valid_after_utc - held.not_valid_before_utc
+        return held.not_valid_after_utc - clock.now() < lasts / 3
+
+    def renew(self, certificate: str) -> None:
+        """Keep another certificate for the key that there is."""
+        self.keep(certificate, self.authority.read_text())
 
     def serving(self, *, known_only: bool = True) -> ssl.SSLContext:
         """Return how to be dialled: by holders of certificates only, unless told otherwise."""
@@ -168,7 +180,7 @@ def new_authority(cloud: str = "Cumulo") -> Authority:
         decipher_only=False,
     )
     made = (
-        _builder(subject, subject)
+        _builder(subject, subject, _end(_AUTHORITY_LASTS))
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
@@ -200,12 +212,23 @@ def fingerprint_of(certificate: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
 
 
+def key_of(certificate: str) -> str:
+    """Return the SHA-256 of the key that a certificate is for."""
+    return _key_of(x509.load_pem_x509_certificate(certificate.encode()))
+
+
+def _key_of(certificate: x509.Certificate) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    key = certificate.public_key().public_bytes(serialization.Encoding.DER, form)
+    return hashlib.sha256(key).hexdigest()
+
+
 def _peer_of(certificate: x509.Certificate) -> Peer | None:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     kinds = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
     if len(names) != 1 or len(kinds) != 1:
         return None
-    digest = certificate.fingerprint(hashes.SHA256()).hex()
+    digest = _key_of(certificate)
     match kinds[0].value:
         case "controller":
             return Peer(str(names[0].value), "controller", digest)
@@ -219,15 +242,20 @@ def _name(name: str, kind: Kind) -> x509.Name:
     return x509.Name([unit, x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
-    now = clock.now()
+def _end(lasts: datetime.timedelta) -> datetime.datetime:
+    return clock.now() + lasts
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, until: datetime.datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _VALID_FOR)
+        .not_valid_before(clock.now() - _SKEW)
+        .not_valid_after(until)
     )
 
 

@@ -67,6 +67,9 @@ class Door(Protocol):
 class Controller(Protocol):
     """What the cloud answers to its hosts, to each only what is its own affair."""
 
+    def renew(self, request: str) -> str:
+        """Return another certificate for the key of this host."""
+
     def image_facts(self, image_id: str) -> ImageFacts:
         """Return what an image must be; NotFound when this host has no use for it."""
 

@@ -16,6 +16,22 @@ _HANDSHAKE_S = 10.0
 log = structlog.get_logger(__name__)
 
 
+class _Context:
+    """What connections are made with, made anew when another certificate was kept."""
+
+    def __init__(self, identity: Identity, make: Callable[[], ssl.SSLContext]) -> None:
+        self._identity, self._make = identity, make
+        self._made: tuple[int, ssl.SSLContext] | None = None
+        self._lock = threading.Lock()
+
+    def now(self) -> ssl.SSLContext:
+        kept = self._identity.certificate.stat().st_mtime_ns
+        with self._lock:
+            if self._made is None or self._made[0] != kept:
+                self._made = (kept, self._make())
+            return self._made[1]
+
+
 class TlsTransport:
     """A port that speaks with those whom `admits` knows by their certificates.
 
@@ -25,18 +41,17 @@ class TlsTransport:
     def __init__(
         self, identity: Identity, address: tuple[str, int], admits: Callable[[Peer], bool]
     ) -> None:
-        self._identity, self._address, self._admits = identity, address, admits
-        self._context: ssl.SSLContext | None = None
+        self._address, self._admits = address, admits
+        self._context = _Context(identity, identity.serving)
 
     def listen(self) -> socket.socket:
         """Open the port."""
-        self._context = self._identity.serving()
+        self._context.now()
         return _listening(self._address)
 
     def admit(self, peer: socket.socket) -> socket.socket | None:
         """Shake hands, and let in whom we know."""
-        assert self._context is not None
-        connection = _shaken(self._context, peer)
+        connection = _shaken(self._context.now(), peer)
         if connection is None:
             return None
         who = certificates.peer(connection)
@@ -54,18 +69,17 @@ class OpenTransport:
     """A port for those who hold no certificate yet; it shows its own."""
 
     def __init__(self, identity: Identity, address: tuple[str, int]) -> None:
-        self._identity, self._address = identity, address
-        self._context: ssl.SSLContext | None = None
+        self._address = address
+        self._context = _Context(identity, lambda: identity.serving(known_only=False))
 
     def listen(self) -> socket.socket:
         """Open the port."""
-        self._context = self._identity.serving(known_only=False)
+        self._context.now()
         return _listening(self._address)
 
     def admit(self, peer: socket.socket) -> socket.socket | None:
         """Shake hands."""
-        assert self._context is not None
-        return _shaken(self._context, peer)
+        return _shaken(self._context.now(), peer)
 
     def close(self) -> None:
         """There is nothing left behind."""
@@ -84,20 +98,17 @@ class TlsDialer:
         fingerprint: str = "",
     ) -> None:
         self.name = f"{address[0]}:{address[1]}"
-        self._identity, self._address = identity, address
+        self._address = address
         self._wanted = (name, kind, fingerprint)
-        self._context: ssl.SSLContext | None = None
-        self._lock = threading.Lock()
+        self._context = _Context(identity, identity.dialling)
 
     def dial(self, timeout_s: float) -> socket.socket:
         """Connect; OSError when there is nobody, or somebody else."""
-        with self._lock:
-            if self._context is None:
-                self._context = self._identity.dialling()
+        context = self._context.now()
         plain = socket.create_connection(self._address, timeout=min(timeout_s, _HANDSHAKE_S))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            connection = self._context.wrap_socket(plain)
+            connection = context.wrap_socket(plain)
         except OSError:
             plain.close()
             raise

@@ -66,6 +66,10 @@ class Desk:
     def __init__(self, tools: DeskTools, host: str) -> None:
         self._tools, self._host = tools, host
 
+    def renew(self, request: str) -> str:
+        """Return another certificate for this host's key, before the one it has ends."""
+        return self._tools.db.read(machines.renew, self._tools.authority, self._host, request)
+
     def image_facts(self, image_id: str) -> ImageFacts:
         """Return what an image must be."""
         return self._tools.db.read(self._facts, image_id)

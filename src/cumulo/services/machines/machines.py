@@ -11,7 +11,7 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import Conflict, Invalid, NotFound
-from cumulo.node.certificates import Authority, fingerprint_of
+from cumulo.node.certificates import Authority, key_of
 from cumulo.services.machines.store import machines as store
 from cumulo.services.machines.store.machines import Machine as Machine
 
@@ -52,7 +52,7 @@ def admit(tx: Tx, authority: Authority, own: str, token: str, applicant: Applica
         )
     certificate = authority.issue(applicant.request, name, "host")
     place = (applicant.address, applicant.port)
-    store.machine_insert(tx, name, place, fingerprint_of(certificate))
+    store.machine_insert(tx, name, place, key_of(certificate))
     return certificate
 
 
@@ -79,9 +79,20 @@ def find_machine(tx: Tx, name: str) -> Machine | None:
 
 
 def is_member(tx: Tx, name: str, fingerprint: str) -> bool:
-    """Say whether a machine is part of the cloud, by this certificate and no former one."""
+    """Say whether a machine is part of the cloud, with this key and no former one's."""
     found = store.machine_find(tx, name)
     return found is not None and found.fingerprint == fingerprint
+
+
+def renew(tx: Tx, authority: Authority, name: str, request: str) -> str:
+    """Return another certificate for a member, for the key that it has."""
+    certificate = authority.issue(request, name, "host")
+    if not is_member(tx, name, key_of(certificate)):
+        raise Invalid(
+            f"{name} joined with another key: only for that one is its certificate renewed.",
+            field="request",
+        )
+    return certificate
 
 
 def remove(tx: Tx, name: str) -> None:

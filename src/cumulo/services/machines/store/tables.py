@@ -11,7 +11,7 @@ machine = sa.Table(
     sa.Column("name", text_key(64), primary_key=True),
     sa.Column("address", text_key(64), nullable=False),
     sa.Column("port", sa.Integer, nullable=False),
-    sa.Column("fingerprint", text_key(64), nullable=False),  # SHA-256 of its certificate
+    sa.Column("fingerprint", text_key(64), nullable=False),  # SHA-256 of its key
     sa.Column("joined_at", UtcDateTime, nullable=False),
 )
 
