@@ -205,6 +205,24 @@ def test_a_token_is_no_good_once_its_server_has_moved(
     assert refused(relay, token)
 
 
+def test_a_token_does_not_come_back_with_its_server(
+    ann: Client, one: Mover, relay: RelayServer
+) -> None:
+    """Who had it may long have lost what let them ask for it."""
+    before, root = one.host, one.root.at("compute 2.91")
+    live = {"host": None, "block_migration": False}
+    for away, wish, back, same in (
+        ("migrate", None, "revertResize", None),
+        ("os-migrateLive", live, "os-migrateLive", live),
+        ("shelve", None, "unshelve", {"host": before}),
+    ):
+        token = token_of(ann, one.id)
+        assert one.do(away, wish, by=root) == 202, away
+        assert one.do(back, same, by=root) == 202, back
+        assert (one.host, one.status) == (before, "ACTIVE"), away
+        assert refused(relay, token), away
+
+
 def test_a_token_is_no_good_once_its_server_is_deleted(
     ann: Client, one: Mover, emulated: Emulated, relay: RelayServer
 ) -> None:

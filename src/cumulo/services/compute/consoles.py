@@ -74,6 +74,11 @@ def connect_console(tools: Tools, token: str) -> socket.socket:
     return connection
 
 
+def close(tx: Tx, server_id: str) -> None:
+    """Forget what opens a server that leaves its host: it may come back there."""
+    store.console_tokens_delete(tx, server_id)
+
+
 def forget_expired(tx: Tx) -> None:
     """Forget tokens that are good no more."""
     store.console_tokens_expire(tx)

@@ -37,6 +37,11 @@ def console_token_find(tx: Tx, hashed: str) -> ConsoleToken | None:
     return ConsoleToken(**row._mapping) if row else None
 
 
+def console_tokens_delete(tx: Tx, server_id: str) -> None:
+    """Remove all tokens of a server."""
+    tx.execute(sa.delete(console_token).where(console_token.c.server_id == server_id))
+
+
 def console_tokens_expire(tx: Tx) -> None:
     """Remove the tokens that are good no more."""
     tx.execute(sa.delete(console_token).where(console_token.c.expires_at <= clock.now()))

@@ -10,7 +10,15 @@ import msgspec
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
-from cumulo.services.compute import guests, moves, networking, servers, states, volumes
+from cumulo.services.compute import (
+    consoles,
+    guests,
+    moves,
+    networking,
+    servers,
+    states,
+    volumes,
+)
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
@@ -118,6 +126,7 @@ def _settle(tx: Tx, run: Run) -> None:
         task_state=None,
         launched_at=clock.now(),
     )
+    consoles.close(tx, params.server_id)
     actions.event_finish(tx, params.action, _EVENT)
     volumes.has_moved(tx, cloud_of(run), params.server_id, migration.dest_host or "")
     server = store.server_get(tx, params.server_id)

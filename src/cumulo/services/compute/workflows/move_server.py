@@ -8,7 +8,15 @@ from cumulo.db import Tx
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import HostError
 from cumulo.node.moving import Arrival
-from cumulo.services.compute import guests, live_moves, moves, networking, servers, volumes
+from cumulo.services.compute import (
+    consoles,
+    guests,
+    live_moves,
+    moves,
+    networking,
+    servers,
+    volumes,
+)
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
@@ -158,6 +166,7 @@ def _settle(tx: Tx, run: Run) -> None:
     placement.release(tx, migration.uuid)
     moves.finish(tx, migration, "completed", kept=migration.new_flavor)
     store.server_update(tx, params.server_id, host=migration.dest_host, task_state=None)
+    consoles.close(tx, params.server_id)
     actions.event_finish(tx, params.action, _EVENT)
     left = LeaveHost(server_id=params.server_id, host=migration.source_host or "")
     start(tx, LEAVE_HOST, left, subject=params.server_id, ctx=run)

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from cumulo.db import Tx
-from cumulo.services.compute import networking, servers, states, volumes
+from cumulo.services.compute import consoles, networking, servers, states, volumes
 from cumulo.services.compute.store import actions
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.tools import Tools
@@ -48,6 +48,7 @@ def _settle(tx: Tx, run: Run) -> None:
     params = run.params
     placement.release(tx, params.server_id)
     networking.unbind_ports(tx, params.server_id)
+    consoles.close(tx, params.server_id)
     volumes.leave_host(tx, cloud_of(run), params.server_id)
     store.server_move(
         tx,

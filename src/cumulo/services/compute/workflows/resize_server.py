@@ -13,7 +13,15 @@ from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.node.api import GuestSpec, HostError, Power
 from cumulo.node.moving import MovingNode
-from cumulo.services.compute import guests, moves, networking, servers, states, volumes
+from cumulo.services.compute import (
+    consoles,
+    guests,
+    moves,
+    networking,
+    servers,
+    states,
+    volumes,
+)
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.scheduler.schedule import NoValidHost
 from cumulo.services.compute.store import actions, migrations
@@ -167,6 +175,7 @@ def _settle(tx: Tx, run: Run) -> None:
         power_state=states.RUNNING if running else states.SHUTDOWN,
         launched_at=clock.now(),
     )
+    consoles.close(tx, migration.server_id)
     migrations.migration_update(tx, migration.uuid, status="finished")
     actions.event_finish(tx, run.params.action, _FINISH)
     volumes.has_moved(tx, cloud_of(run), migration.server_id, migration.dest_host or "")

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from cumulo.db import Tx
 from cumulo.kit import clock
 from cumulo.node.api import GuestSpec, Power
-from cumulo.services.compute import guests, moves, servers, states, volumes
+from cumulo.services.compute import consoles, guests, moves, servers, states, volumes
 from cumulo.services.compute.moves import Migration
 from cumulo.services.compute.store import actions, migrations
 from cumulo.services.compute.store import servers as store
@@ -78,6 +78,7 @@ def _settle(tx: Tx, run: Run) -> None:
         task_state=None,
         launched_at=clock.now(),
     )
+    consoles.close(tx, migration.server_id)
     actions.event_finish(tx, run.params.action, _EVENT)
     volumes.has_moved(tx, cloud_of(run), migration.server_id, migration.source_host or "")
     server = store.server_get(tx, migration.server_id)
