@@ -9,7 +9,7 @@ import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit import log
-from cumulo.services.compute import config_drives, networking
+from cumulo.services.compute import config_drives, local_disks, networking
 from cumulo.services.compute.instance_metadata import Device, File, InstanceMetadata, Key
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import aggregates as aggregate_rows
@@ -91,7 +91,7 @@ def _vendor_data(path: str) -> dict[str, Any]:
 
 
 def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> list[Device]:
-    """Return the interfaces and volumes that the server's owner tagged."""
+    """Return the interfaces and disks that the server's owner tagged."""
     tags = nic_tags.tags_of(tx, server.id)
     nics = [
         Device(type="nic", mac=port.mac, tags=[tags[port.id]]) for port in ports if port.id in tags
@@ -101,4 +101,7 @@ def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> 
         for one in block_devices.devices_of(tx, server.id)
         if one.tag
     ]
-    return [*nics, *disks]
+    own = [
+        Device(type="disk", path=path, tags=[tag]) for path, tag in local_disks.tagged(tx, server)
+    ]
+    return [*nics, *own, *disks]

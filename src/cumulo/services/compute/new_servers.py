@@ -15,6 +15,7 @@ from cumulo.kit.ids import new_id, new_secret, random_bytes
 from cumulo.kit.units import GIB, ceil_div
 from cumulo.services.compute import (
     image_properties,
+    local_disks,
     moves,
     networking,
     numa,
@@ -25,6 +26,7 @@ from cumulo.services.compute import (
 )
 from cumulo.services.compute.flavors import Flavor, flavor_visible
 from cumulo.services.compute.keypairs import Keypair, keypair_visible
+from cumulo.services.compute.local_disks import LocalDisk
 from cumulo.services.compute.networking import RequestedNic
 from cumulo.services.compute.store import actions as action_store
 from cumulo.services.compute.store import servers as store
@@ -44,6 +46,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     flavor_id: str
     image_id: str  # empty: it boots from a volume among `disks`
     disks: list[NewDisk] = []
+    local_disks: list[LocalDisk] = []
     # None: the one network there is, or none; auto: that, or one made for the project.
     networks: list[RequestedNic] | Literal["auto"] | None
     security_groups: list[str] = []
@@ -77,6 +80,7 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     """Record servers that are being made, as many as the quota lets, but at least the fewest."""
     assert ctx.project_id is not None
     flavor = flavor_of(tx, ctx, boot.flavor_id)
+    local_disks.check(flavor, boot.local_disks)
     boot, facts = _boot_facts(tx, ctx, boot, flavor)
     key = key_of(tx, ctx, boot.key_name)
     _check_items(tx, ctx, boot)
@@ -98,6 +102,7 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
         _note(tx, ctx, server, boot)
         networking.make_ports(tx, ctx, tools.network, server, plan)
         volumes.make_devices(tx, ctx, tools, server, boot.disks)
+        local_disks.tag(tx, server.id, boot.local_disks)
         number = action_store.action_insert(tx, server.id, "create", servers.doer(ctx))
         begun.append(Begun(server=server, action=number))
     return begun

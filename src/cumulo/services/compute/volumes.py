@@ -17,6 +17,7 @@ from cumulo.node.api import Volume as HostVolume
 from cumulo.services.compute import servers, states
 from cumulo.services.compute.store import actions as action_store
 from cumulo.services.compute.store import block_devices as store
+from cumulo.services.compute.store import disk_tags
 from cumulo.services.compute.store.block_devices import BlockDevice as BlockDevice
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -312,11 +313,12 @@ def release(tx: Tx, ctx: Context, device: BlockDevice) -> None:
 
 
 def release_all(tx: Tx, ctx: Context, server_id: str) -> None:
-    """Let all volumes go, and have those deleted that are to go with the server."""
+    """Let all disks go, and have those volumes deleted that are to go with the server."""
     for device in store.devices_of(tx, server_id):
         release(tx, ctx, device)
         if device.delete_on_termination and volume.is_free(tx, device.volume_id):
             volume.delete_volume(tx, ctx, device.volume_id, force=True)
+    disk_tags.tags_clear(tx, server_id)
 
 
 def leave_host(tx: Tx, ctx: Context, server_id: str) -> None:

@@ -241,6 +241,13 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "compute_server_disk_tag",
+        sa.Column("server_id", types.text_key(36), nullable=False),
+        sa.Column("disk", types.text_key(16), nullable=False),
+        sa.Column("tag", types.text_key(60), nullable=False),
+        sa.PrimaryKeyConstraint("server_id", "disk", name=op.f("pk_compute_server_disk_tag")),
+    )
+    op.create_table(
         "compute_server_group",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uuid", types.text_key(36), nullable=False),

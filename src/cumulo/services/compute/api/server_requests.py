@@ -16,6 +16,7 @@ from cumulo.services.compute.api.server_bodies import (
     ServerChanges,
     ServerSpec,
 )
+from cumulo.services.compute.local_disks import LocalDisk
 from cumulo.services.compute.networking import RequestedNic
 from cumulo.services.compute.new_servers import Boot
 from cumulo.services.compute.volumes import NewDisk
@@ -39,6 +40,7 @@ def boot_of(call: Call[Any], body: CreateBody) -> Boot:
         flavor_id=str(spec.flavor_ref),
         image_id=_boot_image(spec),
         disks=_disks(spec),
+        local_disks=_local_disks(spec),
         networks=_networks(call, spec),
         security_groups=list(dict.fromkeys(group.name for group in spec.security_groups or [])),
         key_name=spec.key_name,
@@ -174,23 +176,28 @@ def _disks(spec: ServerSpec) -> list[NewDisk]:
                 raise Invalid(
                     "Block Device Mapping is Invalid: a local image must have boot_index 0."
                 )
-            if disk.tag:
-                raise Invalid(
-                    "Block Device Mapping is Invalid: only volumes and networks are tagged, not "
-                    "local disks.",
-                    field="tag",
-                )
+        elif _is_volume(disk):
+            found.append(_volume(spec, disk))
+    return found
+
+
+def _local_disks(spec: ServerSpec) -> list[LocalDisk]:
+    """Return what is said of disks that the host makes."""
+    found = []
+    for disk in spec.disks:
+        if disk.no_device or _is_volume(disk):
             continue
-        found.append(_volume(spec, disk))
+        if disk.source_type == "image":
+            found.append(LocalDisk(kind="root", tag=disk.tag))
+            continue
+        if disk.uuid:
+            raise Invalid("Block Device Mapping is Invalid: a blank disk has no uuid.")
+        kind: Literal["swap", "ephemeral"] = "swap" if disk.guest_format == "swap" else "ephemeral"
+        found.append(LocalDisk(kind=kind, size=disk.volume_size, tag=disk.tag))
     return found
 
 
 def _volume(spec: ServerSpec, disk: DiskWish) -> NewDisk:
-    if not _is_volume(disk):
-        raise Invalid(
-            "Block Device Mapping is Invalid: blank local disks are the flavor's; use one with "
-            "ephemeral disk or swap, or destination_type volume."
-        )
     if disk.destination_type == "local":
         raise Invalid(
             "Block Device Mapping is Invalid: a volume or snapshot has destination_type volume."

@@ -154,6 +154,14 @@ server_nic_tag = sa.Table(
     sa.Column("tag", text_key(60), nullable=False),
 )
 
+server_disk_tag = sa.Table(
+    "compute_server_disk_tag",
+    metadata,
+    sa.Column("server_id", text_key(36), primary_key=True),
+    sa.Column("disk", text_key(16), primary_key=True),  # root, ephemeral, swap
+    sa.Column("tag", text_key(60), nullable=False),
+)
+
 block_device = sa.Table(
     "compute_block_device",
     metadata,
