@@ -7,7 +7,7 @@ from typing import Any
 from cumulo.auth import Policy
 from cumulo.db import Database
 from cumulo.kit import clock, log
-from cumulo.services.objectstore.api import FAMILY, OPERATIONS, new_trans_id
+from cumulo.services.objectstore.api import FAMILY, OPERATIONS, new_trans_id, quick_reads
 from cumulo.services.objectstore.api.local_users import routes as local_users
 from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
 from cumulo.services.objectstore.api.s3 import OPERATIONS as S3
@@ -60,8 +60,13 @@ class ObjectStore:
         )
         edges = [Edge(api, self._db, known.validate) for api in (swift, s3)]
         gate = Gate([(is_s3, edges[1])], edges[0])
-        threads = http.streaming_threads
-        self._server = StreamingServer(gate, http.host, http.objectstore_port, threads=threads)
+        self._server = StreamingServer(
+            gate,
+            http.host,
+            http.objectstore_port,
+            threads=http.streaming_threads,
+            is_quick=quick_reads(self.tools),
+        )
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="reconcilers", daemon=True)
 

@@ -68,7 +68,7 @@ from cumulo.services.network.policy import RULES as NETWORK_RULES
 from cumulo.services.network.reconcile import RECONCILERS as NETWORK_RECONCILERS
 from cumulo.services.objectstore.api import FAMILY as OBJECTSTORE_FAMILY
 from cumulo.services.objectstore.api import OPERATIONS as OBJECTSTORE
-from cumulo.services.objectstore.api import new_trans_id
+from cumulo.services.objectstore.api import new_trans_id, quick_reads
 from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
 from cumulo.services.objectstore.api.s3 import OPERATIONS as S3
 from cumulo.services.objectstore.api.s3 import is_s3
@@ -433,7 +433,14 @@ def _objectstore(api: Callable[..., Api], cloud: Cloud) -> list[Api]:
         "new_request_id": new_trans_id,
     }
     ids, s3_ids = ("X-Trans-Id", "X-Openstack-Request-Id"), ("x-amz-request-id", "x-amz-id-2")
-    swift = api("objectstore", OBJECTSTORE, OBJECTSTORE_FAMILY, request_id_headers=ids, **shared)
+    swift = api(
+        "objectstore",
+        OBJECTSTORE,
+        OBJECTSTORE_FAMILY,
+        request_id_headers=ids,
+        is_quick=quick_reads(cloud.objectstore),
+        **shared,
+    )
     s3 = api("objectstore", S3, S3_FAMILY, request_id_headers=s3_ids, claims=is_s3, **shared)
     return [swift, dataclasses.replace(s3, name="s3")]
 

@@ -122,7 +122,10 @@ class Serving:
         http = self.cloud.settings.http
         if api.takes_uploads:
             # A large body holds its thread as long as its client takes.
-            return StreamingServer(edge, http.host, api.port, threads=http.streaming_threads)
+            threads = http.streaming_threads
+            return StreamingServer(
+                edge, http.host, api.port, threads=threads, is_quick=api.is_quick
+            )
         return HttpServer(edge, api.host or http.host, api.port, threads=http.threads)
 
     def _open(self, server: HttpServer, name: str) -> None:

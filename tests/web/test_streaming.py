@@ -6,11 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from cumulo.kit.clock import CLOCK, Clock
 from cumulo.kit.errors import Invalid
 from cumulo.web.streaming import StreamingServer
 from cumulo.web.upload import Upload
@@ -160,14 +162,20 @@ def posted(body: bytes, says: int, *more: str) -> bytes:
     return "\r\n".join([*lines, *more, "", ""]).encode() + body
 
 
+def read_answer(answers: BinaryIO) -> tuple[int, bytes]:
+    """Return the next of several answers; `HTTPResponse` would take more than its own."""
+    status = int(answers.readline().split()[1])
+    headers = http.client.parse_headers(answers)
+    return status, answers.read(int(headers["content-length"]))
+
+
 def test_requests_that_come_at_once_are_answered_in_order(port: int) -> None:
     bodies = [b"first", b"", b"third" * 1000]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"".join(posted(body, len(body)) for body in bodies))
-        for body in bodies:
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            assert (answer.status, answer.read(len(body))) == (200, body)
+        with connection.makefile("rb") as answers:
+            for body in bodies:
+                assert read_answer(answers) == (200, body)
 
 
 @pytest.mark.parametrize("head", ["Connection: close", "Expect: 100-continue"])
@@ -188,6 +196,74 @@ def test_an_answer_that_is_not_as_long_as_it_says_ends_the_connection(port: int,
         while piece := connection.recv(1000):
             got += piece
         assert b"again" not in got
+
+
+class Quick:
+    """Says which thread serves; on the way the time passes that a path names."""
+
+    def __init__(self, time: Clock) -> None:
+        self.time = time
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., object]
+    ) -> Iterable[bytes]:
+        self.time.move(float(environ["PATH_INFO"].removeprefix("/")))
+        name = threading.current_thread().name.encode()
+        if environ["QUERY_STRING"] == "large":
+            start_response("200 OK", [("Content-Length", str(LARGE))])
+            return self._large()
+        start_response("200 OK", [("Content-Length", str(len(name)))])
+        return iter([name])
+
+    def _large(self) -> Iterator[bytes]:
+        for _ in range(LARGE >> 20):
+            yield (threading.current_thread().name.encode() + b"|").ljust(1 << 20)
+
+
+@pytest.fixture
+def quick() -> Iterator[http.client.HTTPConnection]:
+    with CLOCK.held() as time:
+        server = StreamingServer(
+            Quick(time),
+            "127.0.0.1",
+            free_port(),
+            grace_s=0,
+            is_quick=lambda environ: environ["REQUEST_METHOD"] == "GET",
+        )
+        server.start()
+        where = ("127.0.0.1", server.port)
+        with contextlib.closing(http.client.HTTPConnection(*where, timeout=20)) as one:
+            yield one
+        server.stop()
+
+
+def served_by(client: http.client.HTTPConnection, path: str, method: str = "GET") -> str:
+    client.request(method, path)
+    body = client.getresponse().read()
+    return "thread" if "_" in body.partition(b"|")[0].decode() else "loop"
+
+
+def test_the_loop_serves_quick_requests_until_one_takes_long(
+    quick: http.client.HTTPConnection,
+) -> None:
+    took = [("/0", "loop"), ("/0.004", "loop"), ("/0.01", "loop"), ("/0", "thread")]
+    took += [("/0.9", "thread"), ("/0.2", "thread"), ("/0", "loop")]
+    assert [served_by(quick, path) for path, _ in took] == [where for _, where in took]
+    assert served_by(quick, "/0", "DELETE") == "thread"
+
+
+def test_a_thread_sends_a_large_answer_to_a_quick_request(
+    quick: http.client.HTTPConnection,
+) -> None:
+    assert [served_by(quick, "/0?large"), served_by(quick, "/0")] == ["thread", "loop"]
+
+
+def test_quick_requests_of_one_connection_have_no_bound_in_all(
+    quick: http.client.HTTPConnection,
+) -> None:
+    for _ in range(100):
+        quick.request("GET", "/0", headers={"X-Long": "y" * 1000})
+        assert quick.getresponse().read()
 
 
 HEAPS = """

@@ -60,6 +60,8 @@ class Api:
     head_follows_get: bool = False
     route_first: bool = False  # tell strangers 404 before 401
     claims: Callable[[Environ], bool] | None = None  # on a port it shares, which are its own
+    # On a port that takes uploads: which requests wait for nothing but a local disk.
+    is_quick: Callable[[Environ], bool] | None = None
     host: str = ""  # where it listens; empty: where all do
     slash_counts: bool = False  # /things/ is a thing without a name, not /things ...
     names_all: bool = False  # ... and there is no such thing

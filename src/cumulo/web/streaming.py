@@ -11,7 +11,7 @@ import ctypes
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import uvicorn
@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from cumulo.kit import log
+from cumulo.kit import clock, log
 from cumulo.kit.errors import Invalid
 from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
 
@@ -33,6 +33,10 @@ _ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
 # Bodies up to this size are there before a thread is, and answers are sent when it has gone: each
 # time that a thread waits for the loop costs as much as all the rest of a small request.
 _SMALL = 64 << 10
+# The loop serves a quick request itself, as threads that take turns at the interpreter with it make
+# many of them slower than one.  Once one took long, threads serve all for a while.
+_LONG_S = 0.005
+_WHILE_S = 1.0
 _LONGEST_HEAD = 64 << 10
 # What comes after a refusal is taken and dropped, or clients that send all before they read
 # would find a broken connection instead of the reason.
@@ -49,7 +53,7 @@ class StreamingServer(HttpServer):
     that is still at it `grace_s` after a stop is cut off.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a port is told are this many things
         self,
         app: Callable[..., Any],
         host: str,
@@ -58,9 +62,14 @@ class StreamingServer(HttpServer):
         threads: int = 64,
         silence_s: float = 60.0,
         grace_s: int = 5,
+        is_quick: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
+        """Serve in threads, save for those requests without a body of which `is_quick` is true.
+
+        Those must wait for nothing but, now and then, a local disk.
+        """
         super().__init__(app, host, port, threads=threads)
-        self._silence_s, self._grace_s = silence_s, grace_s
+        self._silence_s, self._grace_s, self._is_quick = silence_s, grace_s, is_quick
         self._server: uvicorn.Server | None = None
 
     def start(self) -> None:
@@ -82,7 +91,7 @@ class StreamingServer(HttpServer):
     async def _serve(self) -> None:
         calls = _Calls(asyncio.get_running_loop(), self._silence_s)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"http-{self.port}")
-        bridge = _Bridge(self._app, calls, pool)
+        bridge = _Bridge(self._app, calls, pool, self._is_quick)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 bridge.serve,
@@ -149,15 +158,15 @@ class _Protocol(HttpToolsProtocol):
         self._is_parsing = True
         super().data_received(data)
         self._is_parsing = False
+        self._head_size = self._head_size + len(data) if self._waits else 0
+        if self._head_size > _LONGEST_HEAD:
+            self.send_400_response("The head of the request is too long.")
         if self._begun is not None:
             (cycle, app), self._begun = self._begun, None
             if cycle.more_body or cycle.waiting_for_100_continue:
                 super()._start_asgi_task(cycle, app)
             else:
                 self.bridge.serve_whole(cycle)
-        self._head_size = self._head_size + len(data) if self._waits else 0
-        if self._head_size > _LONGEST_HEAD:
-            self.send_400_response("The head of the request is too long.")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Begin with a request, or see first whether all of it is there."""
@@ -215,12 +224,41 @@ class _Calls:
             future.cancel()
 
 
+class _Answer(NamedTuple):
+    """An answer as the application gave it; one that is not small goes out piece by piece."""
+
+    start: Message
+    pieces: Iterable[bytes]
+    is_small: bool
+
+    def messages(self) -> list[Message]:
+        """Return a small one whole; an error under way breaks off before anything is sent."""
+        try:
+            return [self.start, {"body": b"".join(self.pieces)}]
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of what the pieces come from."""
+        close = getattr(self.pieces, "close", None)
+        if close:
+            close()
+
+
 class _Bridge:
     """Serves one WSGI application to an ASGI server."""
 
-    def __init__(self, app: Callable[..., Any], calls: _Calls, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        calls: _Calls,
+        pool: ThreadPoolExecutor,
+        is_quick: Callable[[dict[str, Any]], bool] | None,
+    ) -> None:
         self._app, self._calls, self._pool = app, calls, pool
+        self._is_quick = is_quick or (lambda _: False)
         self._sending = set[asyncio.Task[None]]()
+        self._threads_until = 0.0  # when the loop serves quick requests again
 
     async def serve(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request in a thread; an answer that stays unfinished ends the connection."""
@@ -228,7 +266,7 @@ class _Bridge:
         environ = _environ(scope, exchange)
         try:
             await exchange.prepare(environ)
-            answer = await loop.run_in_executor(self._pool, self._answer, environ, exchange)
+            answer = await loop.run_in_executor(self._pool, self._sent, environ, exchange)
             if answer is not None:
                 await exchange.send_all(*answer)
         except TimeoutError:
@@ -242,20 +280,59 @@ class _Bridge:
         exchange = _Exchange(self._calls, cycle.receive, cycle.send, bytes(cycle.body))
         cycle.body = bytearray()
         environ = _environ(cycle.scope, exchange)  # type: ignore[arg-type]
+        if self._is_quick(environ) and clock.monotonic() >= self._threads_until:
+            self._serve_here(cycle, environ, exchange)
+        else:
+            self._hand_over(cycle, environ, exchange, None)
+
+    def _serve_here(
+        self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: "_Exchange"
+    ) -> None:
+        """Serve a quick request in the loop; if its answer is large, a thread sends that."""
+        began = clock.monotonic()
         try:
-            self._pool.submit(self._answer_whole, cycle, environ, exchange)
+            answer = self._answer(environ, exchange)
+            if answer.is_small:
+                messages = answer.messages()
+                content = _spelled(messages, environ["REQUEST_METHOD"])
+                self._finish(cycle, exchange, messages, content)
+            else:
+                self._hand_over(cycle, environ, exchange, answer)
+        except Exception:
+            LOG.exception("bug", path=environ["PATH_INFO"])
+            self._break_off(cycle)
+        now = clock.monotonic()
+        if now - began > _LONG_S:
+            self._threads_until = now + _WHILE_S
+
+    def _hand_over(
+        self,
+        cycle: RequestResponseCycle,
+        environ: dict[str, Any],
+        exchange: "_Exchange",
+        answer: _Answer | None,
+    ) -> None:
+        """Have a thread serve a request, or send the answer that there is already."""
+        try:
+            self._pool.submit(self._answer_whole, cycle, environ, exchange, answer)
         except RuntimeError:  # the pool is closed: the service stops
             cycle.transport.close()
+            if answer is not None:
+                answer.close()
 
     def _answer_whole(
-        self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: "_Exchange"
+        self,
+        cycle: RequestResponseCycle,
+        environ: dict[str, Any],
+        exchange: "_Exchange",
+        answer: _Answer | None,
     ) -> None:
         loop = self._calls.loop
         try:
-            answer = self._answer(environ, exchange)
-            if answer is not None:
-                content = _spelled(answer, environ["REQUEST_METHOD"])
-                loop.call_soon_threadsafe(self._finish, cycle, exchange, answer, content)
+            messages = exchange.sent(answer or self._answer(environ, exchange))
+            if messages is not None:
+                content = _spelled(messages, environ["REQUEST_METHOD"])
+                loop.call_soon_threadsafe(self._finish, cycle, exchange, messages, content)
         except TimeoutError:
             LOG.info("answer not taken", path=environ["PATH_INFO"])
             loop.call_soon_threadsafe(self._break_off, cycle)
@@ -305,17 +382,20 @@ class _Bridge:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    def _answer(self, environ: dict[str, Any], exchange: "_Exchange") -> list[Message] | None:
+    def _sent(self, environ: dict[str, Any], exchange: "_Exchange") -> list[Message] | None:
         """Return an answer that is small; one that is not is sent from here."""
+        return exchange.sent(self._answer(environ, exchange))
+
+    def _answer(self, environ: dict[str, Any], exchange: "_Exchange") -> _Answer:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
             started[:] = [int(status[:3]), headers]
 
-        answer = self._app(environ, start_response)
+        pieces = self._app(environ, start_response)
         if "HTTP_EXPECT" not in environ or exchange.is_begun:
             exchange.drop_rest()
-        return exchange.answer(started[0], started[1], answer)
+        return exchange.answer(started[0], started[1], pieces)
 
 
 class _Exchange:
@@ -369,36 +449,48 @@ class _Exchange:
 
     def answer(
         self, status: int, headers: list[tuple[str, str]], pieces: Iterable[bytes]
-    ) -> list[Message] | None:
-        """Return a small answer; send a large one piece by piece as fast as its client takes it."""
+    ) -> _Answer:
+        """Return an answer in the terms of ASGI."""
         start: Message = {"type": "http.response.start", "status": status}
         start["headers"] = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers]
         if not self._is_whole and (b"connection", b"close") not in start["headers"]:
             start["headers"].append((b"connection", b"close"))
-        if isinstance(pieces, list | tuple):
-            return [start, {"body": b"".join(pieces)}]
+        length = dict(start["headers"]).get(b"content-length", b"")
+        is_small = length.isdigit() and int(length) <= _SMALL
+        return _Answer(start, pieces, is_small or isinstance(pieces, list | tuple))
+
+    def sent(self, answer: _Answer) -> list[Message] | None:
+        """Return a small answer; send a large one piece by piece as fast as its client takes it."""
+        if answer.is_small:
+            return answer.messages()
         try:
-            length = dict(start["headers"]).get(b"content-length", b"")
-            if length.isdigit() and int(length) <= _SMALL:
-                # An error under way breaks off here, before anything was sent.
-                return [start, {"body": b"".join(pieces)}]
-            self._stream(start, pieces)
+            self._stream(answer.start, answer.pieces)
         finally:
-            close = getattr(pieces, "close", None)
-            if close:
-                close()
+            answer.close()
         return None
 
     def _stream(self, start: Message, pieces: Iterable[bytes]) -> None:
-        watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
+        """Send pieces; the last ends the answer at once where its length was announced."""
+        length = dict(start["headers"]).get(b"content-length", b"")
+        left = int(length) if length.isdigit() else -1
+        end: Message = {"body": b""}
+        watcher: Future[None] | None = None
         try:
             waiting = [start]
             for piece in pieces:
-                self._calls.wait(self.send_all(*waiting, {"body": piece, "more_body": True}))
+                if not (left or piece):
+                    continue
+                left -= len(piece)
+                waiting += [{"body": piece, "more_body": True}, *([] if left else [end])]
+                self._calls.wait(self.send_all(*waiting))
                 waiting = []
-            self._calls.wait(self.send_all(*waiting, {"body": b""}))
+                if left and watcher is None:
+                    watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
+            if left or waiting:
+                self._calls.wait(self.send_all(*waiting, end))
         finally:
-            watcher.cancel()
+            if watcher is not None:
+                watcher.cancel()
 
     async def _watch(self) -> None:
         """Notice that the client has gone; uvicorn would take the answer as if it had not."""

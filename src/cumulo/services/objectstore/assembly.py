@@ -83,7 +83,15 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
         for kind in kinds
         if kind not in KINDS
     }
-    return Cluster(rings, devices, salt, areas=areas, schemes=schemes, releases=[found.close])
+    return Cluster(
+        rings,
+        devices,
+        salt,
+        areas=areas,
+        schemes=schemes,
+        releases=[found.close],
+        is_here=found.are_here,
+    )
 
 
 class _Devices:
@@ -104,6 +112,11 @@ class _Devices:
             self._channels[where] = Channel(*where, self._secret)
         called = one.device if kind == OBJECTS else f"{one.device}:{kind}"
         return remote_device(one.label, called, self._channels[where])
+
+    @property
+    def are_here(self) -> bool:
+        """Say whether none of those returned is another machine's."""
+        return not self._channels
 
     def close(self) -> None:
         """Hang up."""

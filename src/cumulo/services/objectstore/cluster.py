@@ -66,6 +66,7 @@ class Cluster:
         default_factory=lambda: ThreadPoolExecutor(32, thread_name_prefix="replicas")
     )
     releases: Sequence[Callable[[], None]] = ()  # of what holds connections
+    is_here: bool = True  # all devices are directories of this machine
     _layouts: dict[tuple[str, int], "Layout"] = field(default_factory=dict)
     _locks: list[threading.Lock] = field(
         default_factory=lambda: [threading.Lock() for _ in range(256)]
