@@ -12,7 +12,7 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.services.objectstore import reconcile
-from cumulo.services.objectstore.drivers import disk
+from cumulo.services.objectstore.drivers import disk, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed
 from tests.objectstore.service import ANN, MIB, Service, User
 
@@ -166,6 +166,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "write": (os, "write"),
     "fsync": (os, "fsync"),
     "mkdir": (os, "mkdir"),
+    "write_out": (journals, "write_out"),
     "rename": (os, "rename"),
     "unlink": (os, "unlink"),
 }
@@ -177,6 +178,7 @@ LATER = pytest.mark.walk  # the first of its kind breaks what the others break
 @pytest.mark.parametrize("times", [100_000, pytest.param(10, marks=LATER)], ids=["large", "small"])
 @pytest.mark.parametrize("after", [0, pytest.param(1, marks=LATER), pytest.param(2, marks=LATER)])
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("is_ordered", [True, pytest.param(False, marks=LATER)])
 def test_killed_at_each_step_of_a_write(
     step: str,
     after: int,
@@ -184,8 +186,11 @@ def test_killed_at_each_step_of_a_write(
     directory: Path,
     empty_db: Database,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_ordered: bool,
 ) -> None:
     """The old object or the new one, whole, and after mending three of it."""
+    monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
     old, new = b"old" * times, b"new" * times
     service = Service(empty_db, directory / "killed")
     ann = service.user(ANN)

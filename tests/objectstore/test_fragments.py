@@ -11,7 +11,7 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.services.objectstore import mending, reconcile, ring_files
-from cumulo.services.objectstore.drivers import disk
+from cumulo.services.objectstore.drivers import disk, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.object_files import OpenedFile
@@ -322,10 +322,18 @@ def test_writers_of_one_name_never_mix(ann: User, service: Service) -> None:
 @pytest.mark.walk
 @pytest.mark.parametrize("after", [0, 1, 3, 5, 6, 7, 11, 12])
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "rename", "unlink"])
+@pytest.mark.parametrize("is_ordered", [True, False])
 def test_killed_at_each_step_of_a_write(
-    step: str, after: int, directory: Path, empty_db: Database, monkeypatch: pytest.MonkeyPatch
+    step: str,
+    after: int,
+    directory: Path,
+    empty_db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_ordered: bool,
 ) -> None:
     """The old object or the new one, whole, and after mending all fragments of it."""
+    monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
     service = Service(empty_db, directory / "killed", policies=(CODED,))
     ann = service.user(ANN)
     ann.filled("box")

@@ -5,12 +5,12 @@
     account/PART/KEY.db, container/...     indexes
     notes/ quarantined/ figures.json
 
-A file gets its name only when it is whole and on disk; the newest name counts.
+A file gets its name only when it is whole, and nobody is told before it is on disk by that name;
+the newest name counts.
 """
 
 import contextlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import msgspec
 
 from cumulo.kit import clock
 from cumulo.kit.ids import new_hex_id
+from cumulo.services.objectstore.drivers import journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.index import SqliteIndex
@@ -276,27 +277,38 @@ class DiskDevice:
         """Return an object's directory."""
         return f"{self._objects}/{part}/{key}"
 
-    def settle(
-        self, temporary: str, part: int, key: str, name: str, made: Sequence[str] = ()
-    ) -> None:
-        """Give a file that is whole and on disk its name, safely; remove what it supersedes.
+    def settle(self, file: int, temporary: str, part: int, key: str, name: str) -> None:
+        """Give an open file that is written its name, both safely; remove what it supersedes."""
+        made = self.make(part, key)
+        if journals.is_ordered(file):
+            journals.write_out(file)
+            made += self._name(temporary, part, key, name)
+            try:
+                os.fsync(file)
+            except OSError:
+                self._drop_files(part, key, [name])  # nobody knows what of it is on disk
+                raise
+        else:
+            # Directories were made first: a journal then takes them along with the file, in one go.
+            os.fsync(file)
+            made += self._name(temporary, part, key, name)
+            # The name is on disk with its directory, and that with what the directory lies in.
+            for directory in (self.place(part, key), *made):
+                sync_directory(directory)
+        if not made:  # in a directory that was not there before nothing is older
+            self._drop_files(part, key, superseded(self._names(part, key)))
 
-        `made` are the directories that got its directory, or those that lead there, just now.
-        """
-        place, changed = self.place(part, key), list(made)
+    def _name(self, temporary: str, part: int, key: str, name: str) -> list[str]:
+        """Give a file its name; return which directories must reach the disk for it."""
+        made = list[str]()
         for _ in range(3):
             try:
-                os.rename(temporary, f"{place}/{name}")
-                break
-            except FileNotFoundError:  # nothing was there yet, or was removed as empty this moment
-                changed += self.make(part, key)
-        else:
-            raise DeviceFailed(f"{self.name} cannot be written")
-        # The name is on disk with its directory, and that with what the directory lies in.
-        for directory in (place, *changed):
-            sync_directory(directory)
-        if not changed:  # in a directory that was not there before nothing is older
-            self._drop_files(part, key, superseded(self._names(part, key)))
+                os.rename(temporary, f"{self.place(part, key)}/{name}")
+            except FileNotFoundError:  # its directory was removed as empty this moment
+                made += self.make(part, key)
+            else:
+                return made
+        raise DeviceFailed(f"{self.name} cannot be written")
 
     def _drop_files(self, part: int, key: str, names: list[str]) -> None:
         for name in names:
@@ -356,8 +368,10 @@ class DiskDevice:
     def _write_small(self, part: int, key: str, name: str, content: bytes) -> None:
         try:
             temporary = f"{self.root}/incoming/{new_hex_id()}"
-            write_file(temporary, content)
-            self.settle(temporary, part, key, name)
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                self.settle(file.fileno(), temporary, part, key, name)
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
 
@@ -400,13 +414,10 @@ class IncomingFile:
         self.write(trailer(stored))
         self._flush()
         try:
-            # Directories first: the journal then takes them along with the file, in one go.
-            made = self._device.make(part, key)
-            os.fsync(self._file)
-            self._close()
-            self._device.settle(self._path, part, key, name_of(stored), made)
+            self._device.settle(self._file, self._path, part, key, name_of(stored))
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
+        self._close()
         self._path = ""
 
     def discard(self) -> None:

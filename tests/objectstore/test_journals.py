@@ -1,0 +1,137 @@
+"""In which order a file's bytes and its name get to the disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from cumulo.kit.clock import CLOCK
+from cumulo.services.objectstore.drivers import journals
+from cumulo.services.objectstore.drivers.base import DeviceFailed, State, Stored
+from cumulo.services.objectstore.drivers.connections import Connections
+from cumulo.services.objectstore.drivers.disk import DiskDevice
+
+KEY = "0123456789abcdef0123456789abcdef"
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+35 22 8:17 /srv /srv\040here rw - xfs /dev/sdb1 rw,attr2
+36 22 0:40 / /tmp rw shared:5 master:2 - tmpfs tmpfs rw
+37 22 8:33 / /old rw - ext2 /dev/sdc1 rw
+"""
+
+
+@pytest.fixture
+def device(directory: Path) -> DiskDevice:
+    device = DiskDevice("d1", directory / "d1", Connections())
+    device.prepare()
+    return device
+
+
+def put(device: DiskDevice, stamp: str) -> None:
+    incoming = device.begin()
+    try:
+        incoming.write(b"bytes")
+        one = Stored(name="/a/c/o", stamp=stamp, size=5, etag="e", content_type="t")
+        incoming.keep(5, KEY, one)
+    finally:
+        incoming.discard()
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have written down what is done, and to what."""
+    said, steps = list[str](), {"fsync": os, "rename": os, "unlink": os, "write_out": journals}
+
+    def watch(where: object, step: str) -> None:
+        real = getattr(where, step)
+
+        def call(what: int | str, *rest: object) -> object:
+            path = what if isinstance(what, str) else os.readlink(f"/proc/self/fd/{what}")
+            kind = "directory" if os.path.isdir(path) else "file"
+            said.append(f"{step} {kind}")
+            return real(what, *rest)
+
+        monkeypatch.setattr(where, step, call)
+
+    for step, where in steps.items():
+        watch(where, step)
+    return said
+
+
+def test_a_name_goes_to_the_disk_with_its_file_after_the_bytes(
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "is_ordered", lambda _: True)
+    put(device, "1.0")
+    said = watched(monkeypatch)
+    put(device, "2.0")
+    assert said == ["write_out file", "rename file", "fsync file", "unlink file"]
+
+
+def test_elsewhere_it_goes_with_its_directory_after_the_file(
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "is_ordered", lambda _: False)
+    said = watched(monkeypatch)
+    put(device, "1.0")
+    # The object's own, and those in which it and its partition are new.
+    assert said == ["fsync file", "rename file", *["fsync directory"] * 3]
+    said.clear()
+    put(device, "2.0")
+    assert said == ["fsync file", "rename file", "fsync directory", "unlink file"]
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_what_did_not_reach_the_disk_has_no_name(
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch, *, is_ordered: bool
+) -> None:
+    monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
+    put(device, "1.0")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "it is broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(DeviceFailed):
+            put(device, "2.0")
+    assert device.state(5, KEY) == State("1.0")
+    assert not os.listdir(f"{device.root}/incoming")
+
+
+@pytest.mark.parametrize(
+    ("number", "is_ordered"),
+    [((8, 1), True), ((8, 17), True), ((0, 40), False), ((8, 33), False), ((9, 9), False)],
+)
+def test_file_systems_are_known_by_their_mounts(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: tuple[int, int],
+    *,
+    is_ordered: bool,
+) -> None:
+    directory.mkdir()
+    path = directory / "mountinfo"
+    path.write_text(MOUNTS.lstrip())
+    monkeypatch.setattr(journals, "_MOUNTS", path)
+    monkeypatch.setattr(journals, "_TYPES", journals._Types())
+    fstat = os.fstat
+    with CLOCK.held() as time, open(path) as file:
+        found = list(fstat(file.fileno()))
+        found[2] = os.makedev(*number)
+        monkeypatch.setattr(os, "fstat", lambda _: os.stat_result(found))
+        assert journals.is_ordered(file.fileno()) == is_ordered
+        path.write_text("")  # what is mounted is looked up again after a while
+        assert journals.is_ordered(file.fileno()) == is_ordered
+        time.move(10)
+        assert not journals.is_ordered(file.fileno())
+
+
+def test_bytes_that_cannot_be_written_are_noticed() -> None:
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(OSError, match="seek"):
+            journals.write_out(writer)
+    finally:
+        os.close(reader)
+        os.close(writer)
