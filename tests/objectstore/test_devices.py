@@ -212,6 +212,15 @@ def test_a_lost_disk_is_not_made_again_by_what_is_written(device: Device, direct
     assert not (directory / "d1").exists()
 
 
+def test_an_object_that_is_all_there(device: Device, directory: Path) -> None:
+    for stamp, pieces in (("1.0", [b"one"]), ("2.0", [b"x" * 100_000, b"y" * 100_000])):
+        body = b"".join(pieces)
+        device.put(5, KEY, pieces, stored(stamp, body))
+        assert body_of(device) == body
+    assert device.state(5, KEY) == State("2.0")
+    assert not list((directory / "d1" / "incoming").iterdir())
+
+
 def test_what_is_not_kept_leaves_nothing(device: Device, directory: Path) -> None:
     incoming = device.begin()
     incoming.write(b"x")

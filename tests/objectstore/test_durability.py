@@ -14,6 +14,7 @@ from cumulo.db import Database
 from cumulo.services.objectstore import reconcile
 from cumulo.services.objectstore.drivers import disk, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from tests.objectstore.service import ANN, MIB, Service, User
 
 
@@ -168,6 +169,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "mkdir": (os, "mkdir"),
     "write_out": (journals, "write_out"),
     "rename": (os, "rename"),
+    "link": (os, "link"),
     "unlink": (os, "unlink"),
 }
 
@@ -229,14 +231,20 @@ def test_a_device_that_is_full_or_fails_is_stood_in_for(
     ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = service.devices[1]
-    real = disk.DiskDevice.begin
+    real, put = disk.DiskDevice.begin, disk.DiskDevice.put
 
-    def begin(device: disk.DiskDevice) -> disk.IncomingFile:
+    def begin(device: disk.DiskDevice) -> IncomingFile:
         if device is bad:
             raise DeviceFailed("no space left")
         return real(device)
 
+    def put_at_once(device: disk.DiskDevice, *args: Any) -> None:
+        if device is bad:
+            raise DeviceFailed("no space left")
+        put(device, *args)
+
     monkeypatch.setattr(disk.DiskDevice, "begin", begin)
+    monkeypatch.setattr(disk.DiskDevice, "put", put_at_once)
     ann.filled(*(f"box/o{number}" for number in range(6)))
     assert ann.put("box/large", bytes(MIB)).status == 201
     assert copies(service) == 21

@@ -14,6 +14,7 @@ from cumulo.services.objectstore import mending, reconcile, ring_files
 from cumulo.services.objectstore.drivers import disk, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed
 from cumulo.services.objectstore.drivers.disk import DiskDevice
+from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from cumulo.services.objectstore.drivers.object_files import OpenedFile
 from tests.objectstore.coded import (
     CODED,
@@ -152,16 +153,16 @@ def test_five_of_six_devices_must_take_a_write(ann: User, service: Service) -> N
 
 def breaking(patch: pytest.MonkeyPatch, *roots: str) -> None:
     """Have devices take the first fragments of an object, and then no more."""
-    real, taken = disk.IncomingFile.write, Counter[str]()
+    real, taken = IncomingFile.write, Counter[str]()
 
-    def write(incoming: disk.IncomingFile, piece: bytes) -> None:
+    def write(incoming: IncomingFile, piece: bytes) -> None:
         root = incoming._device.root
         taken[root] += 1
         if root in roots and taken[root] > 1:
             raise DeviceFailed("it broke")
         real(incoming, piece)
 
-    patch.setattr(disk.IncomingFile, "write", write)
+    patch.setattr(IncomingFile, "write", write)
 
 
 def refusing(*_: object) -> NoReturn:
@@ -237,7 +238,7 @@ def test_a_device_that_takes_nothing_holds_up_no_other(
         path.unlink()
     real = disk.DiskDevice.begin
 
-    def begin(device: disk.DiskDevice) -> disk.IncomingFile:
+    def begin(device: disk.DiskDevice) -> IncomingFile:
         return refusing() if full.is_relative_to(device.root) else real(device)
 
     with monkeypatch.context() as patch:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -28,28 +29,42 @@ def device(directory: Path) -> DiskDevice:
     return device
 
 
-def put(device: DiskDevice, stamp: str) -> None:
+def put(device: DiskDevice, stamp: str, *, at_once: bool, body: bytes = b"bytes") -> None:
+    one = Stored(
+        name="/a/c/o",
+        stamp=stamp,
+        size=len(body),
+        etag="e",
+        content_type="t",
+        blocks=zlib.crc32(body).to_bytes(4, "big"),
+    )
+    if at_once:
+        device.put(5, KEY, [body], one)
+        return
     incoming = device.begin()
     try:
-        incoming.write(b"bytes")
-        one = Stored(name="/a/c/o", stamp=stamp, size=5, etag="e", content_type="t")
+        incoming.write(body)
         incoming.keep(5, KEY, one)
     finally:
         incoming.discard()
 
 
+ways = pytest.mark.parametrize("at_once", [True, False])
+
+
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have written down what is done, and to what."""
-    said, steps = list[str](), {"fsync": os, "rename": os, "unlink": os, "write_out": journals}
+    said, steps = list[str](), dict[str, object](write_out=journals)
+    steps |= dict.fromkeys(("fsync", "rename", "link", "unlink"), os)
 
     def watch(where: object, step: str) -> None:
         real = getattr(where, step)
 
-        def call(what: int | str, *rest: object) -> object:
+        def call(what: int | str, *rest: object, **more: object) -> object:
             path = what if isinstance(what, str) else os.readlink(f"/proc/self/fd/{what}")
             kind = "directory" if os.path.isdir(path) else "file"
-            said.append(f"{step} {kind}")
-            return real(what, *rest)
+            said.append(f"{'name' if step in ('link', 'rename') else step} {kind}")
+            return real(what, *rest, **more)
 
         monkeypatch.setattr(where, step, call)
 
@@ -58,35 +73,38 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
+@ways
 def test_a_name_goes_to_the_disk_with_its_file_after_the_bytes(
-    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
 ) -> None:
     monkeypatch.setattr(journals, "is_ordered", lambda _: True)
-    put(device, "1.0")
+    put(device, "1.0", at_once=at_once)
     said = watched(monkeypatch)
-    put(device, "2.0")
-    assert said == ["write_out file", "rename file", "fsync file", "unlink file"]
+    put(device, "2.0", at_once=at_once)
+    assert said == ["write_out file", "name file", "fsync file", "unlink file"]
 
 
+@ways
 def test_elsewhere_it_goes_with_its_directory_after_the_file(
-    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
 ) -> None:
     monkeypatch.setattr(journals, "is_ordered", lambda _: False)
     said = watched(monkeypatch)
-    put(device, "1.0")
+    put(device, "1.0", at_once=at_once)
     # The object's own, and those in which it and its partition are new.
-    assert said == ["fsync file", "rename file", *["fsync directory"] * 3]
+    assert said == ["fsync file", "name file", *["fsync directory"] * 3]
     said.clear()
-    put(device, "2.0")
-    assert said == ["fsync file", "rename file", "fsync directory", "unlink file"]
+    put(device, "2.0", at_once=at_once)
+    assert said == ["fsync file", "name file", "fsync directory", "unlink file"]
 
 
+@ways
 @pytest.mark.parametrize("is_ordered", [True, False])
 def test_what_did_not_reach_the_disk_has_no_name(
-    device: DiskDevice, monkeypatch: pytest.MonkeyPatch, *, is_ordered: bool
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch, *, is_ordered: bool, at_once: bool
 ) -> None:
     monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
-    put(device, "1.0")
+    put(device, "1.0", at_once=at_once)
 
     def fail(_: int) -> None:
         raise OSError(errno.EIO, "it is broken")
@@ -94,8 +112,33 @@ def test_what_did_not_reach_the_disk_has_no_name(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(DeviceFailed):
-            put(device, "2.0")
+            put(device, "2.0", at_once=at_once)
     assert device.state(5, KEY) == State("1.0")
+    assert not os.listdir(f"{device.root}/incoming")
+
+
+def test_a_file_without_a_name_takes_the_place_of_one_that_has_it(device: DiskDevice) -> None:
+    put(device, "1.0", at_once=True, body=b"broken")
+    put(device, "1.0", at_once=True, body=b"mended")
+    assert device.open(5, KEY).block(0) == b"mended"
+    assert not os.listdir(f"{device.root}/incoming")
+
+
+def test_where_every_file_has_a_name_one_that_comes_in_has(
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: str, flags: int, *mode: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "there is no such thing")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    said = watched(monkeypatch)
+    put(device, "1.0", at_once=True)
+    assert "name file" in said
+    assert device.open(5, KEY).block(0) == b"bytes"
     assert not os.listdir(f"{device.root}/incoming")
 
 

@@ -81,13 +81,7 @@ class Writing:
         place, held = self._place, self._held or []
 
         def keep(device: Device) -> None:
-            incoming = device.begin()
-            try:
-                for piece in held:
-                    incoming.write(piece)
-                incoming.keep(place.part, place.key, stored)
-            finally:
-                incoming.discard()
+            device.put(place.part, place.key, held, stored)
 
         kept = len(self._cluster.everywhere(place, place.primaries, keep))
         for spare in place.others:

@@ -1,6 +1,7 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
 import zlib
+from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -307,6 +308,9 @@ class Device(Protocol):
 
     def begin(self) -> Incoming:
         """Open a place for a replica's bytes."""
+
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+        """Make an object of bytes that are all there."""
 
     def state(self, part: int, key: str) -> State:
         """Return what is known of an object; cheap.  Raises `DeviceFailed` when it is away."""

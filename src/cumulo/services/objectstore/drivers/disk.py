@@ -11,6 +11,8 @@ the newest name counts.
 
 import contextlib
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers import journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored
 from cumulo.services.objectstore.drivers.connections import Connections
+from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from cumulo.services.objectstore.drivers.index import SqliteIndex
 from cumulo.services.objectstore.drivers.object_files import (
     OpenedFile,
     sync_directory,
     trailer,
     write_file,
+    write_pieces,
 )
 from cumulo.services.objectstore.drivers.object_names import (
     durable,
@@ -36,10 +40,7 @@ from cumulo.services.objectstore.drivers.object_names import (
     superseded,
 )
 
-_HELD = 256 << 10
-_JOINED = 64 << 10  # bytes that are copied for less than a call to write them costs
 _FIGURES = "figures.json"
-_FLUSH_EVERY = 64 << 20
 _AREAS = ("incoming", "objects", "account", "container", "notes", "quarantined")
 
 
@@ -71,9 +72,49 @@ class DiskDevice:
         """Say whether the device can be used."""
         return os.path.isdir(f"{self.root}/incoming")
 
-    def begin(self) -> "IncomingFile":
+    def begin(self) -> IncomingFile:
         """Open a place for a replica's bytes."""
         return IncomingFile(self)
+
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+        """Make an object of bytes that are all there, in a file that has no name before its own.
+
+        ext4 puts a file near its directory.  One directory for all that comes in would have every
+        file looked for a place in the same corner of the disk, and small ones far from theirs.
+        """
+        try:
+            made = self.make(part, key)
+            flags = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
+            file = os.open(self.place(part, key), flags, 0o600)
+        except OSError:  # there are no such files here, or the directory was removed this moment
+            self._put_named(part, key, pieces, stored)
+            return
+        try:
+            write_pieces(file, [*pieces, trailer(stored)])
+            self.settle(file, partial(self._link, file), (part, key, name_of(stored)), made)
+        except OSError as error:
+            raise DeviceFailed(f"{self.name}: {error.strerror}") from error
+        finally:
+            os.close(file)
+
+    def _put_named(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+        incoming = self.begin()
+        try:
+            for piece in pieces:
+                incoming.write(piece)
+            incoming.keep(part, key, stored)
+        finally:
+            incoming.discard()
+
+    def _link(self, file: int, path: str) -> None:
+        """Give a file without a name one, of which there may be an older file."""
+        source = f"/proc/self/fd/{file}"
+        try:
+            os.link(source, path, src_dir_fd=file)  # without a descriptor it would not be followed
+        except FileExistsError:
+            temporary = f"{self.root}/incoming/{new_hex_id()}"
+            os.link(source, temporary, src_dir_fd=file)
+            os.rename(temporary, path)
 
     def state(self, part: int, key: str) -> State:
         """Return what is known of an object; a device that is away knows nothing for sure."""
@@ -277,12 +318,23 @@ class DiskDevice:
         """Return an object's directory."""
         return f"{self._objects}/{part}/{key}"
 
-    def settle(self, file: int, temporary: str, part: int, key: str, name: str) -> None:
-        """Give an open file that is written its name, both safely; remove what it supersedes."""
-        made = self.make(part, key)
+    def settle(
+        self,
+        file: int,
+        give: Callable[[str], None],
+        where: tuple[int, str, str],
+        made: Sequence[str] = (),
+    ) -> None:
+        """Have `give` name an open file that is written, both safely; remove what it supersedes.
+
+        `where` is partition, key and name; `made` are the directories that got the object's, or
+        those that lead there, just now.
+        """
+        part, key, name = where
+        changed = [*made, *self.make(part, key)]
         if journals.is_ordered(file):
             journals.write_out(file)
-            made += self._name(temporary, part, key, name)
+            changed += self._name(give, part, key, name)
             try:
                 os.fsync(file)
             except OSError:
@@ -291,19 +343,19 @@ class DiskDevice:
         else:
             # Directories were made first: a journal then takes them along with the file, in one go.
             os.fsync(file)
-            made += self._name(temporary, part, key, name)
+            changed += self._name(give, part, key, name)
             # The name is on disk with its directory, and that with what the directory lies in.
-            for directory in (self.place(part, key), *made):
+            for directory in (self.place(part, key), *changed):
                 sync_directory(directory)
-        if not made:  # in a directory that was not there before nothing is older
+        if not changed:  # in a directory that was not there before nothing is older
             self._drop_files(part, key, superseded(self._names(part, key)))
 
-    def _name(self, temporary: str, part: int, key: str, name: str) -> list[str]:
-        """Give a file its name; return which directories must reach the disk for it."""
+    def _name(self, give: Callable[[str], None], part: int, key: str, name: str) -> list[str]:
+        """Have a file named; return which directories must reach the disk for it."""
         made = list[str]()
         for _ in range(3):
             try:
-                os.rename(temporary, f"{self.place(part, key)}/{name}")
+                give(f"{self.place(part, key)}/{name}")
             except FileNotFoundError:  # its directory was removed as empty this moment
                 made += self.make(part, key)
             else:
@@ -371,7 +423,7 @@ class DiskDevice:
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
-                self.settle(file.fileno(), temporary, part, key, name)
+                self.settle(file.fileno(), partial(os.rename, temporary), (part, key, name))
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
 
@@ -386,69 +438,6 @@ class DiskDevice:
 
     def _index_path(self, kind: str, part: int, key: str) -> str:
         return f"{self.root}/{kind}/{part}/{key}.db"
-
-
-class IncomingFile:
-    """A replica on its way in; small ones are written in one call."""
-
-    def __init__(self, device: DiskDevice) -> None:
-        self._device = device
-        self._path = f"{device.root}/incoming/{new_hex_id()}"
-        self._held: list[bytes | memoryview] = []
-        self._size = self._written = self._flushed = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            self._file = os.open(self._path, flags, 0o600)
-        except OSError as error:
-            raise DeviceFailed(f"{device.name}: {error.strerror}") from error
-
-    def write(self, piece: bytes | memoryview) -> None:
-        """Add bytes."""
-        self._held.append(piece)
-        self._size += len(piece)
-        if self._size >= _HELD:
-            self._flush()
-
-    def keep(self, part: int, key: str, stored: Stored) -> None:
-        """Make it the object."""
-        self.write(trailer(stored))
-        self._flush()
-        try:
-            self._device.settle(self._file, self._path, part, key, name_of(stored))
-        except OSError as error:
-            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
-        self._close()
-        self._path = ""
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self._close()
-        if self._path:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-
-    def _flush(self) -> None:
-        try:
-            if self._size <= _JOINED:
-                self._held = [b"".join(self._held)]
-            for piece in self._held:
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[os.write(self._file, rest) :]
-        except OSError as error:
-            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
-        self._written += self._size
-        self._held, self._size = [], 0
-        if self._written - self._flushed >= _FLUSH_EVERY:
-            # Have the disk work while bytes arrive, or the last fsync has to write them all.
-            length = self._written - self._flushed
-            os.posix_fadvise(self._file, self._flushed, length, os.POSIX_FADV_DONTNEED)
-            self._flushed = self._written
-
-    def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
 
 
 def _is_fragment(name: str, stamp: str, index: int) -> bool:

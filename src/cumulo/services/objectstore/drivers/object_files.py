@@ -3,6 +3,7 @@
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +12,7 @@ from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, Sto
 _MAGIC = b"cumulo01"
 _TRAILER = struct.Struct(">8sII")  # magic, length of what is known, its checksum
 _TAIL = 4096
+_JOINED = 64 << 10  # bytes that are copied for less than a call to write them costs
 _SMALL = 16 << 10  # bytes of a file that are read for less than another call costs
 
 
@@ -101,6 +103,16 @@ def write_file(path: str, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_pieces(file: int, pieces: Sequence[bytes | memoryview]) -> None:
+    """Write pieces to an open file, small ones in one call."""
+    if sum(map(len, pieces)) <= _JOINED:
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(file, rest) :]
 
 
 def sync_directory(directory: str) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -137,6 +137,16 @@ class _RemoteDevice:
     def begin(self) -> "_RemoteIncoming":
         """Open a place for a replica's bytes."""
         return _RemoteIncoming(self.caller)
+
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+        """Make an object of bytes that are all there."""
+        incoming = self.begin()
+        try:
+            for piece in pieces:
+                incoming.write(piece)
+            incoming.keep(part, key, stored)
+        finally:
+            incoming.discard()
 
     def open(self, part: int, key: str, _seen: State | None = None) -> "_RemoteOpened":
         """Open an object; the look is taken on the other side."""

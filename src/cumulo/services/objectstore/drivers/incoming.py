@@ -1,0 +1,84 @@
+"""A replica on its way in: a file in a directory of its device's until it gets its name."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from cumulo.kit.ids import new_hex_id
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Stored
+from cumulo.services.objectstore.drivers.object_files import trailer, write_pieces
+from cumulo.services.objectstore.drivers.object_names import name_of
+
+_HELD = 256 << 10
+_FLUSH_EVERY = 64 << 20
+
+
+class Keeper(Protocol):
+    """The device that gives a file its name."""
+
+    name: str
+    root: str
+
+    def settle(self, file: int, give: Callable[[str], None], where: tuple[int, str, str]) -> None:
+        """Have `give` name an open file that is written, both safely."""
+
+
+class IncomingFile:
+    """A replica on its way in; small ones are written in one call."""
+
+    def __init__(self, device: Keeper) -> None:
+        self._device = device
+        self._path = f"{device.root}/incoming/{new_hex_id()}"
+        self._held: list[bytes | memoryview] = []
+        self._size = self._written = self._flushed = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self._file = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise DeviceFailed(f"{device.name}: {error.strerror}") from error
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Add bytes."""
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size >= _HELD:
+            self._flush()
+
+    def keep(self, part: int, key: str, stored: Stored) -> None:
+        """Make it the object."""
+        self.write(trailer(stored))
+        self._flush()
+        try:
+            where = (part, key, name_of(stored))
+            self._device.settle(self._file, partial(os.rename, self._path), where)
+        except OSError as error:
+            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
+        self._close()
+        self._path = ""
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._close()
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+    def _flush(self) -> None:
+        try:
+            write_pieces(self._file, self._held)
+        except OSError as error:
+            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
+        self._written += self._size
+        self._held, self._size = [], 0
+        if self._written - self._flushed >= _FLUSH_EVERY:
+            # Have the disk work while bytes arrive, or the last fsync has to write them all.
+            length = self._written - self._flushed
+            os.posix_fadvise(self._file, self._flushed, length, os.POSIX_FADV_DONTNEED)
+            self._flushed = self._written
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
