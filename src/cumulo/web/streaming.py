@@ -3,45 +3,34 @@
 granian's WSGI ends a chunked body in the same way whether its last chunk came or the client went
 away, so that half a file would pass for a whole one; its ASGI aborts the process when a client
 leaves at the wrong moment.  Hence uvicorn.  The application is the same WSGI one, in threads; only
-this module's few lines are asynchronous.
+the few lines here and in `exchange` are asynchronous.
 """
 
 import asyncio
 import ctypes
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from cumulo.kit import clock, log
-from cumulo.kit.errors import Invalid
+from cumulo.web.exchange import Answer, Calls, Exchange, Message, spelled
 from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
 
 LOG = log.get("web")
-Message: TypeAlias = dict[str, Any]
-R = TypeVar("R")
-_ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
-# Bodies up to this size are there before a thread is, and answers are sent when it has gone: each
-# time that a thread waits for the loop costs as much as all the rest of a small request.
-_SMALL = 64 << 10
 # The loop serves a quick request itself, as threads that take turns at the interpreter with it make
 # many of them slower than one.  Once one took long, threads serve all for a while.
 _LONG_S = 0.005
 _WHILE_S = 1.0
 _LONGEST_HEAD = 64 << 10
-# What comes after a refusal is taken and dropped, or clients that send all before they read
-# would find a broken connection instead of the reason.
-_DROPPED = 64 << 20
-_DROPPED_SILENCE_S = 0.2
 _M_ARENA_MAX = -8  # of malloc.h
 _HEAPS = 2
 
@@ -89,7 +78,7 @@ class StreamingServer(HttpServer):
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        calls = _Calls(asyncio.get_running_loop(), self._silence_s)
+        calls = Calls(asyncio.get_running_loop(), self._silence_s)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"http-{self.port}")
         bridge = _Bridge(self._app, calls, pool, self._is_quick)
         self._server = uvicorn.Server(
@@ -193,65 +182,13 @@ class _Protocol(HttpToolsProtocol):
         self._look = self.loop.call_later(IDLE_S, self._check)
 
 
-class _Calls:
-    """What threads have the loop do for them; once closed, nothing, and they go on at once."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, silence_s: float) -> None:
-        self.loop, self.silence_s = loop, silence_s
-        self._waiting: set[Future[Any]] = set()
-        self._is_closed = False
-
-    def wait(self, work: Coroutine[Any, Any, R]) -> R:
-        """Return what `work` returns in the loop; raises `TimeoutError` when that is closed."""
-        if self._is_closed:
-            work.close()
-            raise TimeoutError("the service stops")
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        self._waiting.add(future)
-        if self._is_closed:
-            future.cancel()
-        try:
-            return future.result()
-        except CancelledError as error:
-            raise TimeoutError("the service stops") from error
-        finally:
-            self._waiting.discard(future)
-
-    def close(self) -> None:
-        """Let every thread that waits go on."""
-        self._is_closed = True
-        for future in self._waiting.copy():
-            future.cancel()
-
-
-class _Answer(NamedTuple):
-    """An answer as the application gave it; one that is not small goes out piece by piece."""
-
-    start: Message
-    pieces: Iterable[bytes]
-    is_small: bool
-
-    def messages(self) -> list[Message]:
-        """Return a small one whole; an error under way breaks off before anything is sent."""
-        try:
-            return [self.start, {"body": b"".join(self.pieces)}]
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Let go of what the pieces come from."""
-        close = getattr(self.pieces, "close", None)
-        if close:
-            close()
-
-
 class _Bridge:
     """Serves one WSGI application to an ASGI server."""
 
     def __init__(
         self,
         app: Callable[..., Any],
-        calls: _Calls,
+        calls: Calls,
         pool: ThreadPoolExecutor,
         is_quick: Callable[[dict[str, Any]], bool] | None,
     ) -> None:
@@ -262,7 +199,7 @@ class _Bridge:
 
     async def serve(self, scope: Message, receive: Any, send: Any) -> None:
         """Serve one request in a thread; an answer that stays unfinished ends the connection."""
-        exchange, loop = _Exchange(self._calls, receive, send), self._calls.loop
+        exchange, loop = Exchange(self._calls, receive, send), self._calls.loop
         environ = _environ(scope, exchange)
         try:
             await exchange.prepare(environ)
@@ -277,7 +214,7 @@ class _Bridge:
 
     def serve_whole(self, cycle: RequestResponseCycle) -> None:
         """Serve a request that is there with all its body."""
-        exchange = _Exchange(self._calls, cycle.receive, cycle.send, bytes(cycle.body))
+        exchange = Exchange(self._calls, cycle.receive, cycle.send, bytes(cycle.body))
         cycle.body = bytearray()
         environ = _environ(cycle.scope, exchange)  # type: ignore[arg-type]
         if self._is_quick(environ) and clock.monotonic() >= self._threads_until:
@@ -286,7 +223,7 @@ class _Bridge:
             self._hand_over(cycle, environ, exchange, None)
 
     def _serve_here(
-        self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: "_Exchange"
+        self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: Exchange
     ) -> None:
         """Serve a quick request in the loop; if its answer is large, a thread sends that."""
         began = clock.monotonic()
@@ -294,7 +231,7 @@ class _Bridge:
             answer = self._answer(environ, exchange)
             if answer.is_small:
                 messages = answer.messages()
-                content = _spelled(messages, environ["REQUEST_METHOD"])
+                content = spelled(messages, environ["REQUEST_METHOD"])
                 self._finish(cycle, exchange, messages, content)
             else:
                 self._hand_over(cycle, environ, exchange, answer)
@@ -309,8 +246,8 @@ class _Bridge:
         self,
         cycle: RequestResponseCycle,
         environ: dict[str, Any],
-        exchange: "_Exchange",
-        answer: _Answer | None,
+        exchange: Exchange,
+        answer: Answer | None,
     ) -> None:
         """Have a thread serve a request, or send the answer that there is already."""
         try:
@@ -324,14 +261,14 @@ class _Bridge:
         self,
         cycle: RequestResponseCycle,
         environ: dict[str, Any],
-        exchange: "_Exchange",
-        answer: _Answer | None,
+        exchange: Exchange,
+        answer: Answer | None,
     ) -> None:
         loop = self._calls.loop
         try:
             messages = exchange.sent(answer or self._answer(environ, exchange))
             if messages is not None:
-                content = _spelled(messages, environ["REQUEST_METHOD"])
+                content = spelled(messages, environ["REQUEST_METHOD"])
                 loop.call_soon_threadsafe(self._finish, cycle, exchange, messages, content)
         except TimeoutError:
             LOG.info("answer not taken", path=environ["PATH_INFO"])
@@ -343,7 +280,7 @@ class _Bridge:
     def _finish(
         self,
         cycle: RequestResponseCycle,
-        exchange: "_Exchange",
+        exchange: Exchange,
         answer: list[Message],
         content: bytes | None,
     ) -> None:
@@ -358,7 +295,7 @@ class _Bridge:
         cycle.on_response()
 
     async def _send(
-        self, cycle: RequestResponseCycle, exchange: "_Exchange", answer: list[Message]
+        self, cycle: RequestResponseCycle, exchange: Exchange, answer: list[Message]
     ) -> None:
         try:
             await exchange.send_all(*answer)
@@ -382,11 +319,11 @@ class _Bridge:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    def _sent(self, environ: dict[str, Any], exchange: "_Exchange") -> list[Message] | None:
+    def _sent(self, environ: dict[str, Any], exchange: Exchange) -> list[Message] | None:
         """Return an answer that is small; one that is not is sent from here."""
         return exchange.sent(self._answer(environ, exchange))
 
-    def _answer(self, environ: dict[str, Any], exchange: "_Exchange") -> _Answer:
+    def _answer(self, environ: dict[str, Any], exchange: Exchange) -> Answer:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
@@ -398,152 +335,7 @@ class _Bridge:
         return exchange.answer(started[0], started[1], pieces)
 
 
-class _Exchange:
-    """The body of a request and its answer, from a thread."""
-
-    def __init__(self, calls: _Calls, receive: Any, send: Any, whole: bytes | None = None) -> None:
-        self._calls, self._receive, self._send = calls, receive, send
-        self._held = whole or b""
-        self._is_whole = whole is not None
-        self._is_alone = False
-        self._problem = ""
-        self.is_begun = False
-
-    async def prepare(self, environ: Mapping[str, Any]) -> None:
-        """Take in a small body whole, unless its client waits to be asked for it."""
-        length = environ.get("CONTENT_LENGTH")
-        if length is None or length == "0":
-            self._is_whole = "HTTP_TRANSFER_ENCODING" not in environ
-        elif length.isdecimal() and int(length) <= _SMALL and "HTTP_EXPECT" not in environ:
-            try:
-                await self._gather(int(length) + 1, self._calls.silence_s)
-            except TimeoutError as error:
-                self._problem = self._why(error)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, fewer only at the end; raise `Invalid` at a wrong end."""
-        wanted = size if size >= 0 else 1 << 62
-        if len(self._held) < wanted and not self._is_whole and not self._problem:
-            try:
-                self._calls.wait(self._gather(wanted, self._calls.silence_s))
-            except TimeoutError as error:
-                self._problem = self._why(error)
-        if self._problem:
-            raise Invalid(f"The request body is not whole: {self._problem}.")
-        piece, self._held = self._held[:wanted], self._held[wanted:]
-        return piece
-
-    def _why(self, error: TimeoutError) -> str:
-        return str(error) or f"nothing came for {self._calls.silence_s} seconds"
-
-    def drop_rest(self) -> None:
-        """Take what is still coming, as far as that is little and soon."""
-        left = _DROPPED
-        try:
-            while left > 0 and not self._is_whole and not self._problem:
-                left -= len(self._held)
-                self._held = b""
-                self._calls.wait(self._gather(_ENOUGH, _DROPPED_SILENCE_S))
-        except TimeoutError as error:
-            self._problem = str(error) or "its client waits"
-
-    def answer(
-        self, status: int, headers: list[tuple[str, str]], pieces: Iterable[bytes]
-    ) -> _Answer:
-        """Return an answer in the terms of ASGI."""
-        start: Message = {"type": "http.response.start", "status": status}
-        start["headers"] = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers]
-        if not self._is_whole and (b"connection", b"close") not in start["headers"]:
-            start["headers"].append((b"connection", b"close"))
-        length = dict(start["headers"]).get(b"content-length", b"")
-        is_small = length.isdigit() and int(length) <= _SMALL
-        return _Answer(start, pieces, is_small or isinstance(pieces, list | tuple))
-
-    def sent(self, answer: _Answer) -> list[Message] | None:
-        """Return a small answer; send a large one piece by piece as fast as its client takes it."""
-        if answer.is_small:
-            return answer.messages()
-        try:
-            self._stream(answer.start, answer.pieces)
-        finally:
-            answer.close()
-        return None
-
-    def _stream(self, start: Message, pieces: Iterable[bytes]) -> None:
-        """Send pieces; the last ends the answer at once where its length was announced."""
-        length = dict(start["headers"]).get(b"content-length", b"")
-        left = int(length) if length.isdigit() else -1
-        end: Message = {"body": b""}
-        watcher: Future[None] | None = None
-        try:
-            waiting = [start]
-            for piece in pieces:
-                if not (left or piece):
-                    continue
-                left -= len(piece)
-                waiting += [{"body": piece, "more_body": True}, *([] if left else [end])]
-                self._calls.wait(self.send_all(*waiting))
-                waiting = []
-                if left and watcher is None:
-                    watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._calls.loop)
-            if left or waiting:
-                self._calls.wait(self.send_all(*waiting, end))
-        finally:
-            if watcher is not None:
-                watcher.cancel()
-
-    async def _watch(self) -> None:
-        """Notice that the client has gone; uvicorn would take the answer as if it had not."""
-        while (await self._receive())["type"] == "http.request":
-            pass
-        self._is_alone = True
-
-    async def _gather(self, wanted: int, silence_s: float) -> None:
-        """Collect what has arrived until it is worth waking the thread."""
-        self.is_begun = True
-        pieces, size = [self._held], len(self._held)
-        while size < min(wanted, _ENOUGH) and not (self._is_whole or self._problem):
-            message = await self._next(silence_s)
-            piece = message.get("body", b"")
-            pieces.append(piece)
-            size += len(piece)
-        self._held = b"".join(pieces)
-
-    async def _next(self, silence_s: float) -> Message:
-        async with asyncio.timeout(silence_s):
-            message: Message = await self._receive()
-        if message["type"] != "http.request":
-            self._problem = "the client went away"
-        self._is_whole = message.get("more_body") is False
-        return message
-
-    async def send_all(self, *messages: Message) -> None:
-        """Send parts of an answer."""
-        for message in messages:
-            if self._is_alone:
-                raise TimeoutError("the client went away")
-            async with asyncio.timeout(self._calls.silence_s):
-                await self._send({"type": "http.response.body", **message})
-
-
-def _spelled(answer: list[Message], method: str) -> bytes | None:
-    """Return an answer as it goes out; None where uvicorn must say how it or the connection ends.
-
-    uvicorn looks at each header by two regular expressions, which takes as long as the rest.
-    """
-    start, *rest = answer
-    headers, body = start["headers"], b"".join(message["body"] for message in rest)
-    known = dict(headers)
-    length = known.get(b"content-length", b"0" if start["status"] == 204 else b"")
-    is_whole = length == b"%d" % len(body) or (method == "HEAD" and length.isdigit() and not body)
-    lines = [STATUS_LINE[start["status"]], *(b"%b: %b\r\n" % header for header in headers)]
-    head = b"".join(lines)
-    if not is_whole or b"connection" in known or head.count(b"\n") != len(lines):
-        return None
-    return b"%b\r\n%b" % (head, body)
-
-
-def _environ(scope: Message, body: _Exchange) -> dict[str, Any]:
+def _environ(scope: Message, body: Exchange) -> dict[str, Any]:
     """Return a request in the terms of WSGI."""
     host, port = scope["server"]
     environ: dict[str, Any] = {
