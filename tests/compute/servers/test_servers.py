@@ -338,3 +338,21 @@ def test_user_data_and_keys_reach_the_guest(emulated: Emulated, ann: Client, boo
     drive = spec.config_drive_bytes
     assert drive["openstack/latest/user_data"] == b"#!/bin/sh\n"
     assert key["public_key"].split()[1].encode() in drive["openstack/latest/meta_data.json"]
+
+
+def test_hints_have_a_bound_and_name_servers(ann: Client, image: str) -> None:
+    """They are kept with the server and looked at for every host."""
+    there = "11111111-2222-3333-4444-555555555555"
+    for name in ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"):
+        for hints, field in (
+            ({"different_host": [there] * 20_000}, "scheduler_hints"),
+            ({"of_mine": "x" * 70_000}, "scheduler_hints"),
+            ({"different_host": [there, "x"]}, "different_host"),
+            ({"same_host": "x"}, "same_host"),
+            ({"same_host": {"a": there}}, "same_host"),
+        ):
+            spec = {"name": "s", "flavorRef": "1", "imageRef": image, "networks": "none"}
+            body = {"server": spec, name: hints}
+            answer = ann.at("compute 2.93").post("/v2.1/servers", body)
+            assert (answer.status, field in answer.text) == (400, True), answer.text[:200]
+    assert ann.get("/v2.1/servers").json()["servers"] == []

@@ -6,6 +6,7 @@ import msgspec
 
 from cumulo.kit.clock import iso_z
 from cumulo.services.compute import explanations
+from cumulo.services.compute.api.scheduler_hints import checked_hints
 from cumulo.services.compute.explanations import Decision, Wish
 from cumulo.services.compute.tools import Tools
 from cumulo.web import Call as _Call
@@ -116,7 +117,7 @@ def preview_scheduling(call: Call, body: PreviewRequest) -> PreviewBody:
         image_id=spec.image_ref,
         zone=spec.availability_zone,
         host=spec.host,
-        hints=spec.scheduler_hints,
+        hints=checked_hints(spec.scheduler_hints),
     )
     found = call.db.read(explanations.preview, call.ctx, wish, call.tools.health)
     return PreviewBody(PreviewView(**_facts(found.decision), room_for=found.room_for))

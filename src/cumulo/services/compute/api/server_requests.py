@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import UNSET, structs
 
 from cumulo.kit.errors import Forbidden, Invalid
+from cumulo.services.compute.api.scheduler_hints import checked_hints
 from cumulo.services.compute.api.server_bodies import (
     CreateBody,
     DiskWish,
@@ -34,7 +35,7 @@ def boot_of(call: Call[Any], body: CreateBody) -> Boot:
     most = spec.max_count if spec.max_count is not None else spec.min_count
     if most < spec.min_count:
         raise Invalid("min_count must be <= max_count", field="min_count")
-    hints = {**body.old_hints, **body.hints}
+    hints = checked_hints({**body.old_hints, **body.hints})
     return Boot(
         name=checked_name(spec.name),
         flavor_id=str(spec.flavor_ref),
