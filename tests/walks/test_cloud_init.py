@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -62,31 +63,30 @@ class Debian:
 def debian(real: CommandCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     """Both guests, once cloud-init is done with them."""
     image, folder = debian_image(), tmp_path_factory.mktemp("walk")
-    client = real.client()
-    walk = Walk(client, folder, tell=print)
-    provider.flat_network(walk)
-    provider.access(walk)
-    client.run("flavor", "create", "--ram", "512", "--disk", "2", "--vcpus", "1", "debian")
-    formats = ["--disk-format", "qcow2", "--container-format", "bare"]
-    agent = ["--property", "hw_qemu_guest_agent=yes"]
-    client.run("image", "create", "debian", "--file", str(image), *formats, *agent)
-    public = client.run("keypair", "show", "--public-key", "mykey").strip()
-    user_data = folder / "init.yaml"
-    user_data.write_text(USER_DATA.replace("KEY", public))
-    network = client.value("id", "network", "show", "provider")
-    guests = Debian(walk, {})
-    for way in WAYS:
-        options = ["--flavor", "debian", "--image", "debian", "--nic", f"net-id={network}"]
-        options += ["--key-name", "mykey", "--user-data", str(user_data)]
-        options += ["--config-drive", "True"] if way == "drive" else []
-        client.run("server", "create", "--wait", *options, way)
-        found = client.show("server", "show", way)["addresses"]["provider"]
-        guests.addresses[way] = found[0]
-    for way in WAYS:
-        done = functools.partial(_is_done, guests, way)
-        reach.until(f"{way} to be done", done, BOOTS_IN_S, every_s=2)
-    yield guests
-    client.close()
+    with closing(real.client()) as client:
+        walk = Walk(client, folder, tell=print)
+        provider.flat_network(walk)
+        provider.access(walk)
+        client.run("flavor", "create", "--ram", "512", "--disk", "2", "--vcpus", "1", "debian")
+        formats = ["--disk-format", "qcow2", "--container-format", "bare"]
+        agent = ["--property", "hw_qemu_guest_agent=yes"]
+        client.run("image", "create", "debian", "--file", str(image), *formats, *agent)
+        public = client.run("keypair", "show", "--public-key", "mykey").strip()
+        user_data = folder / "init.yaml"
+        user_data.write_text(USER_DATA.replace("KEY", public))
+        network = client.value("id", "network", "show", "provider")
+        guests = Debian(walk, {})
+        for way in WAYS:
+            options = ["--flavor", "debian", "--image", "debian", "--nic", f"net-id={network}"]
+            options += ["--key-name", "mykey", "--user-data", str(user_data)]
+            options += ["--config-drive", "True"] if way == "drive" else []
+            client.run("server", "create", "--wait", *options, way)
+            found = client.show("server", "show", way)["addresses"]["provider"]
+            guests.addresses[way] = found[0]
+        for way in WAYS:
+            done = functools.partial(_is_done, guests, way)
+            reach.until(f"{way} to be done", done, BOOTS_IN_S, every_s=2)
+        yield guests
 
 
 def _is_done(guests: Debian, way: str) -> bool:
