@@ -26,7 +26,7 @@ lockout_duration = 5
 unique_last_password_count = 2
 [network]
 network_vlan_ranges = ["tenant:3000:3099"]
-[network.quota]
+{backends}[network.quota]
 router = 100
 floatingip = 500
 security_group = 100
@@ -52,6 +52,14 @@ egress_kbps = 1000000
 ingress_kbps = 1000000
 """
 
+_BACKENDS = """[[volume.backends]]
+name = "{driver}"
+driver = "{driver}"
+[[volume.backends]]
+name = "other"
+driver = "{driver}"
+"""
+
 
 @contextmanager
 def emulated_cloud(state: Path, site_port: int) -> Iterator[CommandCloud]:
@@ -62,7 +70,9 @@ def emulated_cloud(state: Path, site_port: int) -> Iterator[CommandCloud]:
         settings.write(f"[emulated]\nhosts = {_HOSTS}\n{_CARDS}")
     cloud = CommandCloud(state)
     with (state / "cumulo.toml").open("a") as settings:
-        settings.write(_SETTINGS.format(port=cloud.ports["objectstore"], site_port=site_port))
+        backends = _BACKENDS.format(driver="fake")
+        ports = {"port": cloud.ports["objectstore"], "site_port": site_port}
+        settings.write(_SETTINGS.format(**ports, backends=backends))
     cloud.up("--emulate")
     try:
         yield cloud
@@ -75,6 +85,8 @@ def real_cloud(state: Path) -> Iterator[CommandCloud]:
     """Run a cloud of one real host, in a network namespace that this process enters for good."""
     state.parent.mkdir(parents=True, exist_ok=True)
     state.parent.chmod(0o711)  # guests' processes pass
+    state.mkdir(mode=0o711)
+    (state / "cumulo.toml").write_text(_BACKENDS.format(driver="file"))
     with namespace(f"cumulo-{os.getpid()}") as own:
         netns.setns(own)
         cloud = CommandCloud(state)

@@ -20,6 +20,7 @@ EMULATED = {
     "personality": "true",
     "build_timeout": "60",
     "img_file": "/nonexistent",
+    "backends": "fake,other",
 }
 REAL = {
     "hosts": "1",
@@ -28,6 +29,7 @@ REAL = {
     "cards": "",  # a way into a physical network whose bandwidth could be promised
     "personality": "false",
     "build_timeout": "300",
+    "backends": "file,other",
 }
 
 

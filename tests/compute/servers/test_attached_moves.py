@@ -126,11 +126,13 @@ def test_a_volume_becomes_of_another_type_under_its_server(scene: Scene) -> None
     scene.retype(volume, policy="never")
     scene.cloud.work()
     assert (scene.consistent(server, volume), scene.shown(volume)["volume_type"]) == (FIRST, "fake")
+    assert scene.shown(volume)["migration_status"] is None
     assert scene.retype(volume).status == 202
     assert scene.shown(volume)["status"] == "retyping"
     scene.cloud.work()
     assert scene.consistent(server, volume) == SECOND
-    assert scene.shown(volume)["volume_type"] == "other"
+    found = scene.shown(volume)
+    assert (found["volume_type"], found["migration_status"]) == ("other", "success")
 
 
 def test_limits_do_not_change_under_a_server(scene: Scene) -> None:

@@ -135,7 +135,7 @@ def switch(tx: Tx, run: Run) -> None:
         host=pool,
         moving_to=None,
         previous_status=None,  # from here on there is nothing to go back to
-        migration_status="success" if params.pool is not None else volume.migration_status,
+        migration_status="success" if pool != params.old_pool else volume.migration_status,
         is_multiattach=specs.get("multiattach", "").lower() == "<is> true",
     )
     settle(tx, volume.id)  # those who have it may have let it go meanwhile
@@ -163,7 +163,8 @@ def _give_up(tx: Tx, run: Run) -> None:
         counted = {"volumes": 1, "gigabytes": volume.size_gib}
         quotas.release_of_type(tx, volume.project_id, counted, params.new_type)
     values: dict[str, object] = {"previous_status": None}
-    if params.pool is not None:
+    placed = run.find_result_of(place)
+    if params.pool is not None or (placed is not None and placed.pool != params.old_pool):
         values["migration_status"] = "error"
     store.volume_update(tx, volume.id, **values)
     store.volume_move(tx, volume.id, params.status, expected=["retyping", "maintenance"])
