@@ -1,8 +1,13 @@
 """What operators see and do: back ends, pools, quotas, defaults; and what anyone may ask."""
 
+from pathlib import Path
+
 from cumulo.kit import clock, log
+from cumulo.kit.ids import new_id
+from cumulo.services.volume import assembly
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.drivers.fake import FakeDriver
+from cumulo.services.volume.settings import BackendSettings, VolumeSettings
 from tests.client import Client
 from tests.cloud import Emulated
 from tests.volume.conftest import Made
@@ -123,3 +128,13 @@ def test_services_say_more_when_they_are_told_to(root: Client, ann: Client) -> N
     assert root.put(change, {"level": "DEBUG", "binary": "nova-api"}).status == 400
     assert ann.put(get, {}).status == 403
     assert root.at("volume 3.31").put(get, {}).status == 404
+
+
+def test_files_of_back_ends_lie_where_guests_get_to(tmp_path: Path) -> None:
+    settings = VolumeSettings(backends=(BackendSettings(name="one"), BackendSettings(name="two")))
+    files = assembly.files_in(tmp_path / "volumes")
+    found = assembly.places(settings, "host", tmp_path / "control", files)
+    volume_id = new_id()
+    found["host@two"].driver.create(volume_id, 1)
+    assert (tmp_path / "volumes/two" / volume_id).exists()
+    assert not (tmp_path / "control").exists()

@@ -27,10 +27,14 @@ def files_in(directory: Path) -> BackendSettings:
 def places(
     settings: VolumeSettings, host: str, state: Path, first: BackendSettings
 ) -> Mapping[str, Place]:
-    """Return the back ends of this process, or `first` where an operator named none."""
+    """Return the back ends of this process, or `first` where an operator named none.
+
+    Files lie beside those of `first` unless a directory is named: guests may pass there.
+    """
     wanted = settings.backends or (first,)
     named = {f"{host}@{one.name}": one for one in wanted}
-    return {name: Place(_driver(name, one, state), one) for name, one in named.items()}
+    beside = Path(first.directory).parent if first.directory else state / "volumes"
+    return {name: Place(_driver(name, one, beside), one) for name, one in named.items()}
 
 
 def backups(
@@ -48,8 +52,8 @@ def safe(state: Path) -> Safe:
     return Safe(state / "volume-keys.secret")
 
 
-def _driver(host: str, one: BackendSettings, state: Path) -> VolumeDriver:
-    directory = Path(one.directory) if one.directory else state / "volumes" / one.name
+def _driver(host: str, one: BackendSettings, beside: Path) -> VolumeDriver:
+    directory = Path(one.directory) if one.directory else beside / one.name
     if one.driver == "fake":
         return FakeDriver(one.name, capacity_gib=one.capacity_gib, directory=directory)
     if one.driver == "rbd":
