@@ -246,6 +246,27 @@ def test_each_refusal_costs_one_hash(cloud: Cloud, admin: Client, checks: list[b
         assert checks == [b"$2b$04$"], name
 
 
+def test_a_huge_password_costs_no_more_than_any(
+    cloud: Cloud, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2012-002: what is hashed, and what is kept of it, has a bound."""
+    lengths: list[int] = []
+    real = bcrypt.checkpw
+
+    def measured(given: bytes, kept: bytes) -> bool:
+        lengths.append(len(given))
+        return real(given, kept)
+
+    monkeypatch.setattr(bcrypt, "checkpw", measured)
+    for name in ("demo", "nobody"):
+        assert cloud.ask(by_password(name, "x" * 500_000)).status == 401
+        assert cloud.ask(by_password(name * 50_000, "x")).status in (400, 401)
+    assert lengths
+    assert max(lengths) <= 72
+    huge = {"user": {"name": "x" * 500_000, "password": "pw"}}
+    assert admin.post("/v3/users", huge).status == 400
+
+
 def test_a_right_password_is_hashed_once_in_a_while(
     cloud: Cloud, admin: Client, checks: list[bytes]
 ) -> None:
