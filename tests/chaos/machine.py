@@ -39,6 +39,7 @@ _HISTORY = {
     "compute_server_metadata": "server_id in (select id from compute_server where not is_deleted)",
     "compute_server_tag": "server_id in (select id from compute_server where not is_deleted)",
     "quota_usage": "used != 0",
+    "network_host_link": "0",  # what hosts have, once they report it
     "identity_revocation": "0",
     "identity_fernet_key": "0",
     "image": "status != 'deleted'",

@@ -117,7 +117,7 @@ def nothing_left(site: Site, empty: Look) -> None:
 
     eventually(lambda: not site.servers(), PATIENCE_S, tell=site.servers)
     eventually(lambda: not left(), 60, tell=left)
-    assert site.disagreements() == []
+    eventually(lambda: not site.disagreements(), 60, tell=site.disagreements)
 
 
 def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:

@@ -4,6 +4,7 @@ All moments are tried at once: a server for each stands still there, then everyt
 Afterwards each server is on one host, and all that knows of it agrees on which.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.chaos.inside import Speaker
 from tests.chaos.machine import Look, hosts_of, look
 from tests.chaos.test_deed_kills import await_all, doctor, larger
 from tests.chaos.test_kills import PATIENCE_S, Site, eventually, kill_all, nothing_left
-from tests.walks.racks import Machine, rack
+from tests.walks.racks import Machine, bytes_sent, rack, slowed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 HERE, THERE = "rack1", "rack2"
@@ -220,6 +221,41 @@ def resized(pair: Pair, ids: dict[str, str]) -> None:
         pair.act(ids[name], "confirmResize" if confirms else "revertResize")
     pair.await_parked(marks(ids))
     pair.change(THERE, "enable")
+
+
+@pytest.mark.parametrize("dying", [{HERE}, {THERE}, {HERE, THERE}], ids=" ".join)
+def test_a_transfer_is_killed_on_its_way(pair: Pair, empty: Look, dying: set[str]) -> None:
+    [server_id] = pair.boot_on(HERE, ["sent"]).values()
+    here, there = pair.machines
+    with slowed(here, "1mbit"):
+        pair.act(server_id, "os-migrateLive", {"host": THERE, "block_migration": "auto"})
+        eventually(lambda: is_expected(there, server_id), PATIENCE_S)
+        before = bytes_sent(here)
+        eventually(lambda: bytes_sent(here) > before + 300_000, PATIENCE_S)
+        assert pair.servers()["sent"]["status"] == "MIGRATING"
+        if THERE in dying:
+            kill_node(there)
+        if HERE in dying:
+            kill_all(here)
+
+    if HERE in dying:
+        here.up()
+    if THERE in dying:
+        there.start()
+    pair.settled()
+    eventually(lambda: not pair.disagreements(), 60, tell=pair.disagreements)
+    pair.clear(empty)
+
+
+def is_expected(machine: Machine, server_id: str) -> bool:
+    """Say whether QEMU waits on a machine for a guest."""
+    disks = f"{machine.state}/guests/{server_id}/"
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_text(errors="replace")
+            if "-incoming" in command and disks in command:
+                return True
+    return False
 
 
 def test_evacuations_are_killed_at_every_step(pair: Pair, empty: Look) -> None:

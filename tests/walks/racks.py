@@ -1,6 +1,7 @@
 """Several machines on one: each has namespaces of its own, and two networks join them."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -97,6 +98,23 @@ class Machine(CommandCloud):
         self.cumulo("down")
         self._holder.kill()
         self._holder.wait()
+
+
+@contextlib.contextmanager
+def slowed(machine: Machine, rate: str = "60mbit") -> Iterator[None]:
+    """Let a machine send so slowly that a guest which writes to its memory is long under way."""
+    limit = ["tbf", "rate", rate, "burst", "64kb", "latency", "400ms"]
+    machine.output("tc", "qdisc", "add", "dev", "m0", "root", *limit)
+    try:
+        yield
+    finally:
+        machine.output("tc", "qdisc", "del", "dev", "m0", "root")
+
+
+def bytes_sent(machine: Machine) -> int:
+    """Return how much a machine has sent to the others."""
+    [shown] = json.loads(machine.output("ip", "-json", "-stats", "link", "show", "m0"))
+    return int(shown["stats64"]["tx"]["bytes"])
 
 
 @contextlib.contextmanager

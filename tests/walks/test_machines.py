@@ -16,7 +16,7 @@ import pytest
 from cumulo.guest.build import build_guest
 from cumulo.walks import reach
 from tests.walks.clouds import QuickClient
-from tests.walks.racks import Machine, rack
+from tests.walks.racks import Machine, rack, slowed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 _STORE = """
@@ -185,17 +185,6 @@ def test_a_guest_moves_while_it_answers(
     assert "GUEST-READY" in openstack.run("console", "log", "show", "vm1")
     for machine in (machines[1],):
         reach.until("its files to go", lambda m=machine: not guests_of(m), 30)  # type: ignore[misc]
-
-
-@contextlib.contextmanager
-def slowed(machine: Machine) -> Iterator[None]:
-    """Let a machine send so slowly that a guest which writes to its memory is long under way."""
-    limit = ["tbf", "rate", "60mbit", "burst", "64kb", "latency", "400ms"]
-    machine.output("tc", "qdisc", "add", "dev", "m0", "root", *limit)
-    try:
-        yield
-    finally:
-        machine.output("tc", "qdisc", "del", "dev", "m0", "root")
 
 
 def test_a_move_is_called_back_and_another_hurried(
