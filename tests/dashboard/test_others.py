@@ -20,15 +20,25 @@ OURS = ("/sign-out", "/look", "/scopes")
 
 
 @pytest.fixture(scope="module")
-def victims(sight: Sight, parts: dict[str, Any]) -> dict[str, str]:
+def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
+    """A cloud of these tests: what is made here is counted elsewhere."""
+    made = Sight(tmp_path_factory.mktemp("others"))
+    yield made
+    made.emulated.close()
+
+
+@pytest.fixture(scope="module")
+def victims(sight: Sight) -> dict[str, str]:
     """Return one of everything that the first administrator's project has, by its page."""
+    sight.report()
     admin = sight.people.as_("admin")
     network = things.network(admin, SECRET, "10.66.0.0/24")
+    image = things.image(admin, SECRET, visibility="private")
     disk = {"name": SECRET, "size": 1}
     volume = admin.post("volume", "/volumes", {"volume": disk})["volume"]["id"]
     found = {
-        "servers": things.server(admin, SECRET, **{**parts, "network": network}),
-        "images": things.image(admin, SECRET, visibility="private"),
+        "servers": things.server(admin, SECRET, image, things.flavor(admin), network),
+        "images": image,
         "networks": network,
         "subnets": admin.get("network", "/subnets", network_id=network)["subnets"][0]["id"],
         "volumes": volume,
