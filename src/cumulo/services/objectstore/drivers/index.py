@@ -7,7 +7,7 @@ merged in any order and as often as one likes.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cumulo.services.objectstore.drivers import ranges
@@ -35,6 +35,10 @@ _HEAD = (
 )
 _CUTS = "SELECT cuts FROM fact"
 _GET = f"SELECT f.cuts, {_ITEM} FROM fact f LEFT JOIN item i ON i.name = ?"  # noqa: S608
+_OF_NAME = (
+    "SELECT f.cuts, i.stamp, i.size, i.count, g.stamp FROM fact f "
+    "LEFT JOIN item i ON i.name = ?1 LEFT JOIN gone g ON g.name = ?1"
+)
 _KNOWN = (
     "SELECT i.stamp, i.size, i.count, g.stamp FROM (SELECT ?1 AS name) n "
     "LEFT JOIN item i ON i.name = n.name LEFT JOIN gone g ON g.name = n.name"
@@ -341,16 +345,29 @@ def _next(db: sqlite3.Connection) -> tuple[int, int]:
 
 def _put_alone(db: sqlite3.Connection, row: Row) -> str:
     """Set a name, in a revision of its own; return the shard to be told too."""
-    cuts = db.execute(_CUTS).fetchone()[0]
+    cuts, *known = db.execute(_OF_NAME, (row.name,)).fetchone()
     home = ranges.home(db, row.name) if cuts else ranges.NOWHERE
     if home.is_kept:
-        _put(db, row, None, is_counted=home.is_counted)
+        _put_over(db, row, known, None, is_counted=home.is_counted)
     return home.told
 
 
 def _put(db: sqlite3.Connection, row: Row, revision: int | None, *, is_counted: bool) -> bool:
     """Set a name, in a revision of its own unless it is one of many; say whether it was newer."""
-    stamp, size, count, gone = db.execute(_KNOWN, (row.name,)).fetchone()
+    known = db.execute(_KNOWN, (row.name,)).fetchone()
+    return _put_over(db, row, known, revision, is_counted=is_counted)
+
+
+def _put_over(
+    db: sqlite3.Connection,
+    row: Row,
+    known: Sequence[Any],
+    revision: int | None,
+    *,
+    is_counted: bool,
+) -> bool:
+    """Set a name of which it was seen what there is."""
+    stamp, size, count, gone = known
     if max(stamp or "", gone or "") >= row.stamp:
         return False
     if gone is not None:
