@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from cumulo.db import Tx
 from cumulo.kit.clock import CLOCK, now
+from cumulo.kit.errors import Conflict
 from cumulo.services.compute.reconcile import forget_decisions
+from cumulo.services.placement import allocations
 from tests.client import Client
 from tests.cloud import Emulated
 from tests.compute.servers.conftest import Boot
@@ -81,6 +84,27 @@ def test_a_refusal_tells_of_every_filter_and_of_what_would_help(
     assert fault.startswith("No valid host was found. node1: Placement: MEMORY_MB: requested 4096")
     own = emulated.client("compute", "ann:p1:member")
     assert own.get(f"/v2.1/explain/servers/{server['id']}").status == 403
+
+
+def test_room_that_others_took_under_way_is_not_held_in_part(
+    root: Client, emulated: Emulated, boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken = allocations._take, list[str]()
+
+    def beaten(tx: Tx, provider_id: str, resource_class: str, change: Any) -> None:
+        taken.append(provider_id)
+        if len(taken) == 2:
+            raise Conflict("others were quicker")
+        take(tx, provider_id, resource_class, change)
+
+    monkeypatch.setattr(allocations, "_take", beaten)
+    told = explained(root, boot()["id"])
+    lost, *others = (one for one in told["decisions"][0]["hosts"] if one["host"] != told["host"])
+    assert (told["state"], len(others)) == ("active", 1)
+    assert "others were quicker" in lost["reasons"][0]["reason"] + str(others)
+    place = emulated.client("placement", "root:p0:admin")
+    used = place.get(f"/resource_providers/{taken[0]}/usages").json()["usages"]
+    assert set(used.values()) == {0}
 
 
 @pytest.mark.parametrize("action", ["resize", "migrate", "os-migrateLive", "unshelve"])

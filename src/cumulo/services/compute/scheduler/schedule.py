@@ -66,7 +66,9 @@ def schedule(tx: Tx, server: Server, wishes: Wishes, health: Health) -> HostStat
         try:
             cards = networking.claimable_bandwidth(tx, host.provider_id, demand.groups)
             amounts = {host.provider_id: demand.resources, **cards}
-            placement.claim(tx, server.id, server.project_id, server.user_id, amounts)
+            # Gives back what it took when others, where many write at once, took the rest.
+            with tx.begin_nested():
+                placement.claim(tx, server.id, server.project_id, server.user_id, amounts)
         except Conflict as error:
             verdicts = _refused(verdicts, host.name, error.message)
         else:
