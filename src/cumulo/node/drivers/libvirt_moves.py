@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast, get_args
@@ -41,6 +42,8 @@ _LIVE = (
     | libvirt.VIR_MIGRATE_AUTO_CONVERGE
 )
 
+_BEGINS_WITHIN_S = 30.0  # from when a guest is to be sent until the first of it is
+_POLL_S = 0.05
 _OVER = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
 
 Reach = Callable[[Place], Peers]
@@ -128,11 +131,27 @@ class LibvirtMoves:
             connection.lookupByUUIDString(guest_id).abortJob()
 
     def hurry_guest(self, guest_id: str) -> None:
-        """Stop the guest that is being sent until it is there."""
+        """Stop the guest that is being sent until it is there.
+
+        libvirt lets it go on where it arrives, if it went on when libvirt looked: after the job has
+        begun, and before there is anything to send.
+        """
         with self._hypervisor.connected() as connection, _unless_it_is_over():
             domain = connection.lookupByUUIDString(guest_id)
+            until = time.monotonic() + _BEGINS_WITHIN_S
+            while self._begins(domain):
+                if time.monotonic() > until:
+                    raise Unavailable(f"Guest {guest_id} is not on its way yet.")
+                time.sleep(_POLL_S)
             if domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
-                domain.suspend()  # libvirt lets it go on where it arrives
+                domain.suspend()
+
+    def _begins(self, domain: "libvirt.virDomain") -> bool:
+        """Say whether a guest is to be sent of which nothing is on its way."""
+        job, _, _, total, *_ = domain.jobInfo()
+        if job not in (libvirt.VIR_DOMAIN_JOB_NONE, libvirt.VIR_DOMAIN_JOB_UNBOUNDED) or total:
+            return False
+        return self._hypervisor.remembered(domain.UUIDString())[1].is_leaving
 
     def _migrate(self, domain: "libvirt.virDomain", files: GuestFiles, arrival: Arrival) -> None:
         guest_id = domain.UUIDString()
