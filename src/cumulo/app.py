@@ -6,7 +6,6 @@ differs between an emulated and a real one (hosts, network driver) is handed in.
 
 import dataclasses
 import functools
-import gc
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -455,17 +454,6 @@ def attach(settings: Settings, node_socket: Path, ovn: Path, volumes: Path) -> O
     driver = OvnDriver(f"unix:{ovn}/nb.sock", f"unix:{ovn}/sb.sock")
     files = volume_assembly.files_in(volumes)
     return Outside(nodes, driver, name, volumes=files)
-
-
-def settle() -> None:
-    """Look for cyclic garbage less often, and not in what a process has once it has started.
-
-    A page of a thousand resources is a hundred thousand objects; looking through all others at
-    every 700 of them took up to twice as long as making the page.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def emulate(settings: Settings, state: Path, passwords: Passwords) -> Cloud:

@@ -25,7 +25,7 @@ class EmulatedProgram:
     def start(self, tell: Tell) -> None:
         """Return when every port answers."""
         from cumulo import app
-        from cumulo.kit import log, processors
+        from cumulo.kit import garbage, log, processors
         from cumulo.serving import Serving
 
         log.setup(self._settings.log_level)
@@ -37,7 +37,7 @@ class EmulatedProgram:
         self._serving = Serving(cloud)
         self._serving.start()
         processors.keep_together()
-        app.settle()
+        garbage.settle()
 
     def stop(self, tell: Tell) -> None:
         """Close the ports, let work under way end."""

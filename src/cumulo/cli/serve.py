@@ -15,7 +15,7 @@ from cumulo.cli.state import State
 def command(state: State) -> None:
     """Serve the APIs and carry out workflows, without any rights on the machine."""
     from cumulo import app
-    from cumulo.kit import log
+    from cumulo.kit import garbage, log
     from cumulo.serving import Serving, with_machines
     from cumulo.settings import Settings
 
@@ -34,7 +34,7 @@ def command(state: State) -> None:
     cloud.prepare()
     serving = Serving(cloud)
     serving.start()
-    app.settle()
+    garbage.settle()
     state.serving.touch()
     stop.wait()
     serving.stop()
