@@ -79,7 +79,7 @@ def create_segment(
     tx: Tx, ctx: Context, settings: NetworkSettings, spec: SegmentSpec
 ) -> SegmentRow:
     """Give a network one segment more, after those that it has."""
-    owners.owner(ctx, spec.project_id, spec.tenant_id)
+    owners.owner(ctx, spec.project_id, spec.tenant_id)  # which may be said, and is not kept
     network = network_visible(tx, ctx, spec.network_id)
     others = store.segments_of(tx, network.id)
     wanted = Segment(

@@ -18,6 +18,7 @@ from cumulo.services.objectstore.drivers.base import (
     Row,
     State,
     Stored,
+    fill,
 )
 from cumulo.services.objectstore.drivers.ranges import ACTIVE
 from cumulo.services.objectstore.replicas import asked
@@ -188,13 +189,9 @@ def _bring(cluster: Cluster, place: Place, source: tuple[Device, State], target:
 
 
 def _copy(place: Place, opened: Opened, target: Device) -> None:
-    stored, incoming = opened.stored, target.begin()
-    try:
-        for number in range(stored.block_count):
-            incoming.write(opened.block(number))
-        incoming.keep(place.part, place.key, stored)
-    finally:
-        incoming.discard()
+    stored = opened.stored
+    blocks = (opened.block(number) for number in range(stored.block_count))
+    fill(target.begin(), place.part, place.key, blocks, stored)
     if stored.posted:
         headers = {**stored.headers, "Content-Type": stored.content_type}
         target.post(place.part, place.key, stored.posted, headers)

@@ -1,7 +1,7 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -208,6 +208,16 @@ class Incoming(Protocol):
 
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time."""
+
+
+def fill(incoming: Incoming, part: int, key: str, pieces: Iterable[bytes], stored: Stored) -> None:
+    """Make an object of bytes that are at hand, or leave nothing."""
+    try:
+        for piece in pieces:
+            incoming.write(piece)
+        incoming.keep(part, key, stored)
+    finally:
+        incoming.discard()
 
 
 class Opened(Protocol):

@@ -21,7 +21,7 @@ import msgspec
 from cumulo.kit import clock
 from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers import journals
-from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored
+from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored, fill
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from cumulo.services.objectstore.drivers.index import SqliteIndex
@@ -87,7 +87,7 @@ class DiskDevice:
             flags = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
             file = os.open(self.place(part, key), flags, 0o600)
         except OSError:  # there are no such files here, or the directory was removed this moment
-            self._put_named(part, key, pieces, stored)
+            fill(self.begin(), part, key, pieces, stored)
             return
         try:
             write_pieces(file, [*pieces, trailer(stored)])
@@ -96,15 +96,6 @@ class DiskDevice:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
         finally:
             os.close(file)
-
-    def _put_named(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
-        incoming = self.begin()
-        try:
-            for piece in pieces:
-                incoming.write(piece)
-            incoming.keep(part, key, stored)
-        finally:
-            incoming.discard()
 
     def _link(self, file: int, path: str) -> None:
         """Give a file without a name one, of which there may be an older file."""

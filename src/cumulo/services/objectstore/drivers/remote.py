@@ -19,6 +19,7 @@ from cumulo.services.objectstore.drivers.base import (
     State,
     Stored,
     checked_block,
+    fill,
 )
 from cumulo.services.objectstore.drivers.frames import (
     BYTES,
@@ -140,13 +141,7 @@ class _RemoteDevice:
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
         """Make an object of bytes that are all there."""
-        incoming = self.begin()
-        try:
-            for piece in pieces:
-                incoming.write(piece)
-            incoming.keep(part, key, stored)
-        finally:
-            incoming.discard()
+        fill(self.begin(), part, key, pieces, stored)
 
     def open(self, part: int, key: str, _seen: State | None = None) -> "_RemoteOpened":
         """Open an object; the look is taken on the other side."""
