@@ -18,13 +18,17 @@ def test_other_services_are_told_where_data_lies(service: Service, ann: Client) 
     assert nova.get(f"/v2/images/{create(ann)}/locations").json() == []
 
 
-def test_data_is_not_read_from_elsewhere(ann: Client, ben: Client) -> None:
+def test_without_a_store_for_it_data_is_not_read_from_elsewhere(
+    service: Service, ann: Client, ben: Client
+) -> None:
     """OSSA-2015-002: a location named a file of the host."""
     queued = create(ann)
     path, wanted = f"/v2/images/{queued}/locations", {"url": "http://192.0.2.1/disk"}
     answer = ann.post(path, wanted)
+    assert (answer.status, "http store must be enabled" in answer.text) == (403, True)
+    cinder = service.client("cinder:p1:service,reader")
+    answer = cinder.post(path, {"url": "file:///etc/passwd"})
     assert (answer.status, "Invalid location" in answer.text) == (400, True)
-    assert ann.post(path, {"url": "file:///etc/passwd"}).status == 400
     assert ben.post(path, wanted).status == 404
     assert ann.post(f"/v2/images/{active(ann)}/locations", wanted).status == 409
     assert show(ann, queued)["status"] == "queued"

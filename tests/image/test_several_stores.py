@@ -1,7 +1,6 @@
 """Several stores: which one an image's data lies in, how it gets to more, and to fewer."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -66,7 +65,7 @@ def test_stores_are_told_with_what_operators_say(ann: Client, root: Client) -> N
     assert (detail[1]["type"], detail[1]["weight"]) == ("fake", 5)
     assert ann.get("/v2/info/stores/detail").status == 403
     assert "copy-image" in ann.get("/v2/info/import").json()["import-methods"]["value"]
-    assert root.get("/versions").json()["versions"][0]["id"] == "v2.15"
+    assert root.get("/versions").json()["versions"][0]["id"] == "v2.17"
 
 
 def test_a_client_chooses_the_store_of_an_upload(
@@ -192,12 +191,20 @@ def test_what_no_image_says_is_there_goes(service: Service, root: Client, far: F
         assert set(far.images) == {kept, lost}
 
 
-def test_wrong_settings_are_named(tmp_path: Path) -> None:
+def test_wrong_settings_are_named(tools: ImageTools) -> None:
+    web = StoreSettings(kind="http")
     for wrong, word in (
         ({"default_backend": "none"}, "none"),
+        ({"default_backend": "web", "stores": {"web": web}}, "takes no uploads"),
+        ({"stores": {"web": web, "net": web}}, "web, net"),
         ({"stores": {"a,b": StoreSettings(kind="swift")}}, "a,b"),
         ({"stores": {"file": StoreSettings(kind="swift")}}, "file"),
         ({"stores": {"x": StoreSettings(kind="file")}}, "filesystem_store_datadir"),
     ):
+        settings = ImageLimits(**wrong)
         with pytest.raises(Invalid, match=word):
-            more_stores(ImageLimits(**wrong), lambda: None)  # type: ignore[arg-type, return-value]
+            more_stores(settings, nowhere, tools.outbound, tools.db)
+
+
+def nowhere() -> Any:
+    """Stand for object storage that nobody asks."""

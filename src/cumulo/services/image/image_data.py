@@ -22,7 +22,7 @@ from cumulo.services.image.drivers.base import ImageStore, Incoming
 from cumulo.services.image.errors import NoLongerThere
 from cumulo.services.image.images import UNFINISHED as _UNFINISHED
 from cumulo.services.image.images import Image, Status, image_visible, require
-from cumulo.services.image.inspection import DISKS, Inspection
+from cumulo.services.image.inspection import inspection_of
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images as store
 from cumulo.services.image.store import locations, staged
@@ -44,6 +44,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     image_id: str
     pieces: Iterable[bytes]
     size: int | None = None
+    algorithm: str = ALGORITHM  # of the secure hash
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,11 @@ def park(
     return received
 
 
+def examine(image: Image, limits: ImageLimits, given: Upload) -> Received:
+    """Look at bytes that are to stay where they are, and hash them."""
+    return _receive(image, limits, given, None, lambda: None)
+
+
 def set_staged(tx: Tx, image_id: str, received: Received) -> None:
     """Record what waiting bytes are."""
     staged.staged_delete(tx, image_id)
@@ -188,12 +194,13 @@ def _receive(
     image: Image,
     limits: ImageLimits,
     given: Upload,
-    incoming: Incoming,
+    incoming: Incoming | None,
     beat: Callable[[], None],
 ) -> Received:
     _check_size(given.size or 0, limits)
     _check_signature(image)
-    digester, inspection = Digester(), _inspection(image, limits)
+    digester = Digester(given.algorithm)
+    inspection = inspection_of(image, limits.virtual_size_cap)
     size, alive_at = 0, clock.monotonic()
     with contextlib.closing(digester):
         for piece in given.pieces:
@@ -202,7 +209,8 @@ def _receive(
             if inspection:
                 inspection.feed(piece)
             digester.update(piece)
-            incoming.write(piece)
+            if incoming:
+                incoming.write(piece)
             if clock.monotonic() - alive_at > _ALIVE_EVERY_S:
                 beat()
                 alive_at = clock.monotonic()
@@ -255,7 +263,7 @@ def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
         "container_format": received.container_format,
         "virtual_size": received.virtual_size,
         "checksum": digests.checksum,
-        "os_hash_algo": ALGORITHM,
+        "os_hash_algo": digests.os_hash_algo,
         "os_hash_value": digests.os_hash_value,
         "upload_id": None,
         "upload_seen_at": None,
@@ -287,7 +295,7 @@ def finish(tx: Tx, ctx: Caller, arrival: Arrival, limits: ImageLimits) -> bool:
 
 
 def _set_locations(tx: Tx, arrival: Arrival) -> None:
-    locations.locations_delete(tx, arrival.image_id)
+    locations.locations_delete(tx, arrival.image_id, but=arrival.stores)
     for name in arrival.stores:
         locations.location_set(tx, arrival.image_id, name, "active")
 
@@ -316,12 +324,6 @@ def _check_signature(image: Image) -> None:
             f"{image.properties['img_signature_certificate_uuid'][:64]}. This cloud has no key "
             "manager: remove the img_signature properties."
         )
-
-
-def _inspection(image: Image, limits: ImageLimits) -> Inspection | None:
-    if image.container_format not in DISKS or image.disk_format is None:
-        return None
-    return Inspection(image.disk_format, virtual_size_cap=limits.virtual_size_cap)
 
 
 def _check_size(size: int, limits: ImageLimits) -> None:

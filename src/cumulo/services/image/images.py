@@ -209,17 +209,6 @@ def delete_image(tx: Tx, ctx: Context, image_id: str) -> Image:
     return image
 
 
-def check_may_have_location(tx: Tx, ctx: Context, image_id: str) -> None:
-    """Refuse to let an image's data be read from elsewhere unless it has none yet."""
-    image = image_visible(tx, ctx, image_id)
-    require(ctx, "add_image_location", image)
-    if image.status != "queued":
-        raise Conflict(
-            f"It's not allowed to add locations if image status is {image.status}.",
-            image_id=image_id,
-        )
-
-
 def upload_of(tx: Tx, image: Image) -> str | None:
     """Return the upload that an image waits for, or whose bytes wait for an import."""
     return store.upload_of(tx, image.id)

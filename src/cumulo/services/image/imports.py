@@ -56,12 +56,16 @@ def checked_uri(uri: str | None, rules: Destinations) -> str:
     """Return a URL that may be tried; the refusal does not repeat it, it may hold secrets."""
     if not uri:
         raise Invalid("URI is required for the 'web-download' method.", field="method.uri")
+    return filtered(uri, rules, "web-download", "method.uri")
+
+
+def filtered(uri: str, rules: Destinations, purpose: str, field: str) -> str:
+    """Return a URL that settings do not keep users from."""
     try:
         checked_url(uri, rules)
     except (Invalid, Forbidden) as error:
-        raise Invalid(
-            f"URI for web-download does not pass filtering: {error.message}", field="method.uri"
-        ) from error
+        message = f"URI for {purpose} does not pass filtering: {error.message}"
+        raise Invalid(message, field=field) from error
     return uri
 
 
@@ -78,7 +82,7 @@ def begin_import(tx: Tx, ctx: Context, image_id: str, wish: Wish, limits: ImageL
             raise Conflict(f"'{name}' needs to be set before import")
     if wish.method == "web-download":
         uri: str | None = checked_uri(wish.uri, limits.import_filtering_opts)
-        upload_id = _begin_fetch(tx, image, limits)
+        upload_id = begin_fetch(tx, image, limits)
     else:
         uri, upload_id = None, _begin_staged(tx, image)
     task = new_task(tx, ctx, image, wish)
@@ -203,7 +207,8 @@ def _begin_staged(tx: Tx, image: Image) -> str:
     return upload_id
 
 
-def _begin_fetch(tx: Tx, image: Image, limits: ImageLimits) -> str:
+def begin_fetch(tx: Tx, image: Image, limits: ImageLimits) -> str:
+    """Let an image wait for bytes that will be fetched; return the upload that brings them."""
     upload_id = new_id()
     if not images.image_move(
         tx, image.id, to="importing", expected=["queued"], values={"upload_id": upload_id}

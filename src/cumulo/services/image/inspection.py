@@ -12,6 +12,8 @@ from cumulo.services.image.errors import InvalidImageData
 if TYPE_CHECKING:
     from oslo_utils.imageutils import format_inspector
 
+    from cumulo.services.image.store.images import Image
+
 # Containers whose content is the disk itself; others hold archives that no inspector opens.
 DISKS = frozenset({"bare", "ami", "ari", "aki"})
 # What each declared format may turn out to be, where that is not its own name.
@@ -26,6 +28,13 @@ _MAY_BE = {
 _HEAD = 1 << 20
 _SECTOR = 512
 _VMDK_TEXT = b"# disk descriptorfile"
+
+
+def inspection_of(image: "Image", virtual_size_cap: int) -> "Inspection | None":
+    """Return what is to look at an image's bytes, if its format is one that can be looked into."""
+    if image.container_format not in DISKS or image.disk_format is None:
+        return None
+    return Inspection(image.disk_format, virtual_size_cap=virtual_size_cap)
 
 
 class Inspection:

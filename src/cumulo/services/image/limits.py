@@ -20,7 +20,7 @@ class ImageConversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A store beside the first one, by its name."""
 
-    kind: Literal["file", "swift"]
+    kind: Literal["file", "swift", "http"]  # http: data stays where its URL says
     weight: int = 0
     store_description: str = ""
     filesystem_store_datadir: str = ""  # of `file`
@@ -44,8 +44,9 @@ class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     image_count_total: Count = -1
     image_count_uploading: Count = -1
 
-    # Where `web-download` and tasks may fetch from:
+    # Where `web-download`, tasks and stores of kind `http` may fetch from:
     import_filtering_opts: Destinations = Destinations()
+    http_retries: Annotated[int, Meta(ge=1)] = 3  # to read what a new location names
 
     # Stores beside `file`, which servers start from; Glance's enabled_backends.
     stores: dict[str, StoreSettings] = {}

@@ -26,4 +26,5 @@ class ImageTools:
         limits = self.image_limits
         first = Backend(self.images, limits.first_store_weight)
         default = limits.default_backend if self.more_stores else None
-        return Stores([first, *self.more_stores], default)
+        backends = [first, *self.more_stores]
+        return Stores(backends, default, virtual_size_cap=limits.virtual_size_cap)

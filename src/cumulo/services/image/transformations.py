@@ -18,6 +18,7 @@ from cumulo.services.image.errors import NoLongerThere
 from cumulo.services.image.image_data import Received
 from cumulo.services.image.images import Image
 from cumulo.services.image.store import images, staged
+from cumulo.services.image.stores import wanted
 from cumulo.services.image.tools import ImageTools
 
 _ORDER: tuple[Literal["image_decompression", "image_conversion"], ...] = (
@@ -44,8 +45,8 @@ def transform(tools: ImageTools, image_id: str, upload_id: str, cancelled: Cance
         target = _after(upload_id, plugin)
         ahead = stages(upload_id).index(current) < stages(upload_id).index(target)
         if plugin in tools.image_limits.image_import_plugins and ahead:
-            wanted = _unpack if plugin == "image_decompression" else _convert
-            wanted(tools, image, (upload_id, current, target), cancelled)
+            change = _unpack if plugin == "image_decompression" else _convert
+            change(tools, image, (upload_id, current, target), cancelled)
     return tools.db.read(_waiting, image_id)[1]
 
 
@@ -57,7 +58,7 @@ def _unpack(
     _, source, target = uploads
     made = msgspec.structs.replace(image, container_format="bare")
     pieces = programs.unpacked(tools.images.parked_path(image.id, source))
-    _replace(tools, made, (source, target), _wanted(pieces, cancelled))
+    _replace(tools, made, (source, target), wanted(pieces, cancelled))
 
 
 def _convert(
@@ -79,7 +80,7 @@ def _convert(
     )
     with path.open("rb") as file:
         pieces = iter(lambda: file.read(_PIECE), b"")
-        _replace(tools, made, (source, target), _wanted(pieces, cancelled))
+        _replace(tools, made, (source, target), wanted(pieces, cancelled))
     tools.images.delete_upload(image.id, beside)
 
 
@@ -118,13 +119,6 @@ def _waiting(tx: Tx, image_id: str) -> tuple[Image, str]:
         raise NotFound(f"Image {image_id} waits for no import any more.")
     formats = {"disk_format": found.disk_format, "container_format": found.container_format}
     return msgspec.structs.replace(image, **formats), upload_id
-
-
-def _wanted(pieces: Iterator[bytes], cancelled: Cancelled) -> Iterator[bytes]:
-    for piece in pieces:
-        if cancelled():
-            raise NoLongerThere("The image is no longer wanted.")
-        yield piece
 
 
 def _after(upload_id: str, name: str) -> str:

@@ -773,6 +773,7 @@ def upgrade() -> None:
         sa.Column("image_id", types.text_key(36), nullable=False),
         sa.Column("store", types.text_key(64), nullable=False),
         sa.Column("status", types.text_key(16), nullable=False),
+        sa.Column("url", types.long_text(), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("image_id", "store", name=op.f("pk_image_location")),
     )

@@ -1,5 +1,6 @@
 """The Image API v2."""
 
+from cumulo.kit.outbound import CannotFetch
 from cumulo.services.image.api import (
     cache,
     discovery,
@@ -14,10 +15,11 @@ from cumulo.services.image.api import (
     schemas,
     tasks,
 )
-from cumulo.services.image.errors import InvalidImageData, NoLongerThere
+from cumulo.services.image.errors import InvalidImageData, NoLongerThere, StoreReadOnly
 from cumulo.web.faults import PAGE, Family
 
-FAMILY = Family(PAGE.spell, {**PAGE.status, InvalidImageData: 415, NoLongerThere: 410})
+_STATUS = {InvalidImageData: 415, NoLongerThere: 410, StoreReadOnly: 410, CannotFetch: 503}
+FAMILY = Family(PAGE.spell, {**PAGE.status, **_STATUS})
 OPERATIONS = [
     *discovery.routes.operations,
     *images.routes.operations,

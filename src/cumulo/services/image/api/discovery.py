@@ -39,6 +39,7 @@ class StoreView(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     id: str
     default: str | None = None  # "true", of the one that clients get who do not choose
+    read_only: str | None = msgspec.field(name="read-only", default=None)
     description: str | None = None
     type: str | None = None
     weight: int | None = None
@@ -69,7 +70,12 @@ def list_stores(call: Call[ImageTools]) -> StoresView:
     stores = call.tools.stores
     return StoresView(
         [
-            StoreView(id=name, default=_mark(stores, name), description=one.description or None)
+            StoreView(
+                id=name,
+                default=_mark(stores, name),
+                description=one.description or None,
+                read_only="true" if one.is_read_only else None,
+            )
             for name, one in stores.backends.items()
         ]
     )

@@ -79,9 +79,9 @@ def _chosen(call: Call[ImageTools], body: ImportBody) -> list[str]:
         raise Invalid("stores parameter can't be given with all_stores set.", field="stores")
     stores, header = call.tools.stores, call.headers.get("x-image-meta-store")
     if body.all_stores:
-        return stores.names
+        return stores.writable
     wanted = body.stores or [header or stores.default.name]
-    return list(dict.fromkeys(stores.get(name).name for name in wanted))
+    return list(dict.fromkeys(stores.chosen(name).name for name in wanted))
 
 
 @routes.delete("/v2/stores/{store_id}/{image_id}", policy="delete_image_location", status=204)

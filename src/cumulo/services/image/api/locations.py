@@ -1,13 +1,14 @@
 """/v2/images/{image_id}/locations: where an image's data lies, for other services."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from cumulo.kit.errors import Invalid
 from cumulo.services.image import images
+from cumulo.services.image.added_locations import AddedLocation, Algorithm
 from cumulo.services.image.tools import ImageTools
+from cumulo.services.image.workflows import add_location as adding
 from cumulo.web import Call, Reply, Routes
 
 routes = Routes()
@@ -21,11 +22,18 @@ class LocationView(msgspec.Struct):
     metadata: dict[str, str]
 
 
+class ValidationData(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the data is known to be."""
+
+    os_hash_algo: Algorithm
+    os_hash_value: Annotated[str, Meta(max_length=128)]
+
+
 class LocationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A place from which the image's data is to be read, and what it is known to be."""
 
     url: Annotated[str, Meta(min_length=1, max_length=4096)]
-    validation_data: dict[str, Any] = {}
+    validation_data: ValidationData | None = None
 
 
 @routes.get(_AT, policy="fetch_image_location")
@@ -41,10 +49,8 @@ def list_locations(call: Call[ImageTools], image_id: str) -> Reply:
 
 @routes.post(_AT, policy="add_image_location", status=202, on_target=True)
 def add_location(call: Call[ImageTools], image_id: str, body: LocationSpec) -> None:
-    """Let an image's data be read from elsewhere: refused, no store here reads from elsewhere."""
-    call.db.read(images.check_may_have_location, call.ctx, image_id)
-    raise Invalid(
-        f"Invalid location: {body.url[:64]}: there is no store that reads from such places. Import "
-        "the image by web-download instead.",
-        field="url",
-    )
+    """Let an image's data be read from where a URL leads, once it was seen to be good."""
+    known = msgspec.to_builtins(body.validation_data) if body.validation_data else {}
+    said = {"loc_url": body.url, "validation_data": known}
+    wanted = AddedLocation(url=body.url, said=said, **known)
+    call.db.write(adding.add_location, call.ctx, image_id, wanted, call.tools)

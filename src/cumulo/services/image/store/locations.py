@@ -30,8 +30,10 @@ def locations_of(tx: Tx, image_ids: Sequence[str]) -> Mapping[str, list[Location
     return found
 
 
-def location_set(tx: Tx, image_id: str, store: str, status: LocationStatus) -> None:
-    """Record how it stands with a store."""
+def location_set(
+    tx: Tx, image_id: str, store: str, status: LocationStatus, url: str | None = None
+) -> None:
+    """Record how it stands with a store, and by which URL a new location is read."""
     rows = sa.select(sa.func.count()).where(c.image_id == image_id)
     position = tx.scalars(rows).one()
     insert_absent(
@@ -40,19 +42,35 @@ def location_set(tx: Tx, image_id: str, store: str, status: LocationStatus) -> N
         image_id=image_id,
         store=store,
         status=status,
+        url=url,
         position=position,
     )
     change = sa.update(tables.image_location).where(c.image_id == image_id, c.store == store)
     tx.execute(change.values(status=status))
 
 
+def location_url(tx: Tx, image_id: str, store: str) -> str | None:
+    """Return the URL by which an image's bytes are read, where it is not the store that has them.
+
+    It may hold secrets, and is not part of the image for that reason.
+    """
+    return tx.scalars(sa.select(c.url).where(c.image_id == image_id, c.store == store)).first()
+
+
 def locations_delete(
-    tx: Tx, image_id: str, *, stores: Iterable[str] | None = None, status: str | None = None
+    tx: Tx,
+    image_id: str,
+    *,
+    stores: Iterable[str] | None = None,
+    but: Iterable[str] = (),
+    status: str | None = None,
 ) -> int:
     """Forget locations of an image; return how many there were."""
     forget = sa.delete(tables.image_location).where(c.image_id == image_id)
     if stores is not None:
         forget = forget.where(c.store.in_(list(stores)))
+    if but:
+        forget = forget.where(c.store.not_in(list(but)))
     if status is not None:
         forget = forget.where(c.status == status)
     return tx.execute(forget).rowcount

@@ -42,6 +42,7 @@ image_location = sa.Table(
     sa.Column("image_id", text_key(36), primary_key=True),
     sa.Column("store", text_key(64), primary_key=True),
     sa.Column("status", text_key(16), nullable=False),
+    sa.Column("url", long_text()),  # of bytes that the store only knows the way to
     sa.Column("position", sa.Integer, nullable=False),
 )
 

@@ -1,6 +1,5 @@
 """Making bytes an image's that are staged, or that a URL names."""
 
-from collections.abc import Generator
 from contextlib import closing
 from typing import TypeAlias
 
@@ -15,7 +14,7 @@ from cumulo.services.image.errors import NoLongerThere
 from cumulo.services.image.images import ImageSpec
 from cumulo.services.image.imports import Import, Wish
 from cumulo.services.image.limits import ImageLimits
-from cumulo.services.image.stores import copy
+from cumulo.services.image.stores import copy, wanted
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.transformations import stages, transform
 from cumulo.work import Run as _Run
@@ -42,8 +41,9 @@ def fetch_bytes(run: Run) -> None:
     run.db.write(imports.task_begun, params.task_id)
     if params.uri is None:
         return
-    with closing(_wanted(run, run.tools.outbound.get(params.uri))) as pieces:
-        imports.take_in(run.tools, params.image_id, params.upload_id, pieces)
+    with closing(run.tools.outbound.get(params.uri)) as pieces:
+        given = wanted(pieces, run.cancelled)
+        imports.take_in(run.tools, params.image_id, params.upload_id, given)
 
 
 def transform_bytes(run: Run) -> str:
@@ -70,8 +70,8 @@ def copy_bytes(run: Run) -> list[str]:
         except (CloudError, OSError):
             if params.all_must_succeed or run.cancelled():
                 raise
-    wanted = params.stores or [first.name]
-    return [name for name in wanted if name in (first.name, *arrived)]
+    asked = params.stores or [first.name]
+    return [name for name in asked if name in (first.name, *arrived)]
 
 
 def drop_stage(run: Run) -> None:
@@ -154,12 +154,3 @@ def _targets(run: Run) -> list[ImageStore]:
     """Return the first store, which all bytes pass, and the others that were asked for."""
     first = run.tools.images
     return [first, *(run.tools.stores.get(n) for n in run.params.stores if n != first.name)]
-
-
-def _wanted(run: Run, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    """Yield pieces as long as they are wanted."""
-    with closing(pieces):
-        for piece in pieces:
-            if run.cancelled():
-                raise NoLongerThere(f"Image {run.params.image_id} is no longer wanted.")
-            yield piece
