@@ -15,7 +15,7 @@ import pytest
 
 from cumulo.kit import clock, ids
 from cumulo.node import disks
-from cumulo.node.api import GuestSpec, HostError, ImageSource
+from cumulo.node.api import EphemeralDisk, GuestSpec, HostError, ImageSource
 from cumulo.node.guest_files import GuestFiles
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-img")
@@ -205,13 +205,21 @@ def test_a_disk_whose_making_was_cut_short_is_made_anew(
 
 
 def test_ephemeral_and_swap_disks_are_ready_for_use(files: GuestFiles, tmp_path: Path) -> None:
-    spec = spec_of(files, source(qcow2(tmp_path / "image")), ephemeral_gib=1, swap_mib=8)
-    ephemeral = disks.ephemeral_disk(files, spec, OWNER)
+    wanted = [EphemeralDisk(size_gib=1), EphemeralDisk(size_gib=2, format="ext2")]
+    image = source(qcow2(tmp_path / "image"))
+    spec = spec_of(files, image, ephemeral_disks=wanted, swap_mib=8)
+    ephemeral = disks.ephemeral_disk(files, spec, 0, OWNER)
+    second = disks.ephemeral_disk(files, spec, 1, OWNER)
     swap = disks.swap_disk(files, spec, OWNER)
     assert ephemeral.stat().st_size == 1024 * MIB
     assert ephemeral.stat().st_blocks * 512 < 100 * MIB
     with ephemeral.open("rb") as disk:
-        assert disk.read(1082)[1080:] == b"\x53\xef"  # ext4
+        head = disk.read(2048)
+    assert (head[1080:1082], head[1144:1154]) == (b"\x53\xef", b"ephemeral0")  # ext4
+    assert second.stat().st_size == 2048 * MIB
+    with second.open("rb") as disk:
+        head = disk.read(2048)
+    assert (head[1144:1154], head[1116] & 4) == (b"ephemeral1", 0)  # ext2 has no journal
     assert swap.read_bytes()[4086:4096] == b"SWAPSPACE2"
 
 

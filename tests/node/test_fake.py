@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cumulo.kit.errors import NotFound, Unavailable
-from cumulo.node.api import FixedNodes, HostError
+from cumulo.node.api import EphemeralDisk, FixedNodes, HostError
 from cumulo.node.drivers.fake import FakeNode
 from cumulo.node.drivers.script import Script, Trouble
 from tests.node.bench import Bench, metadata_port
@@ -87,7 +87,8 @@ def test_the_console_names_the_guest(fake_bench: Bench, fake: FakeNode) -> None:
 
 def test_guests_take_memory_and_disk(fake_bench: Bench, fake: FakeNode) -> None:
     before = fake.facts()
-    fake_bench.guest(memory_mib=1024, root_gib=3, ephemeral_gib=2, swap_mib=1)
+    disks = [EphemeralDisk(size_gib=1)] * 2
+    fake_bench.guest(memory_mib=1024, root_gib=3, swap_mib=1, ephemeral_disks=disks)
     after = fake.facts()
     assert after.memory_used_mib - before.memory_used_mib == 1024
     assert before.disk_free_gib - after.disk_free_gib == 6

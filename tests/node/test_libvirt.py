@@ -13,7 +13,7 @@ import pytest
 from cumulo.kit import clock
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
-from cumulo.node.api import HostError, Node
+from cumulo.node.api import EphemeralDisk, HostError, Node
 from tests.hypervisor import Host, image_source
 from tests.node.bench import Bench
 from tests.node.conftest import read_if_there
@@ -183,7 +183,7 @@ def test_a_config_drive_reaches_the_guest(libvirt_bench: Bench) -> None:
     guest_id = libvirt_bench.booted(
         config_drive={"openstack/latest/meta_data.json": meta_data},
         config_drive_bytes={"openstack/latest/user_data": b"#!/bin/sh\necho USER''DATA-RAN\n"},
-        ephemeral_gib=1,
+        ephemeral_disks=[EphemeralDisk(size_gib=1)] * 2,
         swap_mib=8,
     )
     text = libvirt_bench.node.console_log(guest_id)

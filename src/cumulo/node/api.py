@@ -98,6 +98,13 @@ class MemoryNode(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
 
 
+class EphemeralDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk beside the root disk, with a file system and nothing in it."""
+
+    size_gib: int
+    format: Literal["ext2", "ext3", "ext4"] = "ext4"
+
+
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """All there is to know to make a guest."""
 
@@ -108,7 +115,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mib: int
     root_gib: int  # 0: as large as the image
-    ephemeral_gib: int = 0
+    ephemeral_disks: list[EphemeralDisk] = []
     swap_mib: int = 0
     image: ImageSource | None = None  # None: it boots from a volume and has no disk of its own
     nics: list[Nic] = []

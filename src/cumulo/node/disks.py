@@ -146,10 +146,12 @@ def grow(files: GuestFiles, spec: GuestSpec, owner: Owner) -> None:
     root = files.directory / "root.qcow2"
     if spec.image is not None:
         _grow_root(root, spec, owner)
-    ephemeral, swap = files.directory / "ephemeral.raw", files.directory / "swap.raw"
-    if ephemeral.exists() and ephemeral.stat().st_size < spec.ephemeral_gib * GIB:
-        os.truncate(ephemeral, spec.ephemeral_gib * GIB)
+    for number, wanted in enumerate(spec.ephemeral_disks):
+        ephemeral = files.ephemeral_disk(number)
+        if ephemeral.exists() and ephemeral.stat().st_size < wanted.size_gib * GIB:
+            os.truncate(ephemeral, wanted.size_gib * GIB)
     # Nobody misses what was swapped out by a guest that is off.
+    swap = files.directory / "swap.raw"
     if swap.exists() and swap.stat().st_size != spec.swap_mib * MIB:
         swap.unlink()
 
@@ -176,14 +178,16 @@ def copy_root(files: GuestFiles, path: Path, owner: Owner) -> None:
         _run([*limits, *command], owner, timeout_s=_COPY_TIMEOUT_S)
 
 
-def ephemeral_disk(files: GuestFiles, spec: GuestSpec, owner: Owner) -> Path:
+def ephemeral_disk(files: GuestFiles, spec: GuestSpec, number: int, owner: Owner) -> Path:
     """Make an empty disk with a file system, or find it made."""
+    wanted = spec.ephemeral_disks[number]
 
     def fill(draft: Path) -> None:
-        os.truncate(draft, spec.ephemeral_gib * GIB)
-        _run(["mkfs.ext4", "-q", "-F", "-L", "ephemeral0", str(draft)], owner)
+        os.truncate(draft, wanted.size_gib * GIB)
+        program = f"mkfs.{wanted.format}"
+        _run([program, "-q", "-F", "-L", f"ephemeral{number}", str(draft)], owner)
 
-    return _ensure(files.directory / "ephemeral.raw", owner, fill)
+    return _ensure(files.ephemeral_disk(number), owner, fill)
 
 
 def swap_disk(files: GuestFiles, spec: GuestSpec, owner: Owner) -> Path:

@@ -5,6 +5,7 @@ which broke out of its QEMU still cannot put a link where we will write.
 """
 
 import os
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -51,6 +52,10 @@ class GuestFiles:
             raise Invalid(f"{snapshot_id!r} is not the id of a snapshot: give a UUID.")
         return self.snapshots / f"{snapshot_id}.qcow2"
 
+    def ephemeral_disk(self, number: int) -> Path:
+        """Return where an ephemeral disk is."""
+        return self.directory / f"ephemeral{number}.raw"
+
     def make(self, owner: tuple[int, int]) -> None:
         """Make the directory, or find it made."""
         for path, mode in ((self.directory, 0o711), (self.vnc_socket.parent, 0o700)):
@@ -87,6 +92,11 @@ def known_guests(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     return sorted(path.name for path in root.iterdir() if _is_id(path.name))
+
+
+def is_disk(name: str) -> bool:
+    """Say whether a file in a guest's directory is one of its disks."""
+    return re.fullmatch(r"root\.qcow2|ephemeral\d{1,3}\.raw|swap\.raw", name) is not None
 
 
 def _is_id(name: str) -> bool:

@@ -10,10 +10,9 @@ import subprocess
 from pathlib import Path
 
 from cumulo.node.api import HostError
-from cumulo.node.guest_files import GuestFiles
+from cumulo.node.guest_files import GuestFiles, is_disk
 
 _RECORD = "guest.json"
-_KEPT = ("root.qcow2", "ephemeral.raw", "swap.raw", _RECORD)
 
 
 def keep(files: GuestFiles) -> None:
@@ -24,8 +23,8 @@ def keep(files: GuestFiles) -> None:
     draft = target.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    for path in (files.directory / name for name in _KEPT):
-        if path.exists():
+    for path in files.directory.iterdir():
+        if is_disk(path.name) or path.name == _RECORD:
             _copy(path, draft / path.name)
     draft.rename(target)
 
@@ -38,9 +37,8 @@ def are_kept(files: GuestFiles) -> bool:
 def restore(files: GuestFiles) -> None:
     """Put the copies back, what is remembered last."""
     source = _place(files)
-    for name in _KEPT:
-        if (source / name).exists():
-            (source / name).replace(files.directory / name)
+    for path in sorted(source.iterdir(), key=lambda path: path.name == _RECORD):
+        path.replace(files.directory / path.name)
     shutil.rmtree(source)
 
 

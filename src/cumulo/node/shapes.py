@@ -10,7 +10,7 @@ _FIELDS = (
     "vcpus",
     "memory_mib",
     "root_gib",
-    "ephemeral_gib",
+    "ephemeral_disks",
     "swap_mib",
     "properties",
     "rescue",

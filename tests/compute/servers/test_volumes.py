@@ -119,41 +119,6 @@ def test_a_tagged_volume_is_told_to_the_guest(both: Both) -> None:
     assert device["path"] == "/dev/vdb"
 
 
-def test_tagged_disks_that_the_host_makes_are_told_to_the_guest(both: Both) -> None:
-    size = {"vcpus": 1, "ram": 64, "disk": 1, "OS-FLV-EXT-DATA:ephemeral": 2, "swap": 64}
-    body = {"flavor": {"name": "disks", "id": "disks", **size}}
-    assert both.compute.as_("root:p1:admin").post("/v2.1/flavors", body).status == 200
-    blank: dict[str, Any] = {"source_type": "blank", "destination_type": "local", "boot_index": -1}
-    root = {"source_type": "image", "destination_type": "local", "uuid": both.image}
-    disks: list[dict[str, Any]] = [
-        {**root, "boot_index": 0, "tag": "system"},
-        {**blank, "guest_format": "swap", "volume_size": 64, "tag": "paging"},
-        {**blank, "volume_size": 2, "tag": "scratch"},
-    ]
-    server = both.server(flavorRef="disks", block_device_mapping_v2=disks)
-    metadata = both.cloud.db.read(metadata_of, server, both.cloud.cloud.compute.settings)
-    assert metadata is not None
-    told = json.loads(document(metadata, "latest", "meta_data.json") or b"")["devices"]
-    assert [(one["type"], one["path"], one["tags"]) for one in told] == [
-        ("disk", "/dev/vda", ["system"]),
-        ("disk", "/dev/vdb", ["scratch"]),
-        ("disk", "/dev/vdc", ["paging"]),
-    ]
-
-    for wrong, why in (
-        ([{**blank, "volume_size": 3}], "Ephemeral disks requested are larger"),
-        ([{**blank, "volume_size": 1}], "leave its volume_size out"),
-        ([{**blank, "guest_format": "swap", "volume_size": 65}], "Swap drive requested is larger"),
-        ([blank, blank], "one ephemeral disk and one for swap"),
-        ([{**blank, "uuid": both.image}], "has no uuid"),
-    ):
-        spec = {"name": "s", "flavorRef": "disks", "networks": "none", "imageRef": both.image}
-        refused = both.compute.post(
-            S, {"server": spec | {"block_device_mapping_v2": [disks[0], *wrong]}}
-        )
-        assert (refused.status, why in refused.text) == (400, True), refused.text
-
-
 def test_attach_and_detach(both: Both) -> None:
     server, volume = both.server(), both.volume()
     answer = both.attach(server, volume, delete_on_termination=True, tag="data")

@@ -472,7 +472,7 @@ def _hostname(spec: GuestSpec) -> str:
 
 def _disk_gib(spec: GuestSpec) -> int:
     root = (spec.root_gib or -(-spec.image.virtual_size // 2**30)) if spec.image else 0
-    return root + spec.ephemeral_gib + -(-spec.swap_mib // 1024)
+    return root + sum(one.size_gib for one in spec.ephemeral_disks) + -(-spec.swap_mib // 1024)
 
 
 def _file(directory: Path, guest_id: str) -> Path:

@@ -18,8 +18,8 @@ def of_guest(
     made = []
     if base is not None:
         made.append(over(disks.root_disk(files, spec, base, owner), base))
-    if spec.ephemeral_gib:
-        path = disks.ephemeral_disk(files, spec, owner)
+    for number in range(len(spec.ephemeral_disks)):
+        path = disks.ephemeral_disk(files, spec, number, owner)
         made.append(libvirt_domain.Disk(path=path, format="raw"))
     if spec.swap_mib:
         made.append(libvirt_domain.Disk(path=disks.swap_disk(files, spec, owner), format="raw"))

@@ -27,12 +27,11 @@ from cumulo.node import consoles, disks, streams
 from cumulo.node.api import GuestSpec, HostError, ImageSource
 from cumulo.node.drivers import libvirt_power, libvirt_secrets, libvirt_volumes
 from cumulo.node.drivers.libvirt import LibvirtHypervisor
-from cumulo.node.guest_files import GuestFiles, Record
+from cumulo.node.guest_files import GuestFiles, Record, is_disk
 from cumulo.node.libvirtd import MOVES
 from cumulo.node.moving import Arrival, Channel, Offered, Peers, Place
 
 _PIECE = 4 * MIB
-_DISKS = ("root.qcow2", "ephemeral.raw", "swap.raw")
 _ALWAYS = ("config.iso", "console.log", "base")  # may be read while the guest runs
 _LIVE = (
     libvirt.VIR_MIGRATE_LIVE
@@ -74,8 +73,9 @@ class LibvirtMoves:
             spec = _as_offered(spec, offered)
             self._begin(files, spec, source)
             base = self._base(there, spec)
-            for name in offered.files.keys() & {*_DISKS, "config.iso"}:
-                self._fetch(there, files, name, offered.files[name])
+            for name, size in offered.files.items():
+                if is_disk(name) or name == "config.iso":
+                    self._fetch(there, files, name, size)
             if base is not None:
                 disks.stand_on(files, base, self._owner)
             libvirt_secrets.ensure(connection, spec.id, spec.volumes)
@@ -249,7 +249,8 @@ class PeerView:
     def guest_offered(self, guest_id: str) -> Offered:
         """Tell what there is of a guest that is offered."""
         files, record = self._offered(guest_id)
-        found = {name: self._path(files, record, name) for name in (*_DISKS, *_ALWAYS)}
+        own = [path.name for path in files.directory.iterdir() if is_disk(path.name)]
+        found = {name: self._path(files, record, name) for name in (*own, *_ALWAYS)}
         sizes = {name: path.stat().st_size for name, path in found.items() if path.exists()}
         sizes["console.log"] = len(consoles.read(files.console_log))
         return Offered(spec=record.spec, files=sizes)
@@ -257,11 +258,11 @@ class PeerView:
     def read_file(self, guest_id: str, name: str, offset: int, length: int) -> bytes:
         """Return a piece of a file of a guest that is offered."""
         files, record = self._offered(guest_id)
-        if name not in (*_DISKS, *_ALWAYS) or offset < 0 or not 0 < length <= _PIECE:
+        if not (is_disk(name) or name in _ALWAYS) or offset < 0 or not 0 < length <= _PIECE:
             raise HostError(f"There is no such piece of a file {name!r}.")
         if name == "console.log":
             return consoles.read(files.console_log)[offset : offset + length]
-        if name in _DISKS and self._runs(guest_id):
+        if is_disk(name) and self._runs(guest_id):
             raise HostError(f"Guest {guest_id} runs: its disks cannot be read.")
         descriptor = os.open(self._path(files, record, name), os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:

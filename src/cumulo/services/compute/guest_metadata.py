@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -11,10 +11,12 @@ from cumulo.db import Tx
 from cumulo.kit import log
 from cumulo.services.compute import config_drives, local_disks, networking
 from cumulo.services.compute.instance_metadata import Device, File, InstanceMetadata, Key
+from cumulo.services.compute.local_disks import Kind, LocalDisk
 from cumulo.services.compute.settings import ComputeSettings
 from cumulo.services.compute.store import aggregates as aggregate_rows
 from cumulo.services.compute.store import block_devices, nic_tags
 from cumulo.services.compute.store import servers as store
+from cumulo.services.compute.store.block_devices import BlockDevice
 from cumulo.services.compute.store.servers import Server
 
 LOG = log.get("compute")
@@ -44,6 +46,8 @@ def _metadata(
     tx: Tx, server: Server, settings: ComputeSettings, admin_pass: str | None
 ) -> InstanceMetadata:
     ports = networking.ports_of(tx, server.id)
+    own = local_disks.devices_of(tx, server)
+    disks = block_devices.devices_of(tx, server.id)
     zones = aggregate_rows.zones_of_hosts(tx, [server.host]) if server.host else {}
     key = None
     if server.key_name and server.key_data and server.key_type:
@@ -65,8 +69,8 @@ def _metadata(
         security_groups=networking.security_groups_of(tx, [server.id]).get(server.id, []),
         ports=ports,
         subnets=networking.subnets_of(tx, ports),
-        block_devices={"ami": "vda", "root": "/dev/vda"},
-        devices=_devices(tx, server, ports),
+        block_devices=_block_devices(own, disks),
+        devices=_devices(tx, server, ports, own, disks),
         files=[
             File(path=file["path"], contents=base64.b64decode(file["contents"]))
             for file in server.personality
@@ -90,18 +94,39 @@ def _vendor_data(path: str) -> dict[str, Any]:
         return {}
 
 
-def _devices(tx: Tx, server: Server, ports: Sequence[networking.ServerPort]) -> list[Device]:
+def _block_devices(
+    own: Sequence[tuple[str, LocalDisk]], disks: Sequence[BlockDevice]
+) -> dict[str, str]:
+    """Return the server's disks by the names that EC2 has for them."""
+    by_kind = {kind: [path for path, disk in own if disk.kind == kind] for kind in get_args(Kind)}
+    booted = [one.device_name for one in disks if one.boot_index == 0]
+    [root, *_] = [*by_kind["root"], *booted, "/dev/vda"]
+    volumes = sorted(one.device_name for one in disks)
+    return {
+        "ami": root.removeprefix("/dev/"),
+        "root": root,
+        **{f"ephemeral{number}": path for number, path in enumerate(by_kind["ephemeral"])},
+        **dict(zip(["swap"], by_kind["swap"], strict=False)),
+        **{f"ebs{number}": path for number, path in enumerate(volumes)},
+    }
+
+
+def _devices(
+    tx: Tx,
+    server: Server,
+    ports: Sequence[networking.ServerPort],
+    own: Sequence[tuple[str, LocalDisk]],
+    disks: Sequence[BlockDevice],
+) -> list[Device]:
     """Return the interfaces and disks that the server's owner tagged."""
     tags = nic_tags.tags_of(tx, server.id)
     nics = [
         Device(type="nic", mac=port.mac, tags=[tags[port.id]]) for port in ports if port.id in tags
     ]
-    disks = [
+    made = [Device(type="disk", path=path, tags=[disk.tag]) for path, disk in own if disk.tag]
+    volumes = [
         Device(type="disk", serial=one.volume_id, path=one.device_name, tags=[one.tag])
-        for one in block_devices.devices_of(tx, server.id)
+        for one in disks
         if one.tag
     ]
-    own = [
-        Device(type="disk", path=path, tags=[tag]) for path, tag in local_disks.tagged(tx, server)
-    ]
-    return [*nics, *own, *disks]
+    return [*nics, *made, *volumes]

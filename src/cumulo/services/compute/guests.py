@@ -8,8 +8,16 @@ from typing import Any
 import msgspec
 
 from cumulo.db import Tx
-from cumulo.node.api import GuestSpec, ImageSource, MemoryNode, Power
-from cumulo.services.compute import guest_metadata, networking, numa, servers, states, volumes
+from cumulo.node.api import EphemeralDisk, GuestSpec, ImageSource, MemoryNode, Power
+from cumulo.services.compute import (
+    guest_metadata,
+    local_disks,
+    networking,
+    numa,
+    servers,
+    states,
+    volumes,
+)
 from cumulo.services.compute.store import servers as store
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -41,6 +49,7 @@ def spec_of(tx: Tx, server_id: str, tools: Tools, admin_pass: str | None = None)
 def spec_for(tx: Tx, server: Server, tools: Tools, admin_pass: str | None = None) -> GuestSpec:
     """Return the same for a server that is to be otherwise than it is stored."""
     flavor = server.flavor
+    made = local_disks.disks_of(tx, server)
     drive: dict[str, bytes] = {}
     if server.config_drive:
         drive = guest_metadata.drive_of(tx, server, tools.settings, admin_pass)
@@ -52,8 +61,12 @@ def spec_for(tx: Tx, server: Server, tools: Tools, admin_pass: str | None = None
         vcpus=server.vcpus,
         memory_mib=server.memory_mib,
         root_gib=flavor["root_gib"],
-        ephemeral_gib=flavor["ephemeral_gib"],
-        swap_mib=flavor["swap_mib"],
+        ephemeral_disks=[
+            EphemeralDisk(size_gib=one.size or 0, format=one.format)
+            for one in made
+            if one.kind == "ephemeral"
+        ],
+        swap_mib=sum(one.size or 0 for one in made if one.kind == "swap"),
         image=_source(server, tools.images),
         nics=networking.nics_of(tx, server.id),
         volumes=volumes.host_volumes(tx, server.id),

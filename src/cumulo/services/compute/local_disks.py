@@ -1,71 +1,95 @@
-"""The disks that a server's host makes for it: root, ephemeral and swap, as its flavor has them."""
+"""The disks that a server's host makes for it: root, ephemeral and swap.
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+They are as the server's flavor has them, unless somebody wanted less: then swap is so small until
+the flavor's is another, and the ephemeral disks stay as they are in every flavor.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
-from cumulo.services.compute.flavors import Flavor
-from cumulo.services.compute.store import disk_tags as store
+from cumulo.services.compute.store import local_disks as store
+from cumulo.services.compute.store.local_disks import Format as Format
+from cumulo.services.compute.store.local_disks import Kind as Kind
+from cumulo.services.compute.store.local_disks import LocalDisk as LocalDisk
 from cumulo.services.compute.store.servers import Server
 
-Kind: TypeAlias = Literal["root", "ephemeral", "swap"]
 _WRONG = "Block Device Mapping is Invalid: "
-_TOO_LARGE: dict[Kind, str] = {
-    "ephemeral": "Ephemeral disks requested are larger than the instance type allows. If no size "
-    "is given in one block device mapping, flavor ephemeral size will be used.",
-    "swap": "Swap drive requested is larger than instance type allows.",
-}
 
 
-class LocalDisk(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk of a new server that somebody named, which it would have anyway."""
-
-    kind: Kind
-    size: int | None = None  # GiB, of swap MiB; None: the flavor's
-    tag: str | None = None
-
-
-def check(flavor: Flavor, disks: Sequence[LocalDisk]) -> None:
-    """Refuse disks that are other than the flavor's."""
-    kinds = [disk.kind for disk in disks]
-    if len(set(kinds)) < len(kinds):
-        raise Invalid(f"{_WRONG}a host makes one ephemeral disk and one for swap, no more.")
-    for disk in disks:
-        if disk.kind == "root":
-            continue
-        has = flavor.ephemeral_gib if disk.kind == "ephemeral" else flavor.swap_mib
-        size = has if disk.size is None else disk.size
-        if not has or size > has:
-            raise Invalid(_TOO_LARGE[disk.kind], field="volume_size")
-        if size < has:
-            raise Invalid(
-                f"{_WRONG}the host makes the {disk.kind} disk as large as the flavor says, {has}: "
-                "leave its volume_size out.",
-                field="volume_size",
-            )
+def check(
+    flavor: Mapping[str, Any], disks: Sequence[LocalDisk], most: int, *, has_root: bool
+) -> None:
+    """Refuse disks that are more than the flavor has, or more in number than a server may have."""
+    wanted = [disk for disk in disks if disk.kind == "ephemeral"]
+    room = flavor["ephemeral_gib"]
+    if wanted and (not room or sum(disk.size or room for disk in wanted) > room):
+        raise Invalid(
+            "Ephemeral disks requested are larger than the instance type allows. If no size is "
+            "given in one block device mapping, flavor ephemeral size will be used.",
+            field="volume_size",
+        )
+    wanted = [disk for disk in disks if disk.kind == "swap"]
+    if len(wanted) > 1:
+        raise Invalid(f"{_WRONG}More than one swap drive requested.")
+    if wanted and (wanted[0].size or 1) > flavor["swap_mib"]:
+        raise Invalid("Swap drive requested is larger than instance type allows.")
+    count = len(completed(flavor, disks, has_root=has_root))
+    if disks and 0 <= most < count:
+        raise Invalid(
+            f"{_WRONG}You specified more local devices than the limit allows: {count} with those "
+            f"of image and flavor, of {most}."
+        )
 
 
-def tag(tx: Tx, server_id: str, disks: Sequence[LocalDisk]) -> None:
-    """Note by which tags a guest is to know its disks."""
-    for disk in disks:
-        if disk.tag:
-            store.tag_insert(tx, server_id, disk.kind, disk.tag)
+def note(tx: Tx, server: Server, disks: Sequence[LocalDisk]) -> None:
+    """Note what is wanted of the disks of a new server."""
+    for number, disk in enumerate(disks):
+        of_size = server.flavor["swap_mib"] if disk.kind == "swap" else None
+        store.disk_insert(tx, server.id, number, msgspec.structs.replace(disk, of_size=of_size))
 
 
-def tagged(tx: Tx, server: Server) -> list[tuple[str, str]]:
-    """Return device and tag of the disks that have one."""
-    tags = store.tags_of(tx, server.id)
-    has: list[tuple[Kind, bool]] = [
-        ("root", server.image_id is not None),
-        ("ephemeral", bool(server.flavor["ephemeral_gib"])),
-        ("swap", bool(server.flavor["swap_mib"])),
-    ]
-    made = [kind for kind, there_is in has if there_is]
-    return [
-        (f"/dev/vd{chr(ord('a') + place)}", tags[kind])
-        for place, kind in enumerate(made)
-        if kind in tags
-    ]
+def disks_of(tx: Tx, server: Server) -> list[LocalDisk]:
+    """Return all disks that a server's host makes, in the order of their devices."""
+    said = store.disks_of(tx, server.id)
+    return completed(server.flavor, said, has_root=server.image_id is not None)
+
+
+def completed(
+    flavor: Mapping[str, Any], said: Sequence[LocalDisk], *, has_root: bool
+) -> list[LocalDisk]:
+    """Return the disks of a flavor as somebody wanted them, each with its size."""
+    root = _said(said, "root")[:1] if has_root else []
+    ephemeral = [_sized(disk, flavor["ephemeral_gib"]) for disk in _said(said, "ephemeral")]
+    swap = _said(said, "swap")[0]
+    if swap.of_size is not None and swap.of_size != flavor["swap_mib"]:
+        swap = msgspec.structs.replace(swap, size=None)
+    others = [*ephemeral, _sized(swap, flavor["swap_mib"])]
+    return [*root, *(disk for disk in others if disk.size)]
+
+
+def devices_of(tx: Tx, server: Server) -> list[tuple[str, LocalDisk]]:
+    """Return the disks that a server's host makes with their devices."""
+    made = disks_of(tx, server)
+    return [(f"/dev/vd{chr(ord('a') + place)}", disk) for place, disk in enumerate(made)]
+
+
+def ephemeral_gib(disks: Sequence[LocalDisk]) -> int:
+    """Return what the ephemeral disks take together."""
+    return sum(disk.size or 0 for disk in disks if disk.kind == "ephemeral")
+
+
+def forget(tx: Tx, server_id: str) -> None:
+    """Forget what was wanted of a server's disks."""
+    store.disks_clear(tx, server_id)
+
+
+def _said(said: Sequence[LocalDisk], kind: Kind) -> list[LocalDisk]:
+    return [disk for disk in said if disk.kind == kind] or [LocalDisk(kind)]
+
+
+def _sized(disk: LocalDisk, flavor_size: int) -> LocalDisk:
+    return disk if disk.size else msgspec.structs.replace(disk, size=flavor_size)

@@ -80,8 +80,13 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
     """Record servers that are being made, as many as the quota lets, but at least the fewest."""
     assert ctx.project_id is not None
     flavor = flavor_of(tx, ctx, boot.flavor_id)
-    local_disks.check(flavor, boot.local_disks)
     boot, facts = _boot_facts(tx, ctx, boot, flavor)
+    local_disks.check(
+        msgspec.structs.asdict(flavor),
+        boot.local_disks,
+        tools.settings.max_local_block_devices,
+        has_root=facts["image_id"] is not None,
+    )
     key = key_of(tx, ctx, boot.key_name)
     _check_items(tx, ctx, boot)
     count = _count(tx, ctx, boot, flavor)
@@ -102,7 +107,7 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
         _note(tx, ctx, server, boot)
         networking.make_ports(tx, ctx, tools.network, server, plan)
         volumes.make_devices(tx, ctx, tools, server, boot.disks)
-        local_disks.tag(tx, server.id, boot.local_disks)
+        local_disks.note(tx, server, boot.local_disks)
         number = action_store.action_insert(tx, server.id, "create", servers.doer(ctx))
         begun.append(Begun(server=server, action=number))
     return begun

@@ -26,5 +26,7 @@ class ComputeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_resize_to_same_host: bool = True  # there may be no other
     # For so many seconds a deleted server is only switched off and can be restored; 0: not at all.
     reclaim_instance_interval: Annotated[int, msgspec.Meta(ge=0)] = 0
+    # How many disks a host makes for a server at most, if any of them is named; -1: no limit.
+    max_local_block_devices: Annotated[int, msgspec.Meta(ge=-1)] = 3
     # Whether a shelved server leaves its host at once (0) or when an administrator says so (-1).
     shelved_offload_time: Literal[0, -1] = 0

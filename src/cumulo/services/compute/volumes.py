@@ -14,10 +14,9 @@ from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota, Unavailable
 from cumulo.kit.ids import new_id
 from cumulo.node.api import Volume as HostVolume
-from cumulo.services.compute import servers, states
+from cumulo.services.compute import local_disks, servers, states
 from cumulo.services.compute.store import actions as action_store
 from cumulo.services.compute.store import block_devices as store
-from cumulo.services.compute.store import disk_tags
 from cumulo.services.compute.store.block_devices import BlockDevice as BlockDevice
 from cumulo.services.compute.store.servers import Server
 from cumulo.services.compute.tools import Tools
@@ -318,7 +317,7 @@ def release_all(tx: Tx, ctx: Context, server_id: str) -> None:
         release(tx, ctx, device)
         if device.delete_on_termination and volume.is_free(tx, device.volume_id):
             volume.delete_volume(tx, ctx, device.volume_id, force=True)
-    disk_tags.tags_clear(tx, server_id)
+    local_disks.forget(tx, server_id)
 
 
 def leave_host(tx: Tx, ctx: Context, server_id: str) -> None:
@@ -352,14 +351,7 @@ def _record_device(
 def _device_name(tx: Tx, server: Server, wish: str | None) -> str:
     """Return the wish, else the first name that none of the server's disks has."""
     used = {device.device_name for device in store.devices_of(tx, server.id)}
-    own = sum(
-        (
-            server.image_id is not None,
-            bool(server.flavor["ephemeral_gib"]),
-            bool(server.flavor["swap_mib"]),
-            server.config_drive,
-        )
-    )
+    own = len(local_disks.disks_of(tx, server)) + server.config_drive
     names = [f"/dev/vd{chr(ord('a') + number)}" for number in range(26)]
     if wish:
         name = wish if wish.startswith("/dev/") else f"/dev/{wish}"

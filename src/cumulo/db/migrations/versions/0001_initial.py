@@ -241,11 +241,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "compute_server_disk_tag",
+        "compute_server_disk",
         sa.Column("server_id", types.text_key(36), nullable=False),
-        sa.Column("disk", types.text_key(16), nullable=False),
-        sa.Column("tag", types.text_key(60), nullable=False),
-        sa.PrimaryKeyConstraint("server_id", "disk", name=op.f("pk_compute_server_disk_tag")),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", types.text_key(16), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("of_size", sa.BigInteger(), nullable=True),
+        sa.Column("format", types.text_key(8), nullable=False),
+        sa.Column("tag", types.text_key(60), nullable=True),
+        sa.PrimaryKeyConstraint("server_id", "number", name=op.f("pk_compute_server_disk")),
     )
     op.create_table(
         "compute_server_group",

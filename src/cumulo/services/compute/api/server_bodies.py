@@ -55,7 +55,7 @@ class DiskWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     uuid: str | None = None
     boot_index: LooseInt | None = None
     delete_on_termination: LooseBool = False
-    volume_size: LooseInt | None = None
+    volume_size: Annotated[LooseInt, Meta(ge=1, le=2**31 - 1)] | None = None
     device_name: str | None = None
     device_type: str | None = None
     disk_bus: str | None = None

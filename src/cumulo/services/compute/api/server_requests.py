@@ -4,7 +4,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import UNSET, structs
 
@@ -17,7 +17,7 @@ from cumulo.services.compute.api.server_bodies import (
     ServerChanges,
     ServerSpec,
 )
-from cumulo.services.compute.local_disks import LocalDisk
+from cumulo.services.compute.local_disks import Format, LocalDisk
 from cumulo.services.compute.networking import RequestedNic
 from cumulo.services.compute.new_servers import Boot
 from cumulo.services.compute.volumes import NewDisk
@@ -189,12 +189,28 @@ def _local_disks(spec: ServerSpec) -> list[LocalDisk]:
         if disk.no_device or _is_volume(disk):
             continue
         if disk.source_type == "image":
-            found.append(LocalDisk(kind="root", tag=disk.tag))
+            found.append(LocalDisk("root", tag=disk.tag))
             continue
         if disk.uuid:
             raise Invalid("Block Device Mapping is Invalid: a blank disk has no uuid.")
-        kind: Literal["swap", "ephemeral"] = "swap" if disk.guest_format == "swap" else "ephemeral"
-        found.append(LocalDisk(kind=kind, size=disk.volume_size, tag=disk.tag))
+        if disk.guest_format == "swap":
+            found.append(LocalDisk("swap", size=disk.volume_size, tag=disk.tag))
+            continue
+        file_system = _format(disk.guest_format)
+        found.append(
+            LocalDisk("ephemeral", size=disk.volume_size, format=file_system, tag=disk.tag)
+        )
+    return found
+
+
+def _format(name: str | None) -> Format:
+    found: Format | None = next((one for one in get_args(Format) if one == (name or "ext4")), None)
+    if found is None:
+        raise Invalid(
+            f"Block Device Mapping is Invalid: {name} format is not supported: hosts make ext2, "
+            "ext3 and ext4, and swap.",
+            field="guest_format",
+        )
     return found
 
 

@@ -154,12 +154,16 @@ server_nic_tag = sa.Table(
     sa.Column("tag", text_key(60), nullable=False),
 )
 
-server_disk_tag = sa.Table(
-    "compute_server_disk_tag",
+server_disk = sa.Table(
+    "compute_server_disk",
     metadata,
     sa.Column("server_id", text_key(36), primary_key=True),
-    sa.Column("disk", text_key(16), primary_key=True),  # root, ephemeral, swap
-    sa.Column("tag", text_key(60), nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", text_key(16), nullable=False),  # root, ephemeral, swap
+    sa.Column("size", sa.BigInteger),  # GiB, of swap MiB; None: the flavor's
+    sa.Column("of_size", sa.BigInteger),  # of swap: the flavor's when less was wanted
+    sa.Column("format", text_key(8), nullable=False),
+    sa.Column("tag", text_key(60)),
 )
 
 block_device = sa.Table(

@@ -16,6 +16,7 @@ from cumulo.node.moving import MovingNode
 from cumulo.services.compute import (
     consoles,
     guests,
+    local_disks,
     moves,
     networking,
     servers,
@@ -76,7 +77,11 @@ def place(run: Run) -> Placed:
 
 def _place(tx: Tx, params: ResizeServer, tools: Tools) -> Placed:
     migration = migrations.migration_get(tx, params.migration)
-    if migration.new_flavor["root_gib"] < migration.old_flavor["root_gib"]:
+    server = store.server_get(tx, migration.server_id)
+    new, old = migration.new_flavor, migration.old_flavor
+    is_root_smaller = server.image_id is not None and new["root_gib"] < old["root_gib"]
+    has = local_disks.ephemeral_gib(local_disks.disks_of(tx, server))
+    if is_root_smaller or new["ephemeral_gib"] < has:
         raise HostError("Resize error: Unable to resize disk down.")
     host = moves.place(tx, migration, params.host, tools)
     actions.event_start(tx, params.action, _PREPARE, host)
