@@ -1,4 +1,4 @@
-"""Where data of images lies, and what is off here: caches, data elsewhere, signatures."""
+"""Where data of images lies, and what is off by default: caches, data elsewhere, signatures."""
 
 import pytest
 
@@ -46,7 +46,9 @@ def test_without_a_store_for_it_data_is_not_read_from_elsewhere(
         ("DELETE", "/{0}"),
     ],
 )
-def test_there_is_no_cache(ann: Client, root: Client, method: str, path: str) -> None:
+def test_without_a_second_store_there_is_no_cache(
+    ann: Client, root: Client, method: str, path: str
+) -> None:
     where = f"/v2/cache{path.format(create(ann))}"
     assert ann.request(method, where).status == 403
     answer = root.request(method, where)

@@ -65,7 +65,7 @@ def test_stores_are_told_with_what_operators_say(ann: Client, root: Client) -> N
     assert (detail[1]["type"], detail[1]["weight"]) == ("fake", 5)
     assert ann.get("/v2/info/stores/detail").status == 403
     assert "copy-image" in ann.get("/v2/info/import").json()["import-methods"]["value"]
-    assert root.get("/versions").json()["versions"][0]["id"] == "v2.17"
+    assert root.get("/versions").json()["versions"][0]["id"] == "v2.18"
 
 
 def test_a_client_chooses_the_store_of_an_upload(

@@ -3,6 +3,7 @@
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Conflict, Forbidden, NotFound
+from cumulo.services.image.cache import refuse_removal
 from cumulo.services.image.images import Image, image_visible, require
 from cumulo.services.image.imports import Wish, new_task
 from cumulo.services.image.store import images, locations, tasks
@@ -22,6 +23,7 @@ def begin_copy(tx: Tx, ctx: Context, image_id: str, wish: Wish) -> tuple[Task, l
     missing = [name for name in wish.stores if name not in stores_of(image)]
     if not missing:
         raise Conflict(f"Image {image_id} is in all of these stores: {', '.join(wish.stores)}.")
+    refuse_removal(tx, image_id)
     locations.locations_delete(tx, image_id, status="failed")
     for name in missing:
         locations.location_set(tx, image_id, name, "pending")

@@ -26,7 +26,6 @@ from cumulo.services.image.inspection import inspection_of
 from cumulo.services.image.limits import ImageLimits
 from cumulo.services.image.store import images as store
 from cumulo.services.image.store import locations, staged
-from cumulo.services.image.stores import Stores
 from cumulo.work import Caller, events
 
 _ALIVE_EVERY_S = 10
@@ -128,11 +127,6 @@ def readable(tx: Tx, ctx: Context, image_id: str) -> Image:
 def has_bytes(image: Image) -> bool:
     """Say whether there is anything to read."""
     return image.status in ("active", "deactivated")
-
-
-def pieces(stores: Stores, image: Image, start: int, length: int) -> Iterator[bytes]:
-    """Yield bytes of an image; one deleted this moment is found missing before the first."""
-    return stores.read(image, start, length)
 
 
 def end_upload(tx: Tx, image_id: str, upload_id: str) -> bool:

@@ -52,6 +52,8 @@ class ImageLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stores: dict[str, StoreSettings] = {}
     default_backend: str = "file"
     first_store_weight: int = 0
+    # Of copies, where servers start from, of images that lie in other stores only:
+    image_cache_max_size: Annotated[int, Meta(ge=0)] = 10 * GIB
     # What is done with the bytes of an import, in this order:
     image_import_plugins: tuple[Literal["image_decompression", "image_conversion"], ...] = ()
     image_conversion: ImageConversion = ImageConversion()

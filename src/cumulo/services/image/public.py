@@ -1,6 +1,5 @@
 """What other services may ask of images, in their own transaction."""
 
-import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,8 +10,7 @@ import msgspec
 from cumulo.auth import Context, Policy
 from cumulo.db import Database, Tx
 from cumulo.kit.errors import Conflict, NotFound
-from cumulo.kit.ids import new_id
-from cumulo.services.image import image_data, images
+from cumulo.services.image import cache, image_data, images
 from cumulo.services.image.assembly import more_stores as more_stores
 from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.images import FIELDS as FIELDS
@@ -28,7 +26,6 @@ from cumulo.services.image.policy import RULES
 from cumulo.services.image.store.image_list import Page as Page
 from cumulo.services.image.store.image_list import Viewer, image_list
 from cumulo.services.image.store.image_list import Wanted as Wanted
-from cumulo.services.image.stores import copy
 from cumulo.services.image.tools import ImageTools as ImageTools
 from cumulo.services.image.workflows.delete_image import delete_image as delete_image
 
@@ -86,13 +83,13 @@ def find_image(tx: Tx, ctx: Context, image_id: str) -> Image | None:
 def read(tools: ImageTools, image_id: str) -> Iterator[bytes]:
     """Yield an image's bytes, from whichever store has them."""
     image = tools.db.read(images.image_visible, as_the_cloud(), image_id)
-    return tools.stores.read(image, 0, image.size or 0)
+    return cache.read(tools, image, 0, image.size or 0)
 
 
 def bring(tools: ImageTools, image_id: str) -> None:
     """Let an image's bytes lie in the first store too, from where servers start.
 
-    They stay there, until the image is deleted, as a copy that the image does not tell of.
+    They stay there as a copy that the image does not tell of, but the cache does.
     """
     if not tools.stores.are_several:
         return
@@ -100,12 +97,8 @@ def bring(tools: ImageTools, image_id: str) -> None:
         image = tools.db.read(images.image_visible, as_the_cloud(), image_id)
     except NotFound:
         return  # it was deleted; a host that started servers from it before has it
-    first, holding = tools.images, tools.stores.holding(image)
-    if holding and first not in holding:
-        with contextlib.suppress(NotFound):
-            first.read(image_id, 0, 1)
-            return
-        copy((image_id, new_id()), tools.stores.read(image, 0, image.size or 0), first)
+    if cache.is_elsewhere(tools, image):
+        cache.bring(tools, image)
 
 
 def path_of(directory: Path, image_id: str) -> Path:

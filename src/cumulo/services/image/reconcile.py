@@ -1,6 +1,7 @@
 """Keeping the store as the rows say: no bytes that no image owns, no upload that is dead."""
 
 from cumulo.kit import clock
+from cumulo.services.image import cache
 from cumulo.services.image.image_data import end_upload
 from cumulo.services.image.store import images as store
 from cumulo.services.image.store import locations
@@ -47,8 +48,17 @@ def remove_orphans_elsewhere(tools: ImageTools) -> None:
                 backend.store.delete_upload(one.image_id, one.upload_id)
 
 
+def keep_cache(tools: ImageTools) -> None:
+    """Let the cache be as large as it may be, and hold nothing that is broken or unwanted."""
+    if tools.stores.are_several:
+        cache.clean(tools)
+        tools.db.write(cache.prune, tools.images.name, tools.image_limits.image_cache_max_size)
+        cache.remove_dropped(tools)
+
+
 RECONCILERS = [
     Reconciler(end_dead_uploads, every_s=30.0, name="image.end_dead_uploads"),
     Reconciler(remove_orphans_elsewhere, every_s=300.0, name="image.remove_orphans_elsewhere"),
+    Reconciler(keep_cache, every_s=300.0, name="image.keep_cache", wake=[cache.TOPIC]),
     Reconciler(remove_orphans, every_s=300.0, name="image.remove_orphans"),
 ]

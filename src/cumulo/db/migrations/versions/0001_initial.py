@@ -773,6 +773,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_visibility"), ["visibility"], unique=False)
 
     op.create_table(
+        "image_cached",
+        sa.Column("image_id", types.text_key(36), nullable=False),
+        sa.Column("status", types.text_key(16), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("hits", sa.Integer(), nullable=False),
+        sa.Column("last_accessed", sa.Double(), nullable=False),
+        sa.Column("last_modified", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("image_id", name=op.f("pk_image_cached")),
+    )
+    op.create_table(
         "image_location",
         sa.Column("image_id", types.text_key(36), nullable=False),
         sa.Column("store", types.text_key(64), nullable=False),

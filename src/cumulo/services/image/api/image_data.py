@@ -3,7 +3,7 @@
 import re
 
 from cumulo.kit.errors import Invalid
-from cumulo.services.image import image_data
+from cumulo.services.image import cache, image_data
 from cumulo.services.image.images import Image
 from cumulo.services.image.tools import ImageTools
 from cumulo.web import Call, Reply, Routes, Stream, Upload
@@ -52,7 +52,7 @@ def _stream(
     status: int | None,
 ) -> Stream | Reply:
     start, end = asked
-    pieces = image_data.pieces(call.tools.stores, image, start, end - start)
+    pieces = cache.read(call.tools, image, start, end - start)
     return Stream(pieces, length=end - start, status=status, headers=headers)
 
 

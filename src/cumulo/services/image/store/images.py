@@ -191,7 +191,7 @@ def tag_remove(tx: Tx, image_id: str, value: str) -> bool:
 
 _BELONGING = (
     tables.image_property, tables.image_tag, tables.image_member, tables.image_staged,
-    tables.image_task, tables.image_location,
+    tables.image_task, tables.image_location, tables.image_cached,
 )  # fmt: skip
 _WITH_BYTES = ("saving", "uploading", "importing", "active", "deactivated")
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)

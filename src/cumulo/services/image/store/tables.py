@@ -46,6 +46,18 @@ image_location = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
 )
 
+# Which images that lie elsewhere have a copy in the first store, or wait for one.
+image_cached = sa.Table(
+    "image_cached",
+    metadata,
+    sa.Column("image_id", text_key(36), primary_key=True),
+    sa.Column("status", text_key(16), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("hits", sa.Integer, nullable=False),
+    sa.Column("last_accessed", sa.Double, nullable=False),
+    sa.Column("last_modified", sa.Double, nullable=False),
+)
+
 # What staged bytes are: those of the upload that the image names, which an import will take.
 image_staged = sa.Table(
     "image_staged",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cumulo.services.image.workflows.add_location import ADD_LOCATION
+from cumulo.services.image.workflows.cache_image import CACHE_IMAGE
 from cumulo.services.image.workflows.copy_image import COPY_IMAGE, REMOVE_COPY
 from cumulo.services.image.workflows.delete_image import DELETE_IMAGE
 from cumulo.services.image.workflows.import_image import IMPORT_IMAGE
@@ -14,4 +15,5 @@ WORKFLOWS: list[Workflow[Any, Any]] = [
     ADD_LOCATION,
     COPY_IMAGE,
     REMOVE_COPY,
+    CACHE_IMAGE,
 ]
