@@ -142,7 +142,7 @@ class Cloud:
         self.settings, self.state, self.outside = settings, state, outside
         self.passwords = passwords
         self.bell = LocalDoorbell()
-        self.db = db or Database(settings.database.connection or database_url(state))
+        self.db = db or Database(settings.database.url(state))
         self.db.ring = self.bell.ring
         self.nodes = outside.nodes
         if outside.machines is not None:
@@ -366,11 +366,6 @@ def policy_symptoms(directory: Path) -> list[str]:
         for name, policy in policies(directory).items()
         for rule in policy.unknown
     ]
-
-
-def database_url(state: Path) -> str:
-    """Return where the database is, unless the settings say."""
-    return f"sqlite:///{state}/cumulo.db"
 
 
 def _apis(cloud: Cloud, policies: dict[str, Policy]) -> list[Api]:

@@ -52,6 +52,10 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     connection: str = ""
 
+    def url(self, control: Path) -> str:
+        """Return where it is for the cloud that keeps what is secret in `control`."""
+        return self.connection or f"sqlite:///{control}/cumulo.db"
+
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much is done at once, for each service."""

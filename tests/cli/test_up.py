@@ -1,9 +1,11 @@
 """What a user meets who starts and stops clouds in every wrong way: a sentence, and a status."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -106,6 +108,12 @@ def test_a_life(cloud: CommandCloud) -> None:
         down = cloud.cumulo("down")
         assert (down.returncode, "Nothing runs any more" in down.stdout) == (0, True)
     assert cloud.cumulo("status").returncode == 3
+
+    (cloud.state / "cumulo.toml").unlink()
+    with contextlib.closing(sqlite3.connect(cloud.state / "control/cumulo.db")) as database:
+        database.execute("alter table alembic_version drop fingerprint")  # as it was at first
+    assert (said := refused(cloud)).startswith(f"cumulo: The cloud in {cloud.state} cannot be")
+    assert f"`cumulo down --purge --state {cloud.state}`" in said
     assert cloud.cumulo("down", "--purge").returncode == 0
     assert not cloud.state.exists()
 

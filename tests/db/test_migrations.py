@@ -89,7 +89,8 @@ def kind(column: Any) -> str:
 
 
 def stored(db: Database) -> str | None:
-    return db.read(migrations._stored)
+    found = db.read(migrations._stored)
+    return found and found.revision
 
 
 @pytest.mark.skipif(migrations.head() is None, reason="not released yet: no history to compare")
@@ -162,6 +163,25 @@ def test_a_database_of_a_later_version_is_refused(empty_db: Database) -> None:
     empty_db.write(lambda tx: tx.execute(migrations._version.insert().values(version_num="0009")))
     with pytest.raises(Conflict, match="0009"), migrations._alone(empty_db) as tx:
         migrations._advance(tx, "0002")
+
+
+@pytest.mark.parametrize(
+    "done_before",
+    [
+        "update alembic_version set fingerprint = 'x'",
+        "alter table alembic_version drop fingerprint",
+    ],
+)
+def test_a_database_with_other_tables_of_the_same_revision_is_refused(
+    new_db: Database, done_before: str
+) -> None:
+    migrations.check(new_db)
+    migrations.upgrade(new_db)
+    migrations.check(new_db)
+    new_db.write(lambda tx: tx.execute(sa.text(done_before)))
+    for refuse in (migrations.check, migrations.upgrade):
+        with pytest.raises(Conflict, match="tables of another edition"):
+            refuse(new_db)
 
 
 def test_a_history_with_a_gap_is_refused(history: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cumulo.cli.options import config_option, state_option
+from cumulo.cli.database import check_tables
+from cumulo.cli.options import config_option, settings_of, state_option
 from cumulo.cli.state import State
 from cumulo.cli.up import start_detached
 from cumulo.kit.errors import Unavailable
@@ -34,6 +35,7 @@ def command(state: State, config: Path | None) -> None:
     if os.geteuid() != 0:
         raise Unavailable("Guests and networks need root: use sudo.")
     began = time.monotonic()
+    check_tables(state, settings_of(state, config))
     state.make()
     image = build_guest(state.cache / "guest", state.cache / "guest", click.echo)
     steps = [Step("build a guest image", image.name, time.monotonic() - began)]

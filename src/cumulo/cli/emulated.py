@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from cumulo.cli.database import check_tables
 from cumulo.cli.report import Tell
 from cumulo.cli.state import State
 
@@ -18,7 +19,8 @@ class EmulatedProgram:
         self._serving: Serving | None = None
 
     def prepare(self) -> None:
-        """Make the state directory."""
+        """Make the state directory, over a database that is of use."""
+        check_tables(self._state, self._settings)
         self._state.make()
         self._state.passwords()
 

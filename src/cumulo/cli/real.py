@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cumulo.cli.database import check_tables
 from cumulo.cli.report import Tell
 from cumulo.cli.state import State, write_private
 from cumulo.cli.unprivileged import command_as, ensure_user, import_path
@@ -35,6 +36,7 @@ class RealProgram:
         from cumulo.host import check_programs
 
         check_programs()
+        check_tables(self._state, self._settings)
         owner = ensure_user(self._settings.node.user)
         self._state.make(owner)
         self._state.passwords(owner)

@@ -2,13 +2,17 @@
 
 A new database is not led through the history but created as the tables now are; a test holds
 that both ways end alike.  Alembic is imported only when there is something to change.
+
+A database remembers which history its tables are of, so that one whose steps were others when it
+was made is refused: a step that was released is never touched again, its spelling included.
 """
 
 import contextlib
+import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +21,13 @@ from cumulo.kit.errors import Conflict
 
 HERE = Path(__file__).parent
 _LOCK = 0x63756D  # any number that no other program takes for its advisory lock
+
+
+class Edition(NamedTuple):
+    """Which tables a database has."""
+
+    revision: str
+    fingerprint: str | None
 
 
 def upgrade(db: Database) -> None:
@@ -28,9 +39,23 @@ def upgrade(db: Database) -> None:
     wanted = head()
     if wanted is None:
         db.create_all()
-    elif db.read(_stored) != wanted:
+    elif db.read(_stored) != Edition(wanted, fingerprint(wanted)):
         with _alone(db) as tx:
             _advance(tx, wanted)
+
+
+def check(db: Database) -> None:
+    """Refuse a database with the tables of a later version or of another history."""
+    stored, wanted = db.read(_stored), head()
+    if stored is not None and wanted is not None:
+        _check(stored, wanted)
+
+
+def fingerprint(revision: str, history: Path = HERE) -> str:
+    """Return what tells this history up to a revision from every other."""
+    steps = sorted((history / "versions").glob("[0-9]*.py"))
+    texts = [path.read_bytes() for path in steps if path.name[:4] <= revision]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def head(history: Path = HERE) -> str | None:
@@ -60,29 +85,47 @@ def alembic_config(tx: Tx, history: Path = HERE, tables: sa.MetaData = metadata)
 
 
 def _advance(tx: Tx, wanted: str) -> None:
-    stored = _stored(tx)
-    if stored == wanted:
+    stored, mark = _stored(tx), fingerprint(wanted)
+    if stored is None:
+        metadata.create_all(tx)
+        _version.create(tx)
+        tx.execute(_version.insert().values(version_num=wanted, fingerprint=mark))
         return
-    if stored is not None:
-        if stored > wanted:
-            raise Conflict(
-                f"The database was used by a later version of Cumulo (revision {stored}, this one "
-                f"knows {wanted}). Start that version, or restore a copy from before."
-            )
+    _check(stored, wanted)
+    if stored.revision != wanted:
         migrate(tx, wanted)
-        return
-    metadata.create_all(tx)
-    _version.create(tx)
-    tx.execute(_version.insert().values(version_num=wanted))
+        tx.execute(_version.update().values(fingerprint=mark))
 
 
-_version = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))
+def _check(stored: Edition, wanted: str) -> None:
+    if stored.revision > wanted:
+        raise Conflict(
+            f"The database was used by a later version of Cumulo (revision {stored.revision}, "
+            f"this one knows {wanted}). Start that version, or restore a copy from before."
+        )
+    if stored.fingerprint != fingerprint(stored.revision):
+        raise Conflict(
+            "The database has the tables of another edition of Cumulo, from before a release, "
+            "which this one cannot use."
+        )
 
 
-def _stored(tx: Tx) -> str | None:
-    if not sa.inspect(tx).has_table("alembic_version"):
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32)),
+    sa.Column("fingerprint", sa.String(64)),
+)
+
+
+def _stored(tx: Tx) -> Edition | None:
+    found = sa.inspect(tx)
+    if not found.has_table("alembic_version"):
         return None
-    return tx.scalars(sa.select(_version.c.version_num)).one_or_none()
+    names = {column["name"] for column in found.get_columns("alembic_version")}
+    columns = [column if column.name in names else sa.null() for column in _version.c]
+    row = tx.execute(sa.select(*columns)).one_or_none()
+    return None if row is None else Edition(*row)
 
 
 @contextlib.contextmanager
