@@ -185,6 +185,31 @@ def test_lists_are_filtered_sorted_cut_and_paged(net: Net) -> None:
     assert error_of(net.http.get("/v2.0/networks?limit=1&marker=nowhere"))[0] == 404
 
 
+def test_lists_are_filtered_by_what_other_rows_tell(net: Net) -> None:
+    network, subnet = net.network()
+    pool = net.make("subnetpool", name="p", prefixes=["10.9.0.0/16"], default_prefixlen=24)
+    other = net.make("network")["id"]
+    wish = {"network_id": other, "ip_version": 4, "subnetpool_id": pool["id"]}
+    pooled = net.make("subnet", **wish)
+    _, outside = net.outside()
+    group = net.make("security_group", name="g")
+    trunk = net.make("trunk", port_id=net.make("port", network_id=network["id"])["id"])
+    router = net.make("router")
+    rules = "?belongs_to_default_sg=False"
+    expected = {
+        ("subnet", f"?subnetpool_id={pool['id']}"): [pooled],
+        ("subnet", "?router:external=True"): [outside],
+        ("subnet", "?router:external=False&cidr=10.0.0.0/24"): [subnet],
+        ("trunk", "?status=DOWN"): [trunk],
+        ("trunk", "?status=ACTIVE"): [],
+        ("router", "?enable_snat=True"): [router],
+        ("router", "?enable_snat=False"): [],
+    }
+    for (noun, query), found in expected.items():
+        assert [one["id"] for one in net.list(noun, query)] == [one["id"] for one in found], query
+    assert {r["security_group_id"] for r in net.list("security_group_rule", rules)} == {group["id"]}
+
+
 def test_a_network_in_use_is_not_deleted(net: Net) -> None:
     network, subnet = net.network()
     port = net.make("port", network_id=network["id"])

@@ -35,7 +35,9 @@ class Details(msgspec.Struct, frozen=True):
 
 _SHAPE = listing.Shape(
     tables.router,
-    listing.columns_of(tables.router, "name", "admin_state_up", "status", "ha", "distributed"),
+    listing.columns_of(
+        tables.router, "name", "admin_state_up", "status", "ha", "distributed", "enable_snat"
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 
 from cumulo.auth import Context
@@ -310,6 +311,13 @@ _SHAPE = listing.Shape(
         "remote_group_id",
         "remote_address_group_id",
     ),
+    {
+        "belongs_to_default_sg": listing.whether(
+            tables.security_group_rule.c.security_group_id.in_(
+                sa.select(tables.default_security_group.c.security_group_id)
+            )
+        )
+    },
 )
 
 

@@ -37,6 +37,7 @@ _SHAPE = listing.Shape(
         "ipv6_ra_mode": tables.subnet.c.ipv6_ra_mode,
         "ipv6_address_mode": tables.subnet.c.ipv6_address_mode,
         "segment_id": tables.subnet.c.segment_id,
+        "subnetpool_id": tables.subnet.c.subnetpool_id,
     },
 )
 
@@ -44,23 +45,18 @@ _SHAPE = listing.Shape(
 def list_subnets(tx: Tx, ctx: Context, wanted: Listing) -> list[Details]:
     """Return the subnets the caller may know of."""
     eyes = viewer(ctx)
-
-    def shared(values: list[str]) -> sa.ColumnElement[bool]:
-        mine = sa.select(tables.network.c.id).where(
-            sharing.shared_condition(tables.network, eyes.project_id)
-        )
-        condition = tables.subnet.c.network_id.in_(mine)
-        asked = {listing.truth(value) for value in values}
-        return sa.or_(*(condition if one else sa.not_(condition) for one in asked))
-
-    def external(values: list[str]) -> sa.ColumnElement[bool]:
-        asked = [listing.truth(value) for value in values]
-        found = sa.select(tables.network.c.id).where(tables.network.c.external.in_(asked))
-        return tables.subnet.c.network_id.in_(found)
-
-    shape = dataclasses.replace(_SHAPE, special={"shared": shared, "router:external": external})
+    shared = sharing.shared_condition(tables.network, eyes.project_id)
+    special = {
+        "shared": listing.whether(_of_networks(shared)),
+        "router:external": listing.whether(_of_networks(tables.network.c.external)),
+    }
+    shape = dataclasses.replace(_SHAPE, special=special)
     rows = listing.rows(tx, shape, sharing.subnets_seen(eyes), wanted)
     return details(tx, ctx, [Subnet(*row) for row in rows])
+
+
+def _of_networks(which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return tables.subnet.c.network_id.in_(sa.select(tables.network.c.id).where(which))
 
 
 def details(tx: Tx, ctx: Context, subnets: Sequence[Subnet]) -> list[Details]:

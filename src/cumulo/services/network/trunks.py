@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 
 from cumulo.auth import Context
@@ -222,8 +223,18 @@ def delete_trunk(tx: Tx, ctx: Context, trunk: Trunk) -> None:
     journal.deleted(tx, ctx, "trunk", trunk)
 
 
+def _in_status(values: list[str]) -> sa.ColumnElement[bool]:
+    active = tables.trunk.c.port_id.in_(
+        sa.select(tables.port.c.id).where(tables.port.c.status == "ACTIVE")
+    )
+    conditions = {"ACTIVE": active, "DOWN": sa.not_(active)}
+    return sa.or_(sa.false(), *(conditions[value] for value in values if value in conditions))
+
+
 _SHAPE = listing.Shape(
-    tables.trunk, listing.columns_of(tables.trunk, "name", "admin_state_up", "port_id")
+    tables.trunk,
+    listing.columns_of(tables.trunk, "name", "admin_state_up", "port_id"),
+    {"status": _in_status},
 )
 
 

@@ -47,12 +47,7 @@ def columns_of(table: sa.Table, *names: str, **renamed: str) -> dict[str, sa.Col
 
 def with_shared(shape: Shape, project_id: str) -> Shape:
     """Let a list be filtered by whether the project may use what it does not own."""
-
-    def shared(values: list[str]) -> sa.ColumnElement[bool]:
-        condition = shared_condition(shape.table, project_id)
-        asked = {truth(value) for value in values}
-        return sa.or_(*(condition if one else sa.not_(condition) for one in asked))
-
+    shared = whether(shared_condition(shape.table, project_id))
     return replace(shape, special={**shape.special, "shared": shared})
 
 
@@ -126,6 +121,16 @@ def _equals(column: sa.Column[Any]) -> Filter:
     elif isinstance(column.type, sa.Integer):
         convert = _number
     return lambda values: column.in_([convert(value) for value in values])
+
+
+def whether(condition: sa.ColumnElement[bool]) -> Filter:
+    """Return a filter by whether a condition holds."""
+
+    def asked(values: list[str]) -> sa.ColumnElement[bool]:
+        wanted = {truth(value) for value in values}
+        return sa.or_(*(condition if one else sa.not_(condition) for one in wanted))
+
+    return asked
 
 
 def truth(text: str) -> bool:
