@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -22,6 +23,7 @@ import sqlalchemy as sa
 from cumulo.db.failures import LostRace as LostRace
 from cumulo.db.failures import attempts_for, is_gone, is_unfit, is_unwritable
 from cumulo.db.peeks import Peeks
+from cumulo.db.prepared import Known, PreparingConnection
 from cumulo.kit.errors import Invalid, Unavailable
 
 Tx: TypeAlias = sa.Connection
@@ -98,6 +100,7 @@ class Database:
             json_deserializer=msgspec.json.decode,
             **safe,
         )
+        self._connect = self._engine.connect
         self._begin: Callable[[Tx, str], None] = _begin_nothing
         self._writing: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._local = threading.local()
@@ -105,6 +108,8 @@ class Database:
         self.ring: Callable[[str], None] = _silent
         if lite:
             _make_sqlite_safe(self._engine)
+            known: Known = weakref.WeakKeyDictionary()
+            self._connect = lambda: PreparingConnection(self._engine, known)
             self._begin = _begin_in_sqlite
             # SQLite has one writer and makes the others poll; in one process a lock is fairer.
             self._writing = threading.Lock()
@@ -127,7 +132,7 @@ class Database:
         """Run `work` in a transaction that is always rolled back, again if it was cut off."""
 
         def attempt() -> R:
-            with self._engine.connect() as tx:
+            with self._connect() as tx:
                 self._begin(tx, "begin")
                 return work(tx, *args, **kw)
 
@@ -142,7 +147,7 @@ class Database:
             with (
                 self._writing,
                 self._marked(),
-                self._engine.connect().execution_options(after_commit=after) as tx,
+                self._connect().execution_options(after_commit=after) as tx,
                 tx.begin() as transaction,
             ):
                 self._begin(tx, "begin immediate")

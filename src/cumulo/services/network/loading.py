@@ -102,7 +102,7 @@ def _policy(port: Port, networks: Mapping[str, Network]) -> str | None:
 
 
 def _groups(tx: Tx, ids: Collection[str]) -> list[SecurityGroupPlan]:
-    groups = group_store.groups_where(tx, tables.security_group.c.id.in_(ids)) if ids else []
+    groups = group_store.groups_by_id(tx, ids)
     rules = group_store.rules_map(tx, [group.id for group in groups])
     named = {one.remote_address_group_id for found in rules.values() for one in found}
     addresses = address_store.addresses_of(tx, [each for each in named if each])

@@ -186,8 +186,7 @@ def usable_groups(
     """Return the groups, if the project may put its ports into all of them."""
     spelling.check_unique(list(group_ids), "security_groups")
     wanted = set(group_ids)
-    g = tables.security_group.c
-    found = store.groups_where(tx, g.id.in_(wanted))
+    found = store.groups_by_id(tx, wanted)
     lent = sharing.shared_with(tx, project_id, wanted)
     usable = [
         group

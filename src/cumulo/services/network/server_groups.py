@@ -107,9 +107,7 @@ def groups_of_server(tx: Tx, ctx: Context, server_id: str) -> list[Details]:
     ports = port_store.ports_of_devices(tx, [server_id], COMPUTE)
     have = port_store.groups_map(tx, [port.id for port in ports])
     ids = {group_id for found in have.values() for group_id in found}
-    return security_groups.details(
-        tx, ctx, store.groups_where(tx, tables.security_group.c.id.in_(ids))
-    )
+    return security_groups.details(tx, ctx, store.groups_by_id(tx, ids))
 
 
 def group_shown(tx: Tx, ctx: Context, group_id: str) -> Details:

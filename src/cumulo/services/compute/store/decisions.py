@@ -9,6 +9,7 @@ from cumulo.db import Tx
 from cumulo.services.compute.store.server_tables import scheduling_decision
 
 _D = scheduling_decision.c
+_INSERT = scheduling_decision.insert()
 _SHOWN = 20
 _AT_ONCE = 500
 
@@ -45,7 +46,7 @@ def decision_insert(tx: Tx, server_id: str, decision: Decision) -> None:
     """Keep a decision."""
     text = msgspec.json.encode(decision).decode()
     values = {"server_id": server_id, "at": decision.at, "decision": text}
-    tx.execute(sa.insert(scheduling_decision).values(values))
+    tx.execute(_INSERT, values)
 
 
 def decisions_of(tx: Tx, server_id: str) -> list[Decision]:

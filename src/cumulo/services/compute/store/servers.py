@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -139,7 +140,7 @@ def server_move(
     **values: object,
 ) -> bool:
     """Change columns if the server is in an expected state (and task); say whether it was."""
-    change = _MOVE if tasks is None else _MOVE.where(_task_in(tasks))
+    change = _MOVE if tasks is None else _moving(tuple(tasks))
     seen = {"of_id": server_id, "expected": list(expected)}
     return bool(tx.execute(change, {**seen, "updated_at": clock.now(), **values}).rowcount)
 
@@ -239,6 +240,11 @@ def tag_delete(tx: Tx, server_id: str, tag: str) -> bool:
     t = tables.server_tag.c
     gone = sa.delete(tables.server_tag).where(t.server_id == server_id, t.tag == tag)
     return bool(tx.execute(gone).rowcount)
+
+
+@cache
+def _moving(tasks: tuple[str | None, ...]) -> sa.Update:
+    return _MOVE.where(_task_in(tasks))
 
 
 def _task_in(tasks: Iterable[str | None]) -> sa.ColumnElement[bool]:

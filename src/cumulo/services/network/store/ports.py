@@ -51,6 +51,7 @@ _OWN = (
     .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == _p.network_id)
     .order_by(_p.created_at, _p.id)
 )
+_INSERT, _JOIN = sa.insert(tables.port), sa.insert(tables.port_security_group)
 _GROUPS = sa.select(_m.port_id, _m.security_group_id).order_by(_m.port_id, _m.security_group_id)
 
 
@@ -100,7 +101,7 @@ def port_with_mac(tx: Tx, network_id: str, mac: str) -> bool:
 
 def port_insert(tx: Tx, port: Port) -> None:
     """Record a new port."""
-    tx.execute(sa.insert(tables.port), msgspec.structs.asdict(port))
+    tx.execute(_INSERT, msgspec.structs.asdict(port))
 
 
 def port_delete(tx: Tx, port_id: str) -> bool:
@@ -121,7 +122,7 @@ def groups_add(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
     """Put the port into security groups that it is not in."""
     rows = [{"port_id": port_id, "security_group_id": group_id} for group_id in group_ids]
     if rows:
-        tx.execute(sa.insert(tables.port_security_group), rows)
+        tx.execute(_JOIN, rows)
 
 
 def groups_map(tx: Tx, port_ids: Ids) -> dict[str, list[str]]:

@@ -46,7 +46,12 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     remote_address_group_id: str | None = None
 
 
-_r, _d = tables.security_group_rule.c, tables.default_security_group.c
+_g, _r, _d = (
+    tables.security_group.c,
+    tables.security_group_rule.c,
+    tables.default_security_group.c,
+)
+_GROUPS = sa.select(tables.security_group).order_by(_g.created_at, _g.id)
 _RULES = sa.select(tables.security_group_rule).order_by(_r.created_at, _r.id)
 _DEFAULT = sa.select(_d.security_group_id).where(_d.project_id == sa.bindparam("of_project"))
 
@@ -60,11 +65,14 @@ def group_find(
     return SecurityGroup(*row) if row else None
 
 
+def groups_by_id(tx: Tx, ids: Collection[str]) -> list[SecurityGroup]:
+    """Return those of the security groups that are there, in the order of their making."""
+    return [SecurityGroup(*row) for row in of_some(tx, _GROUPS, _g.id, ids)]
+
+
 def groups_where(tx: Tx, *where: sa.ColumnElement[bool]) -> list[SecurityGroup]:
     """Return the security groups that fulfil every condition."""
-    g = tables.security_group.c
-    select = sa.select(tables.security_group).where(*where).order_by(g.created_at, g.id)
-    return [SecurityGroup(*row) for row in tx.execute(select)]
+    return [SecurityGroup(*row) for row in tx.execute(_GROUPS.where(*where))]
 
 
 def group_insert(tx: Tx, group: SecurityGroup) -> None:

@@ -45,11 +45,11 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
 
 def trunk_of_port(tx: Tx, port_id: str) -> Trunk | None:
     """Return the trunk that the port is, if it is one."""
-    select = sa.select(tables.trunk).where(tables.trunk.c.port_id == port_id)
-    row = tx.execute(select).one_or_none()
+    row = tx.execute(_OF_PORT, {"of_port": port_id}).one_or_none()
     return Trunk(*row) if row else None
 
 
+_OF_PORT = sa.select(tables.trunk).where(tables.trunk.c.port_id == sa.bindparam("of_port"))
 _OF_PORTS = sa.select(tables.trunk.c.port_id, tables.trunk.c.id)
 
 

@@ -49,6 +49,8 @@ _ORDER = (a.consumer_id, a.provider_id, a.resource_class)
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _BY_ID = sa.select(*_CONSUMER).where(c.id == sa.bindparam("of_id"))
 _AMONG = sa.select(*_CONSUMER).where(c.id.in_(_IDS))
+_INSERT_CONSUMER = tables.consumer.insert()
+_INSERT = tables.allocation.insert()
 _HELD = sa.select(*_ALLOCATION).where(a.consumer_id.in_(_IDS)).order_by(*_ORDER)
 
 
@@ -74,7 +76,7 @@ def consumer_insert(tx: Tx, consumer: Consumer) -> None:
     """Store a new consumer; somebody else's at the same time is a conflict of keys."""
     moment = now()
     values = msgspec.structs.asdict(consumer) | {"created_at": moment, "updated_at": moment}
-    tx.execute(tables.consumer.insert(), values)
+    tx.execute(_INSERT_CONSUMER, values)
 
 
 def consumer_update(tx: Tx, consumer: Consumer, *, expected: int) -> bool:
@@ -111,7 +113,7 @@ def allocation_insert(tx: Tx, allocations: Iterable[Allocation]) -> None:
     """Store new allocations; who counts them as used is the caller."""
     rows = [msgspec.structs.asdict(one) for one in allocations]
     if rows:
-        tx.execute(tables.allocation.insert(), [{**r, "updated_at": r["created_at"]} for r in rows])
+        tx.execute(_INSERT, [{**r, "updated_at": r["created_at"]} for r in rows])
 
 
 def allocation_delete(tx: Tx, consumer_id: str) -> None:

@@ -57,7 +57,9 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 def places_with_room(tx: Tx, demand: Demand, limit: int | None = None) -> list[Place]:
     """Return the providers that have all of it by themselves, in the order of their names."""
-    select = _roomy(len(demand.resources)).where(*_qualities(demand))
+    select = _roomy(len(demand.resources))
+    if qualities := _qualities(demand):
+        select = select.where(*qualities)
     values: dict[str, object] = {}
     for number, (resource_class, amount) in enumerate(sorted(demand.resources.items())):
         values |= {f"class_{number}": resource_class, f"amount_{number}": amount}
