@@ -198,6 +198,19 @@ def test_boot_from_an_image_in_a_volume(both: Both) -> None:
     both.agree()
 
 
+def test_an_empty_volume_is_booted_from_where_an_image_says_what_it_holds(both: Both) -> None:
+    volume = both.volume()
+    disk = {"uuid": volume, "source_type": "volume", "destination_type": "volume", "boot_index": 0}
+    spec = {"name": "s", "flavorRef": "1", "networks": "none", "block_device_mapping_v2": [disk]}
+    refused = both.compute.post(S, {"server": {**spec, "imageRef": ""}})
+    assert refused.status == 400
+    assert f"Block Device {volume} is not bootable" in refused.text
+    server = both.server(imageRef=both.image, block_device_mapping_v2=[disk])
+    assert both.seen(server)["status"] == "ACTIVE"
+    assert both.plugged(server) == [volume]
+    both.agree()
+
+
 def test_boot_from_a_volume_and_a_snapshot_with_blank_ones_beside(both: Both) -> None:
     volume = both.volume(imageRef=both.image)
     boot = {"uuid": volume, "source_type": "volume", "destination_type": "volume"}

@@ -116,11 +116,17 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
 def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot, dict[str, object]]:
     """Return what is kept of what servers boot from: an image, or a volume.
 
-    An image that is made of volumes adds those to what was asked for.
+    An image that is made of volumes adds those to what was asked for.  One that is named beside a
+    volume to boot from says what the volume holds, also of one that is still empty.
     """
     disk = volumes.boot_disk(boot.disks)
     if disk is not None and disk.source != "image":
-        return boot, volumes.boot_facts(tx, ctx, disk)
+        if not boot.image_id:
+            return boot, volumes.boot_facts(tx, ctx, disk)
+        image = image_of(tx, ctx, boot.image_id)
+        check_memory(flavor, image)
+        check_wishes(flavor, image)
+        return boot, _beside_volumes(image)
     if disk is None:
         image = image_of(tx, ctx, boot.image_id)
         disks = volumes.disks_of_image(image.properties)
@@ -134,9 +140,12 @@ def _boot_facts(tx: Tx, ctx: Context, boot: Boot, flavor: Flavor) -> tuple[Boot,
         image = image_of(tx, ctx, disk.source_id or "")
     check_memory(flavor, image)
     check_wishes(flavor, image)
+    return boot, _beside_volumes(image)
+
+
+def _beside_volumes(image: images.Image) -> dict[str, object]:
     properties = {k: v for k, v in image.properties.items() if k not in _OF_VOLUMES}
-    facts: dict[str, object] = {"image_id": None, "image": {}, "image_properties": properties}
-    return boot, facts
+    return {"image_id": None, "image": {}, "image_properties": properties}
 
 
 def _note(tx: Tx, ctx: Context, server: Server, boot: Boot) -> None:
