@@ -9,7 +9,7 @@ import platform
 import shutil
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,7 @@ class OwnCloud:
     metadata_url: str
     metadata_secret: str
     southbound: Identity | None = None  # how OVN's database shows itself to other machines
+    renewals: Sequence[Renewal] = ()  # of the certificates that this machine shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class Host:
             host=plan.name,
         )
         self._servers: list[CommandServer] = []
-        self._renewal = _renewal(plan, self._controller)
+        self._renewals = _renewals(plan, self._controller)
 
     @property
     def virt_type(self) -> str:
@@ -166,8 +167,8 @@ class Host:
             self._servers.append(CommandServer(offer, secured))
         for server in self._servers:
             server.start()
-        if self._renewal is not None:
-            self._renewal.start()
+        for renewal in self._renewals:
+            renewal.start()
 
     def has_guests(self) -> bool:
         """Say whether any guest's process runs."""
@@ -195,8 +196,8 @@ class Host:
                 log.warning("not stopped in order", part=part.__qualname__, error=str(error))
 
     def _close(self) -> None:
-        if self._renewal is not None:
-            self._renewal.close()
+        for renewal in self._renewals:
+            renewal.close()
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -234,12 +235,14 @@ def _controller(plan: HostPlan) -> Controller | None:
     return controller(TlsDialer(plan.identity, place, name=name, kind="controller"))
 
 
-def _renewal(plan: HostPlan, there: Controller | None) -> Renewal | None:
-    """Return what keeps the certificate of a machine that joined from ending."""
-    if there is None or plan.identity is None:
-        return None
+def _renewals(plan: HostPlan, there: Controller | None) -> Sequence[Renewal]:
+    """Return what keeps the machine's certificates from ending."""
+    if isinstance(plan.cloud, OwnCloud):
+        return plan.cloud.renewals
+    assert there is not None
+    assert plan.identity is not None
     identity = plan.identity
-    return Renewal(identity, lambda: identity.renew(there.renew(identity.request())))
+    return [Renewal(identity, lambda: identity.renew(there.renew(identity.request())))]
 
 
 def _peer(identity: Identity, there: Place) -> Peers:

@@ -1,8 +1,10 @@
 """Commands between machines: only who holds a certificate of this cloud is heard, as who it is."""
 
 import contextlib
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from cumulo.node.drivers.fake import FakeNode
 from cumulo.node.renewal import Renewal
 from cumulo.node.server import NodeServer
 from cumulo.node.tls import NobodysDialer, OpenTransport, TlsDialer, TlsTransport
+from tests.waiting import eventually
 
 Has = Callable[..., Identity]
 LOOPBACK = "127.0.0.1"
@@ -253,10 +256,44 @@ def test_a_port_shows_the_certificate_that_was_renewed(
     assert shown[0] != shown[1]
 
 
-def test_no_certificate_outlives_its_authority(has: Has, authority: Authority) -> None:
+def test_the_authority_vouches_as_long_as_there_are_clouds(has: Has, authority: Authority) -> None:
     with clock.CLOCK.held() as held:
-        held.move(3600 * 86_400)
+        held.move(100 * 365 * 86_400)
         identity = has("late", "host")
+        assert not identity.is_ending()
     ends = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).not_valid_after_utc
-    of = x509.load_pem_x509_certificate(authority.certificate.encode()).not_valid_after_utc
-    assert ends == of
+    assert x509.load_pem_x509_certificate(authority.certificate.encode()).not_valid_after_utc > ends
+
+
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("ovsdb-server") is None, reason="needs ovsdb-server")
+def test_open_vswitch_shows_the_certificate_that_was_renewed(
+    has: Has, authority: Authority, tmp_path: Path
+) -> None:
+    south, controller, database = has("south", "controller"), has("cloud", "controller"), "o.db"
+    schema = tmp_path / "schema"
+    schema.write_text('{"name": "o", "tables": {}}')
+    subprocess.run(["ovsdb-tool", "create", database, schema], cwd=tmp_path, check=True)
+    tls = [f"--private-key={south.key}", f"--certificate={south.certificate}"]
+    more = [f"--ca-cert={south.authority}", "--unixctl=none", f"--log-file={tmp_path / 'log'}"]
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port = free.getsockname()[1]
+
+    def shown() -> bytes | None:
+        with contextlib.suppress(ConnectionRefusedError):
+            line = TlsDialer(controller, (LOOPBACK, port), name="south", kind="controller").dial(5)
+            assert isinstance(line, ssl.SSLSocket)
+            with line:
+                return line.getpeercert(binary_form=True)
+        return None
+
+    remote = f"--remote=pssl:{port}:{LOOPBACK}"
+    server = subprocess.Popen(["ovsdb-server", database, remote, *tls, *more], cwd=tmp_path)
+    try:
+        eventually(lambda: shown() is not None, 10)
+        first = shown()
+        south.renew(authority.issue(south.request(), "south", "controller"))
+        eventually(lambda: shown() != first, 10)
+    finally:
+        server.kill()
+        server.wait()

@@ -3,17 +3,22 @@
 import contextlib
 import itertools
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from cumulo.guest.build import build_guest
+from cumulo.kit import clock
+from cumulo.node.certificates import Authority, Identity, Kind, fingerprint_of, key_of
 from cumulo.walks import reach
 from tests.walks.clouds import QuickClient
 from tests.walks.racks import Machine, rack, slowed
@@ -262,6 +267,57 @@ def test_a_stopped_guest_takes_its_disk_along(
         return reach.ssh(address, key, "sudo cat /root/mark", prefix=prefix) == "here\n"
 
     reach.until("its mark", is_marked, 60)
+
+
+def test_certificates_are_renewed_and_all_go_on_with_the_new_ones(
+    machines: list[Machine], openstack: QuickClient, guests: dict[str, str]
+) -> None:
+    first, other = machines[0], machines[1]
+    kept = (first.state / "control" / "authority.json").read_bytes()
+    authority = msgspec.json.decode(kept, type=Authority)
+    southbound = Identity(first.state / "ovn" / "tls")
+    holders: list[tuple[Identity, str, Kind]] = [
+        (Identity(first.state / "control" / "tls"), "rack1-controller", "controller"),
+        (southbound, "rack1-southbound", "controller"),
+        (Identity(first.state / "tls"), "rack1", "host"),
+        (Identity(other.state / "tls"), "rack2", "host"),
+    ]
+    with clock.CLOCK.held() as held:
+        held.move(-600 * 86_400)
+        ending = [authority.issue(one.request(), name, kind) for one, name, kind in holders]
+    for (one, _, _), certificate in zip(holders, ending, strict=True):
+        owner = one.directory.stat()
+        one.keep(certificate, authority.certificate, (owner.st_uid, owner.st_gid))
+        assert one.is_ending()
+    for machine in (first, other):
+        os.kill(json.loads((machine.state / "cumulo.pid").read_bytes())["pid"], signal.SIGKILL)
+    first.up()
+    other.start()
+    reach.until("the renewals", lambda: not any(one.is_ending() for one, _, _ in holders), 30)
+    for (one, _, _), certificate in zip(holders, ending, strict=True):
+        assert key_of(one.certificate.read_text()) == key_of(certificate)
+
+    new = fingerprint_of(southbound.certificate.read_text())
+    shown = [sys.executable, "-c", _SHOWN, str(other.state / "tls"), first.address]
+    reach.until("OVN to show its own", lambda: other.output(*shown).strip() == new, 10)
+    name = next(name for name in guests if host(openstack, name) == other.name)
+    assert "login:" in openstack.run("console", "log", "show", name)
+    assert reach.ping(guests[name], first.prefix)
+    reach.until("rack2 to report", lambda: are_known(openstack, [other]), 30)
+
+
+# What OVN's database shows to a machine that joined.
+_SHOWN = """
+import hashlib, sys
+from pathlib import Path
+from cumulo.node.certificates import Identity
+from cumulo.node.tls import TlsDialer
+from cumulo.settings import NodeSettings
+place = (sys.argv[2], NodeSettings().southbound_port)
+own = Identity(Path(sys.argv[1]))
+line = TlsDialer(own, place, name="rack1-southbound", kind="controller").dial(5)
+print(hashlib.sha256(line.getpeercert(binary_form=True)).hexdigest())
+"""
 
 
 def test_a_machine_that_died_is_clean_when_it_comes_back(

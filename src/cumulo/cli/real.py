@@ -16,7 +16,7 @@ from cumulo.node.supervise import Daemon, Supervisor
 
 if TYPE_CHECKING:
     from cumulo.host import Host
-    from cumulo.node.certificates import Identity
+    from cumulo.node.renewal import Renewal
     from cumulo.settings import Settings
 
 _SERVE = "serve"
@@ -85,32 +85,44 @@ class RealProgram:
         state, node = self._state, self._settings.node
         if control_user is None:
             control_user = pwd.getpwnam(node.user).pw_uid
-        identities = self._identities(control_user) if node.address else (None, None)
+        certificates = self._certificates(control_user) if node.address else {}
         cloud = OwnCloud(
             node_socket=state.node_socket,
             control_user=control_user,
             metadata_url=f"http://127.0.0.1:{self._settings.http.metadata_port}",
             metadata_secret=state.passwords().metadata,
-            southbound=identities[1],
+            southbound=certificates["southbound"].identity if certificates else None,
+            renewals=list(certificates.values()),
         )
         plan = HostPlan(
-            directory=state.directory, settings=node, cloud=cloud, identity=identities[0]
+            directory=state.directory,
+            settings=node,
+            cloud=cloud,
+            identity=certificates["host"].identity if certificates else None,
         )
         return Host(plan, self._supervisor)
 
-    def _identities(self, control_user: int) -> "tuple[Identity, Identity]":
+    def _certificates(self, control_user: int) -> "dict[str, Renewal]":
         """Return what this machine and its southbound database show to other machines."""
         from cumulo.node.certificates import Identity
+        from cumulo.node.renewal import Renewal
 
         owner = (control_user, pwd.getpwuid(control_user).pw_gid)
         name = self._settings.node.name or platform.node()
         authority = self._state.authority(owner)
-        host = Identity(self._state.tls)
-        host.take_from(authority, name, "host")
         (self._state.directory / "ovn").mkdir(exist_ok=True)
+        host = Identity(self._state.tls)
         southbound = Identity(self._state.directory / "ovn" / "tls")
-        southbound.take_from(authority, f"{name}-southbound", "controller", owner)
-        return host, southbound
+        south = f"{name}-southbound"
+        renewals = {
+            "host": Renewal(host, lambda: host.take_from(authority, name, "host")),
+            "southbound": Renewal(
+                southbound, lambda: southbound.take_from(authority, south, "controller", owner)
+            ),
+        }
+        for renewal in renewals.values():
+            renewal.ask()
+        return renewals
 
     def _start_apis(self, tell: Tell) -> None:
         self._supervisor.stop(_SERVE)  # a predecessor's may be of another version

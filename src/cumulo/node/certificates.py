@@ -24,7 +24,8 @@ from cumulo.kit.errors import Invalid
 
 Kind: TypeAlias = Literal["controller", "host"]
 
-_AUTHORITY_LASTS = datetime.timedelta(days=3650)
+# The authority's has no end (RFC 5280, 4.1.2.5): another for the same key would prove no more.
+_NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 _LASTS = datetime.timedelta(days=730)  # renewed when a third of it is left
 _SKEW = datetime.timedelta(days=1)  # machines that join may not have the time yet
 _PEM = serialization.Encoding.PEM
@@ -66,7 +67,7 @@ class Authority(msgspec.Struct, frozen=True):
         ours = x509.load_pem_x509_certificate(self.certificate.encode())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         made = (
-            _builder(_name(name, kind), ours.subject, min(_end(_LASTS), ours.not_valid_after_utc))
+            _builder(_name(name, kind), ours.subject, clock.now() + _LASTS)
             .public_key(asked.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -111,6 +112,8 @@ class Identity(msgspec.Struct, frozen=True):
         """Keep what the authority gave."""
         self._write(self.authority, authority, owner)
         self._write(self.certificate, certificate, owner)
+        # Open vSwitch reads a certificate again only after the file with its key has changed too.
+        os.utime(self.key)
 
     def take_from(
         self, authority: Authority, name: str, kind: Kind, owner: tuple[int, int] | None = None
@@ -180,7 +183,7 @@ def new_authority(cloud: str = "Cumulo") -> Authority:
         decipher_only=False,
     )
     made = (
-        _builder(subject, subject, _end(_AUTHORITY_LASTS))
+        _builder(subject, subject, _NEVER)
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
@@ -240,10 +243,6 @@ def _peer_of(certificate: x509.Certificate) -> Peer | None:
 def _name(name: str, kind: Kind) -> x509.Name:
     unit = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, kind)
     return x509.Name([unit, x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _end(lasts: datetime.timedelta) -> datetime.datetime:
-    return clock.now() + lasts
 
 
 def _builder(

@@ -16,7 +16,7 @@ class Renewal:
     """Looks once a day, from `start` to `close`, and asks for another when it is time."""
 
     def __init__(self, identity: Identity, ask: Callable[[], None]) -> None:
-        self._identity, self._ask = identity, ask
+        self.identity, self.ask = identity, ask
         self._closed = threading.Event()
 
     def start(self) -> None:
@@ -30,9 +30,9 @@ class Renewal:
     def look(self) -> None:
         """Ask if it is time; who cannot be asked today is asked tomorrow."""
         try:
-            if self._identity.is_ending():
-                self._ask()
-                log.info("certificate renewed", directory=str(self._identity.directory))
+            if self.identity.is_ending():
+                self.ask()
+                log.info("certificate renewed", directory=str(self.identity.directory))
         except (CloudError, OSError) as error:
             log.warning("certificate not renewed", reason=str(error))
 
