@@ -42,7 +42,7 @@ class Emulated:
         kind: type[FakeNode] = FakeNode,
         **facts: Any,
     ) -> None:
-        """Make one on `db`, whose content is replaced, or on a database of its own."""
+        """Make one on `db`, which is empty or a file to be replaced, or on one of its own."""
         self.names = [f"node{number}" for number in range(1, hosts + 1)]
         self.nodes = {name: kind(name, facts=self._facts(name, facts)) for name in self.names}
         self.driver = FakeDriver(self.names)
@@ -50,11 +50,14 @@ class Emulated:
             FixedNodes(self.nodes), self.driver, self.names[0], volumes=volume_assembly.EMULATED
         )
         passwords = Passwords(admin="admin-secret", demo="demo-secret", metadata=SECRET)
-        if not _template:
-            _template.append(_filled(state / "template.db"))
         self._is_lent = db is None
         self.db = db or _database()
-        replace(self.db, _template[0])
+        if self.db.engine.dialect.name == "sqlite":
+            if not _template:
+                _template.append(_filled(state / "template.db"))
+            replace(self.db, _template[0])
+        else:
+            _fill(self.db)
         self.cloud = Cloud(settings or Settings(), state, outside, passwords, self.db)
         # The projects of the tests' tokens are not in the database.
         anything = dataclasses.replace(self.cloud.compute, project_exists=lambda _tx, _id: True)
@@ -110,7 +113,11 @@ def _database() -> Database:
 def _filled(file: Path) -> bytes:
     database = Database(f"sqlite:///{file}")
     database.create_all()
-    database.write(add_usual_flavors)
-    database.write(add_default_type, VolumeSettings())
+    _fill(database)
     database.close()
     return file.read_bytes()
+
+
+def _fill(database: Database) -> None:
+    database.write(add_usual_flavors)
+    database.write(add_default_type, VolumeSettings())

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,15 @@ def ceph() -> Iterator[Ceph]:
 
 
 @pytest.fixture
-def emulated(tmp_path: Path, reused: Database) -> Iterator["Emulated"]:
+def emulated(
+    request: pytest.FixtureRequest, tmp_path: Path, reused: Database, servers: Servers
+) -> Iterator["Emulated"]:
     """A cloud of one host."""
     from tests.cloud import Emulated
 
-    cloud = Emulated(tmp_path, db=reused)
-    yield cloud
-    cloud.close()
+    kind = request.config.getoption("--database")
+    with ExitStack() as stack:
+        db = stack.enter_context(filled(kind, request, servers)) if kind != "sqlite" else reused
+        cloud = Emulated(tmp_path, db=db)
+        yield cloud
+        cloud.close()
