@@ -95,6 +95,18 @@ def test_what_is_written_is_read_and_nothing_behind_the_end(driver: VolumeDriver
     assert not any(read(driver, volume_id, 65_528, 20))
 
 
+def test_a_volume_takes_the_place_of_another(driver: VolumeDriver) -> None:
+    old, new = made(driver), made(driver)
+    driver.overwrite(old, [(0, b"old"), (MIB, b"old")])
+    driver.overwrite(new, [(0, b"new")])
+    for _ in range(2):
+        driver.replace(old, new)
+        assert read(driver, old, 0, 3) == b"new"
+        assert not any(read(driver, old, MIB, 3))
+        assert there(driver) == {(old, None, 1)}
+    driver.delete(old)
+
+
 def test_copies_are_their_own(driver: VolumeDriver) -> None:
     first = made(driver)
     driver.overwrite(first, [(MIB, b"one")])

@@ -1,15 +1,13 @@
 """What volumes hold: when they are new, nothing or an image; later, at one moment."""
 
-from cumulo.db import Tx
 from cumulo.services.image import public as images
-from cumulo.services.volume import keys
 from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import Content, LocalFiles, Seals, Source
-from cumulo.services.volume.new_volumes import FORMATS, KEY, check_encryption
+from cumulo.services.volume.new_volumes import FORMATS, KEY
+from cumulo.services.volume.recryption import how_closed
 from cumulo.services.volume.store.attachments import attachments_of
 from cumulo.services.volume.store.volumes import Volume
 from cumulo.services.volume.tools import VolumeTools
-from cumulo.services.volume.volume_types import encryption_of
 
 
 def content_of(tools: VolumeTools, image: images.Image) -> Content:
@@ -30,7 +28,8 @@ def write_new(
     driver = tools.driver(pool or volume.host)
     is_sealed = content is not None and content.is_sealed
     if volume.encryption_key_id is not None and isinstance(driver, Seals) and not is_sealed:
-        passphrase, cipher = tools.db.read(_how, tools, volume, volume.encryption_key_id)
+        how = (tools, volume.encryption_key_id, volume.type_id)
+        passphrase, cipher = tools.db.read(how_closed, *how)
         sealing = luks.container(content, volume.size_gib, passphrase, cipher, driver.scratch())
         with sealing as pieces:
             driver.create(volume.id, volume.size_gib)
@@ -51,9 +50,3 @@ def keep_now(tools: VolumeTools, volume: Volume, source: Source) -> None:
             if one.server_id and tools.servers.copy_volume(one.server_id, volume.id, path):
                 return
     driver.create_snapshot(source)
-
-
-def _how(tx: Tx, tools: VolumeTools, volume: Volume, key_id: str) -> tuple[str, luks.Cipher]:
-    encryption = encryption_of(tx, volume.type_id)
-    cipher = check_encryption(encryption) if encryption is not None else luks.Cipher()
-    return keys.passphrase_of(tx, tools.safe, key_id), cipher

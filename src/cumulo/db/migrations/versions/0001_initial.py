@@ -1811,6 +1811,7 @@ def upgrade() -> None:
         sa.Column("is_readonly", sa.Boolean(), nullable=True),
         sa.Column("consumes_quota", sa.Boolean(), nullable=False),
         sa.Column("moving_to", types.text_key(255), nullable=True),
+        sa.Column("moving_key_id", types.text_key(36), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("updated_at", types.UtcDateTime(), nullable=True),
         sa.Column("launched_at", types.UtcDateTime(), nullable=True),

@@ -157,6 +157,9 @@ class VolumeDriver(Protocol):
     def delete(self, volume_id: str) -> None:
         """Remove a volume and its bytes, or find it gone."""
 
+    def replace(self, volume_id: str, other_id: str) -> None:
+        """Let a volume be what another one is, which is no more then, or find that done."""
+
     def create_snapshot(self, source: Source) -> None:
         """Keep the volume's bytes as they are now, or find them kept."""
 

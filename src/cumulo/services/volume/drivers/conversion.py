@@ -53,9 +53,9 @@ def qemu_img(*words: str, files: Iterable[int] = ()) -> str:
     return done.stdout
 
 
-def data_in(descriptor: int, piece_size: int) -> Iterator[tuple[int, bytes]]:
-    """Yield what a file holds, with the offsets, and leave its holes out."""
-    offset, end = 0, os.fstat(descriptor).st_size
+def data_in(descriptor: int, piece_size: int, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield what a file holds from `offset` on, with the offsets, and leave its holes out."""
+    end = os.fstat(descriptor).st_size
     while offset < end:
         try:
             start = os.lseek(descriptor, offset, os.SEEK_DATA)

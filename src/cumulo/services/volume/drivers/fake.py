@@ -124,6 +124,14 @@ class FakeDriver:
         self._meet("delete")
         self._forget(volume_id)
 
+    def replace(self, volume_id: str, other_id: str) -> None:
+        """Let a volume be what another one is."""
+        self._meet("replace")
+        with self._lock:
+            if (other := self._disks.get(other_id)) is not None:
+                self._forget(other_id)
+                self._keep(volume_id, None, other.size_gib, other.pieces)
+
     def create_snapshot(self, source: Source) -> None:
         """Keep the volume's bytes as they are now."""
         self._meet("create_snapshot")

@@ -14,14 +14,17 @@ import msgspec
 
 from cumulo.kit.errors import Invalid
 from cumulo.kit.units import GIB, MIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import BackendError, Content
+from cumulo.services.volume.drivers.claims import HEAD as CLAIMS
+from cumulo.services.volume.drivers.claims import claimed
 from cumulo.services.volume.drivers.conversion import data_in, qemu_img
 from cumulo.services.volume.drivers.inspection import check_image
 
 HEAD = 592  # bytes of a header that say what it is
 _MAGIC = b"LUKS\xba\xbe"
 _SECTOR = 512
-_PIECE = 4 * MIB
+PIECE = 4 * MIB
 _ATTEMPTS = 10
 _MODES, _GENERATORS = ("xts", "cbc", "ctr", "ecb"), ("plain", "plain64", "essiv")
 
@@ -58,22 +61,55 @@ def container(
     content: Content | None, size_gib: int, passphrase: str, cipher: Cipher, scratch: Path
 ) -> Iterator[Iterator[tuple[int, bytes]]]:
     """Give the block what an encrypted volume of an image, or an empty one, holds."""
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _kept(passphrase) as key, _made(size_gib, key, cipher, scratch) as whole:
+        if content is not None:
+            _fill(whole, content, size_gib, key, scratch)
+        yield data_in(whole, PIECE)
+
+
+@contextmanager
+def closed(
+    disk: int, size_gib: int, passphrase: str, cipher: Cipher, scratch: Path
+) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """Give the block what an encrypted volume of a disk, an open file, holds.
+
+    The disk is cut, if nothing is lost by that, to the room that the header leaves.
+    """
+    with _kept(passphrase) as key, _made(size_gib, key, cipher, scratch) as whole:
+        _cut(disk, _room(whole, size_gib))
+        _seal(whole, "raw", f"/dev/fd/{disk}", [key, disk])
+        yield data_in(whole, PIECE)
+
+
+def open_into(disk: int, sealed: int, passphrase: str) -> None:
+    """Write to an empty file what a guest sees of an encrypted volume, in another file."""
+    with _kept(passphrase) as key:
+        command = ["convert", *_secret(key), "--image-opts", "-O", "raw", "--"]
+        qemu_img(*command, _named(sealed), f"/dev/fd/{disk}", files=[key, sealed, disk])
+
+
+@contextmanager
+def _kept(passphrase: str) -> Iterator[int]:
+    """Yield a file without a name that holds a passphrase."""
     key = os.memfd_create("key")
     try:
         os.write(key, passphrase.encode())
-        with tempfile.NamedTemporaryFile(dir=scratch, prefix=".luks-") as file:
-            _create(file.name, size_gib, key, cipher)
-            os.truncate(file.name, size_gib * GIB)
-            if content is not None:
-                _fill(file.name, content, size_gib, key, scratch)
-            with open(file.name, "rb") as whole:
-                yield data_in(whole.fileno(), _PIECE)
+        yield key
     finally:
         os.close(key)
 
 
-def _create(path: str, size_gib: int, key: int, cipher: Cipher) -> None:
+@contextmanager
+def _made(size_gib: int, key: int, cipher: Cipher, scratch: Path) -> Iterator[int]:
+    """Yield a file without a name that is an empty encrypted volume."""
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        _create(file.fileno(), size_gib, key, cipher)
+        os.ftruncate(file.fileno(), size_gib * GIB)
+        yield file.fileno()
+
+
+def _create(whole: int, size_gib: int, key: int, cipher: Cipher) -> None:
     options = [
         "key-secret=key",
         "iter-time=10",  # the passphrase is random: nobody guesses it, however quickly
@@ -85,7 +121,8 @@ def _create(path: str, size_gib: int, key: int, cipher: Cipher) -> None:
     command = ["create", "-q", "-f", "luks", *_secret(key), "-o", ",".join(options)]
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            qemu_img(*command, "--", path, str(size_gib * GIB), files=[key])
+            size = str(size_gib * GIB)
+            qemu_img(*command, "--", f"/dev/fd/{whole}", size, files=[key, whole])
         except BackendError as error:
             # On a busy machine it cannot tell how quick the processor is.
             if "CPU usage" not in error.message or attempt == _ATTEMPTS:
@@ -94,9 +131,8 @@ def _create(path: str, size_gib: int, key: int, cipher: Cipher) -> None:
             return
 
 
-def _fill(path: str, content: Content, size_gib: int, key: int, scratch: Path) -> None:
-    with open(path, "rb") as file:
-        room = size_gib * GIB - header_size(file.read(HEAD))
+def _fill(whole: int, content: Content, size_gib: int, key: int, scratch: Path) -> None:
+    room = _room(whole, size_gib)
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".image-") as image:
         for piece in content.pieces:
             image.write(piece)
@@ -106,10 +142,38 @@ def _fill(path: str, content: Content, size_gib: int, key: int, scratch: Path) -
                 raise BackendError(f"The image and LUKS's header do not fit into {size_gib} GiB.")
         else:
             check_image(Path(image.name), content.disk_format, room)
-        named = path.replace(",", ",,")
-        target = f"driver=luks,key-secret=key,file.driver=file,file.filename={named}"
-        command = ["convert", "-n", *_secret(key), "-f", content.disk_format]
-        qemu_img(*command, "--target-image-opts", "--", image.name, target, files=[key])
+        _seal(whole, content.disk_format, image.name, [key])
+
+
+def _room(whole: int, size_gib: int) -> int:
+    return size_gib * GIB - header_size(os.pread(whole, HEAD, 0))
+
+
+def _cut(disk: int, room: int) -> None:
+    """Let a disk be so large, if nothing is lost and nothing on it counts on more."""
+    what, needed = claimed(os.pread(disk, CLAIMS, 0))
+    if needed is None or needed > room:
+        takes = "does not say how much it takes" if needed is None else f"takes {needed}"
+        raise BackendError(
+            f"An encrypted volume of this size has {room} bytes for a disk, and {what} on it "
+            f"{takes}: extend the volume by 1 GiB first, or copy what it holds in a server."
+        )
+    if not all(is_zero(piece) for _, piece in data_in(disk, PIECE, room)):
+        raise BackendError(
+            f"An encrypted volume of this size has {room} bytes for a disk, and there is data "
+            "behind: extend the volume by 1 GiB first."
+        )
+    os.ftruncate(disk, room)
+
+
+def _seal(whole: int, disk_format: str, image: str, files: list[int]) -> None:
+    key = files[0]
+    command = ["convert", "-n", *_secret(key), "-f", disk_format, "--target-image-opts", "--"]
+    qemu_img(*command, image, _named(whole), files=[*files, whole])
+
+
+def _named(sealed: int) -> str:
+    return f"driver=luks,key-secret=key,file.driver=file,file.filename=/dev/fd/{sealed}"
 
 
 def _secret(key: int) -> list[str]:

@@ -133,6 +133,13 @@ class RbdDriver:
             for one in (name, name + _DRAFT):
                 self._remove(one)
 
+    def replace(self, volume_id: str, other_id: str) -> None:
+        """Let a volume be what another one is; in between there is none of its name."""
+        with self._told(volume_id):
+            if self._is_there(_image(other_id)):
+                self._remove(_image(volume_id))
+                self._pool.rename(_image(other_id), _image(volume_id))
+
     def create_snapshot(self, source: Source) -> None:
         """Keep the volume's bytes as they are now."""
         with (

@@ -38,7 +38,8 @@ def key_delete(tx: Tx, key_id: str) -> None:
 
 def keys_without_disk(tx: Tx, before: datetime) -> list[str]:
     """Return the older keys that belong to no volume and no backup."""
-    of_volumes = sa.select(tables.volume.c.id).where(tables.volume.c.encryption_key_id == _K.id)
+    v = tables.volume.c
+    of_volumes = sa.select(v.id).where((v.encryption_key_id == _K.id) | (v.moving_key_id == _K.id))
     of_backups = sa.select(tables.backup.c.id).where(tables.backup.c.encryption_key_id == _K.id)
     query = sa.select(_K.id).where(
         _K.created_at < before, ~of_volumes.exists(), ~of_backups.exists()

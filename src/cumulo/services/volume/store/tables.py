@@ -114,6 +114,7 @@ volume = sa.Table(
     sa.Column("is_readonly", sa.Boolean(create_constraint=False)),  # None: nobody ever said
     _flag("consumes_quota"),
     sa.Column("moving_to", text_key(255)),  # the pool, with room taken there
+    sa.Column("moving_key_id", text_key(36)),  # that its copy there is encrypted by, if another
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime),
     sa.Column("launched_at", UtcDateTime),

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 import msgspec
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     is_readonly: bool | None = None
     consumes_quota: bool = True
     moving_to: str | None = None
+    moving_key_id: str | None = None
     updated_at: datetime | None = None
     launched_at: datetime | None = None
 
@@ -143,9 +145,16 @@ def volumes_in_group(tx: Tx, group_id: str) -> list[Volume]:
 
 
 def volumes_on(tx: Tx, pool: str) -> set[str]:
-    """Return the ids of the volumes that are in a pool, or on their way there."""
+    """Return the ids of what is in a pool for volumes, or on its way there."""
     is_there = (_V.host == pool) | (_V.moving_to == pool)
-    return set(tx.scalars(sa.select(_V.id).where(is_there)))
+    found = list(tx.execute(sa.select(_V.id, _V.host, _V.moving_to).where(is_there)))
+    standing_in = {stand_in(row.id) for row in found if row.host == row.moving_to}
+    return {row.id for row in found} | standing_in
+
+
+def stand_in(volume_id: str) -> str:
+    """Return by which id a volume's next bytes are known, in the back end where its bytes are."""
+    return str(uuid5(UUID(volume_id), "next"))
 
 
 def sums_on(tx: Tx, pool: str) -> dict[str, tuple[int, int]]:

@@ -3,8 +3,9 @@
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid
-from cumulo.services.volume import quotas, volumes
+from cumulo.services.volume import quotas, recryption, volumes
 from cumulo.services.volume.backends import backend_get
+from cumulo.services.volume.new_volumes import check_encryption
 from cumulo.services.volume.qos_specs import limits_of
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store.attachments import attachments_of
@@ -32,6 +33,11 @@ def retype_volume(
         )
     if is_multiattach:
         ctx.require("volume:multiattach")
+    if is_multiattach and encryption_of(tx, kind.id) is not None:
+        raise Invalid(
+            "Invalid input received: Retype requested both encryption and multi-attach, which is "
+            "not supported."
+        )
     _check_same_for_guests(tx, volume, kind)
     values = {"previous_status": volume.status}
     expected = ["available", "in-use"]
@@ -53,12 +59,12 @@ def retype_volume(
 
 def _check_same_for_guests(tx: Tx, volume: Volume, kind: VolumeType) -> None:
     """Refuse a type that would have the volume opened, or limited under a guest, otherwise."""
-    before, after = (encryption_of(tx, one) for one in (volume.type_id, kind.id))
-    how = [one and (one.provider, one.cipher, one.key_size) for one in (before, after)]
-    if how[0] != how[1]:
+    if (encryption := encryption_of(tx, kind.id)) is not None:
+        check_encryption(encryption)
+    if volume.status == "in-use" and recryption.differ(tx, volume.type_id, kind.id):
         raise Invalid(
-            f"Invalid volume type: type {kind.name} is not encrypted as the volume is: make a "
-            "volume of that type, and copy what this one holds in a server."
+            f"Invalid volume type: type {kind.name} is not encrypted as the volume is, which its "
+            "guest would notice: detach it first."
         )
     limits = [limits_of(tx, one, volume.size_gib) for one in (volume.type_id, kind.id)]
     if volume.status == "in-use" and limits[0] != limits[1]:
