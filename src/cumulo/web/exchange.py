@@ -1,7 +1,7 @@
 """One request and its answer, between the thread that serves it and the loop with its client."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -11,10 +11,14 @@ from cumulo.kit.errors import Invalid
 
 Message: TypeAlias = dict[str, Any]
 R = TypeVar("R")
+# Returns the next part of a body once it has as many bytes, or is the last, or so many seconds
+# passed since it was asked for; raises `TimeoutError` if nothing has come by then.
+Receive: TypeAlias = Callable[[int, float | None], Coroutine[Any, Any, Message]]
 _ENOUGH = 1 << 20  # bytes gathered before a thread is woken for them
-# Bodies up to this size are there before a thread is, and answers are sent when it has gone: each
-# time that a thread waits for the loop costs as much as all the rest of a small request.
+# Answers up to this size are sent when their thread has gone: each time that a thread waits for the
+# loop costs as much as all the rest of a small request.
 _SMALL = 64 << 10
+_HELD = 64 << 20  # bytes of bodies that may be gathered before they have a thread
 # What comes after a refusal is taken and dropped, or clients that send all before they read
 # would find a broken connection instead of the reason.
 _DROPPED = 64 << 20
@@ -26,6 +30,7 @@ class Calls:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, silence_s: float) -> None:
         self.loop, self.silence_s = loop, silence_s
+        self.room = _HELD
         self._waiting: set[Future[Any]] = set()
         self._is_closed = False
 
@@ -76,7 +81,9 @@ class Answer(NamedTuple):
 class Exchange:
     """The body of a request and its answer, from a thread."""
 
-    def __init__(self, calls: Calls, receive: Any, send: Any, whole: bytes | None = None) -> None:
+    def __init__(
+        self, calls: Calls, receive: Receive, send: Any, whole: bytes | None = None
+    ) -> None:
         self._calls, self._receive, self._send = calls, receive, send
         self._held = whole or b""
         self._is_whole = whole is not None
@@ -89,18 +96,27 @@ class Exchange:
         length = environ.get("CONTENT_LENGTH")
         if length is None or length == "0":
             self._is_whole = "HTTP_TRANSFER_ENCODING" not in environ
-        elif length.isdecimal() and int(length) <= _SMALL and "HTTP_EXPECT" not in environ:
-            try:
-                await self._gather(int(length) + 1, self._calls.silence_s)
-            except TimeoutError as error:
-                self._problem = self._why(error)
+        elif length.isdecimal() and "HTTP_EXPECT" not in environ:
+            await self._hold(int(length))
+
+    async def _hold(self, length: int) -> None:
+        """Take in a body whole if there is room for it."""
+        if length > min(_ENOUGH, self._calls.room):
+            return
+        self._calls.room -= length
+        try:
+            await self._gather(length + 1, self._calls.silence_s)
+        except TimeoutError as error:
+            self._problem = self._why(error)
+        finally:
+            self._calls.room += length
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, fewer only at the end; raise `Invalid` at a wrong end."""
         wanted = size if size >= 0 else 1 << 62
         if len(self._held) < wanted and not self._is_whole and not self._problem:
             try:
-                self._calls.wait(self._gather(wanted, self._calls.silence_s))
+                self._calls.wait(self._gather(min(wanted, _ENOUGH), self._calls.silence_s))
             except TimeoutError as error:
                 self._problem = self._why(error)
         if self._problem:
@@ -169,28 +185,22 @@ class Exchange:
 
     async def _watch(self) -> None:
         """Notice that the client has gone; uvicorn would take the answer as if it had not."""
-        while (await self._receive())["type"] == "http.request":
+        while (await self._receive(0, None))["type"] == "http.request":
             pass
         self._is_alone = True
 
     async def _gather(self, wanted: int, silence_s: float) -> None:
         """Collect what has arrived until it is worth waking the thread."""
         self.is_begun = True
-        pieces, size = [self._held], len(self._held)
-        while size < min(wanted, _ENOUGH) and not (self._is_whole or self._problem):
-            message = await self._next(silence_s)
+        missing = wanted - len(self._held)
+        while missing > 0 and not (self._is_whole or self._problem):
+            message = await self._receive(missing, silence_s)
+            if message["type"] != "http.request":
+                self._problem = "the client went away"
+            self._is_whole = message.get("more_body") is False
             piece = message.get("body", b"")
-            pieces.append(piece)
-            size += len(piece)
-        self._held = b"".join(pieces)
-
-    async def _next(self, silence_s: float) -> Message:
-        async with asyncio.timeout(silence_s):
-            message: Message = await self._receive()
-        if message["type"] != "http.request":
-            self._problem = "the client went away"
-        self._is_whole = message.get("more_body") is False
-        return message
+            self._held = self._held + piece if self._held else piece
+            missing -= len(piece)
 
     async def send_all(self, *messages: Message) -> None:
         """Send parts of an answer."""

@@ -11,18 +11,20 @@ import ctypes
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from cumulo.kit import clock, log
-from cumulo.web.exchange import Answer, Calls, Exchange, Message, spelled
+from cumulo.web.exchange import Answer, Calls, Exchange, Message, Receive, spelled
 from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
 
 LOG = log.get("web")
@@ -133,9 +135,9 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._is_parsing = False
-        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        self._begun: RequestResponseCycle | None = None
         self._last_seen: object = self
-        self._head_size = 0
+        self._head_size = self._wanted = 0
         self._look = self.loop.call_later(IDLE_S, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -151,18 +153,52 @@ class _Protocol(HttpToolsProtocol):
         if self._head_size > _LONGEST_HEAD:
             self.send_400_response("The head of the request is too long.")
         if self._begun is not None:
-            (cycle, app), self._begun = self._begun, None
+            cycle, self._begun = self._begun, None
             if cycle.more_body or cycle.waiting_for_100_continue:
-                super()._start_asgi_task(cycle, app)
+                self._begin(cycle)
             else:
-                self.bridge.serve_whole(cycle)
+                self.bridge.serve_whole(cycle, partial(self.receive, cycle))
+
+    def on_body(self, body: bytes) -> None:
+        """Take bytes in; who waits for more than these sleeps on."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > max(self._wanted, HIGH_WATER_LIMIT):
+            self.flow.pause_reading()
+        if len(cycle.body) >= self._wanted:
+            cycle.message_event.set()
+
+    async def receive(
+        self, cycle: RequestResponseCycle, wanted: int, silence_s: float | None
+    ) -> Message:
+        """Return the next part of a body, in the terms of `exchange.Receive`."""
+        self._wanted = wanted
+        if len(cycle.body) < wanted and cycle.more_body and not cycle.disconnected:
+            cycle.message_event.clear()
+        try:
+            async with asyncio.timeout(silence_s):
+                return cast("Message", await cycle.receive())
+        except TimeoutError:
+            if not cycle.body:
+                raise
+            cycle.message_event.set()
+            return cast("Message", await cycle.receive())
+        finally:
+            self._wanted = 0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Begin with a request, or see first whether all of it is there."""
         if self._is_parsing:
-            self._begun = (cycle, app)
+            self._begun = cycle
         else:
-            super()._start_asgi_task(cycle, app)
+            self._begin(cycle)
+
+    def _begin(self, cycle: RequestResponseCycle) -> None:
+        """Have a task take in a request and see to its answer."""
+        app = partial(self.bridge.serve, partial(self.receive, cycle))
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _waits(self) -> bool:
@@ -197,7 +233,7 @@ class _Bridge:
         self._sending = set[asyncio.Task[None]]()
         self._threads_until = 0.0  # when the loop serves quick requests again
 
-    async def serve(self, scope: Message, receive: Any, send: Any) -> None:
+    async def serve(self, receive: Receive, scope: Message, _receive: Any, send: Any) -> None:
         """Serve one request in a thread; an answer that stays unfinished ends the connection."""
         exchange, loop = Exchange(self._calls, receive, send), self._calls.loop
         environ = _environ(scope, exchange)
@@ -212,9 +248,9 @@ class _Bridge:
             LOG.exception("bug", path=scope["path"])
             raise
 
-    def serve_whole(self, cycle: RequestResponseCycle) -> None:
+    def serve_whole(self, cycle: RequestResponseCycle, receive: Receive) -> None:
         """Serve a request that is there with all its body."""
-        exchange = Exchange(self._calls, cycle.receive, cycle.send, bytes(cycle.body))
+        exchange = Exchange(self._calls, receive, cycle.send, bytes(cycle.body))
         cycle.body = bytearray()
         environ = _environ(cycle.scope, exchange)  # type: ignore[arg-type]
         if self._is_quick(environ) and clock.monotonic() >= self._threads_until:
