@@ -25,6 +25,7 @@ from cumulo.services.objectstore.drivers.base import (
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import CALL, Call, Wire, encoded, secret_of
+from cumulo.services.objectstore.drivers.journals import alone
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
 from cumulo.services.objectstore.recon import served
@@ -215,7 +216,7 @@ def test_a_lost_disk_is_not_made_again_by_what_is_written(device: Device, direct
 def test_an_object_that_is_all_there(device: Device, directory: Path) -> None:
     for stamp, pieces in (("1.0", [b"one"]), ("2.0", [b"x" * 100_000, b"y" * 100_000])):
         body = b"".join(pieces)
-        device.put(5, KEY, pieces, stored(stamp, body))
+        alone(device.put(5, KEY, pieces, stored(stamp, body)))
         assert body_of(device) == body
     assert device.state(5, KEY) == State("2.0")
     assert not list((directory / "d1" / "incoming").iterdir())

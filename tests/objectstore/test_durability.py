@@ -13,7 +13,7 @@ import pytest
 from cumulo.db import Database
 from cumulo.services.objectstore import reconcile
 from cumulo.services.objectstore.drivers import disk, journals
-from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from tests.objectstore.service import ANN, MIB, Service, User
 
@@ -238,10 +238,10 @@ def test_a_device_that_is_full_or_fails_is_stood_in_for(
             raise DeviceFailed("no space left")
         return real(device)
 
-    def put_at_once(device: disk.DiskDevice, *args: Any) -> None:
+    def put_at_once(device: disk.DiskDevice, *args: Any) -> Steps:
         if device is bad:
             raise DeviceFailed("no space left")
-        put(device, *args)
+        yield from put(device, *args)
 
     monkeypatch.setattr(disk.DiskDevice, "begin", begin)
     monkeypatch.setattr(disk.DiskDevice, "put", put_at_once)
@@ -256,10 +256,10 @@ def test_a_device_that_cannot_keep_a_small_object_is_stood_in_for(
 ) -> None:
     bad, real = service.devices[1], disk.DiskDevice.settle
 
-    def settle(device: disk.DiskDevice, *args: Any) -> None:
+    def settle(device: disk.DiskDevice, *args: Any) -> Steps:
         if device is bad:
             raise OSError(errno.EIO, "it is broken")
-        real(device, *args)
+        yield from real(device, *args)
 
     monkeypatch.setattr(disk.DiskDevice, "settle", settle)
     ann.filled(*(f"box/o{number}" for number in range(6)))

@@ -12,7 +12,7 @@ import pytest
 from cumulo.db import Database
 from cumulo.services.objectstore import mending, reconcile, ring_files
 from cumulo.services.objectstore.drivers import disk, journals
-from cumulo.services.objectstore.drivers.base import DeviceFailed
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from cumulo.services.objectstore.drivers.object_files import OpenedFile
@@ -199,7 +199,7 @@ def test_what_too_few_kept_or_too_late_is_taken_back(
     place = service.tools.cluster.place("object-1", "AUTH_p1", "box", "o")
     full, real = {device.name for device in place.primaries[:2]}, disk.DiskDevice.settle
 
-    def settle(device: disk.DiskDevice, *args: Any) -> None:
+    def settle(device: disk.DiskDevice, *args: Any) -> Steps:
         return refusing() if device.name in full else real(device, *args)
 
     with monkeypatch.context() as patch:

@@ -29,8 +29,8 @@ def device(directory: Path) -> DiskDevice:
     return device
 
 
-def put(device: DiskDevice, stamp: str, *, at_once: bool, body: bytes = b"bytes") -> None:
-    one = Stored(
+def stored(stamp: str, body: bytes) -> Stored:
+    return Stored(
         name="/a/c/o",
         stamp=stamp,
         size=len(body),
@@ -38,8 +38,12 @@ def put(device: DiskDevice, stamp: str, *, at_once: bool, body: bytes = b"bytes"
         content_type="t",
         blocks=zlib.crc32(body).to_bytes(4, "big"),
     )
+
+
+def put(device: DiskDevice, stamp: str, *, at_once: bool, body: bytes = b"bytes") -> None:
+    one = stored(stamp, body)
     if at_once:
-        device.put(5, KEY, [body], one)
+        journals.alone(device.put(5, KEY, [body], one))
         return
     incoming = device.begin()
     try:
@@ -117,6 +121,63 @@ def test_what_did_not_reach_the_disk_has_no_name(
     assert not os.listdir(f"{device.root}/incoming")
 
 
+@pytest.fixture
+def devices(directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[DiskDevice]:
+    """Three on one disk, whose file system has a log."""
+    monkeypatch.setattr(journals, "is_ordered", lambda _: True)
+    made = [DiskDevice(f"d{n}", directory / f"d{n}", Connections()) for n in range(3)]
+    for device in made:
+        device.prepare()
+    return made
+
+
+def put_on(devices: list[DiskDevice]) -> dict[str, DeviceFailed]:
+    one = stored("1.0", b"bytes")
+    return journals.together(
+        {device.name: device.put(5, KEY, [b"bytes"], one) for device in devices}
+    )
+
+
+def test_one_sync_does_for_what_was_named_before(
+    devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len({device.log for device in devices}) == 1
+    said = watched(monkeypatch)
+    assert put_on(devices) == {}
+    assert said == [*["write_out file", "name file"] * 3, "fsync file"]
+    assert [device.state(5, KEY) for device in devices] == [State("1.0")] * 3
+
+
+def test_what_one_sync_did_not_do_none_has(
+    devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "it is broken")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert put_on(devices).keys() == {"d0", "d1", "d2"}
+    assert [device.state(5, KEY) for device in devices] == [State()] * 3
+
+
+@pytest.mark.parametrize("bad", [0, 2])
+def test_a_device_that_cannot_write_keeps_no_other_from_it(
+    devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    real, calls = journals.write_out, list[int]()
+
+    def write_out(file: int) -> None:
+        calls.append(file)
+        if len(calls) == bad + 1:
+            raise OSError(errno.EIO, "it is broken")
+        real(file)
+
+    monkeypatch.setattr(journals, "write_out", write_out)
+    said = watched(monkeypatch)
+    assert put_on(devices).keys() == {f"d{bad}"}
+    assert said[-1] == "fsync file"
+    assert [device.state(5, KEY).data for device in devices].count("1.0") == 2
+
+
 def test_a_file_without_a_name_takes_the_place_of_one_that_has_it(device: DiskDevice) -> None:
     put(device, "1.0", at_once=True, body=b"broken")
     put(device, "1.0", at_once=True, body=b"mended")
@@ -158,16 +219,13 @@ def test_file_systems_are_known_by_their_mounts(
     path.write_text(MOUNTS.lstrip())
     monkeypatch.setattr(journals, "_MOUNTS", path)
     monkeypatch.setattr(journals, "_TYPES", journals._Types())
-    fstat = os.fstat
-    with CLOCK.held() as time, open(path) as file:
-        found = list(fstat(file.fileno()))
-        found[2] = os.makedev(*number)
-        monkeypatch.setattr(os, "fstat", lambda _: os.stat_result(found))
-        assert journals.is_ordered(file.fileno()) == is_ordered
+    disk = os.makedev(*number)
+    with CLOCK.held() as time:
+        assert journals.is_ordered(disk) == is_ordered
         path.write_text("")  # what is mounted is looked up again after a while
-        assert journals.is_ordered(file.fileno()) == is_ordered
+        assert journals.is_ordered(disk) == is_ordered
         time.move(10)
-        assert not journals.is_ordered(file.fileno())
+        assert not journals.is_ordered(disk)
 
 
 def test_bytes_that_cannot_be_written_are_noticed() -> None:

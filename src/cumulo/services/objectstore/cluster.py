@@ -13,7 +13,15 @@ from typing import TypeAlias, TypeVar
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
-from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Head, Index, Scheme
+from cumulo.services.objectstore.drivers.base import (
+    Device,
+    DeviceFailed,
+    Head,
+    Index,
+    Scheme,
+    Steps,
+)
+from cumulo.services.objectstore.drivers.journals import together
 from cumulo.services.objectstore.ring import Ring
 from cumulo.services.objectstore.stamps import Stamps
 
@@ -147,6 +155,29 @@ class Cluster:
             except DeviceFailed as error:
                 self.failed(place, device, error)
         return found
+
+    def written(
+        self, place: Place, devices: Sequence[Device], act: Callable[[Device], Steps]
+    ) -> set[str]:
+        """Write something to several devices, of which one sync does for those with one log.
+
+        Return the names of those that have it on disk.
+        """
+        by_name, groups = {one.name: one for one in devices}, dict[str, list[Device]]()
+        for one in devices:
+            groups.setdefault(one.log, []).append(one)
+
+        def write(some: Sequence[Device]) -> dict[str, DeviceFailed]:
+            return together({one.name: act(one) for one in some})
+
+        first, *others = groups.values() or ([],)
+        futures = [self.pool.submit(write, some) for some in others]
+        failed = write(first)
+        for future in futures:
+            failed |= future.result()
+        for name, error in failed.items():
+            self.failed(place, by_name[name], error)
+        return by_name.keys() - failed
 
     def failed(self, place: Place, device: Device, error: DeviceFailed) -> None:
         """Note that a device missed something, so that it is mended."""

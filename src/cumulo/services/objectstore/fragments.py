@@ -25,6 +25,7 @@ from cumulo.services.objectstore.drivers.base import (
     Opened,
     Scheme,
     State,
+    Steps,
     Stored,
 )
 from cumulo.services.objectstore.replicas import asked
@@ -93,7 +94,7 @@ class Track:
         self.size += len(piece)
         self.incoming.write(piece)
 
-    def keep(self, place: Place, stored: Stored, scheme: Scheme) -> None:
+    def keeping(self, place: Place, stored: Stored, scheme: Scheme) -> Steps:
         """Have it on disk, not durable yet."""
         step = coder(scheme).fragment_size(scheme.segment)
         mine = msgspec.structs.replace(
@@ -101,7 +102,7 @@ class Track:
             blocks=b"".join(self.checks),
             fragment=Fragment(self.index, scheme, self.size, step),
         )
-        self.incoming.keep(place.part, place.key, mine)
+        return self.incoming.keeping(place.part, place.key, mine)
 
 
 class Writing:
@@ -140,20 +141,20 @@ class Writing:
         tracks = {track.device.name: track for track in self._tracks}
         devices, began = [track.device for track in self._tracks], clock.monotonic()
 
-        def keep(device: Device) -> None:
-            tracks[device.name].keep(self._place, stored, self._scheme)
+        def keeping(device: Device) -> Steps:
+            return tracks[device.name].keeping(self._place, stored, self._scheme)
 
-        done = self._cluster.everywhere(self._place, devices, keep)
+        done = self._cluster.written(self._place, devices, keeping)
         self.discard()
         kept = [device for device in devices if device.name in done]
         if len(kept) < self._place.quorum or clock.monotonic() > began + _COMMIT_WITHIN_S:
             self._take_back([tracks[device.name] for device in kept], stored.stamp)
         self._require(len(kept))
         part, key = self._place.part, self._place.key
-        done = self._cluster.everywhere(
+        committed = self._cluster.everywhere(
             self._place, kept, lambda one: one.commit(part, key, stored.stamp)
         )
-        self._require(len(done))
+        self._require(len(committed))
         if len(kept) < len(self._place.slots):
             self._cluster.repairs.add((self._place.kind, self._place.name))
         return stored

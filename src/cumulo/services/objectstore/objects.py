@@ -143,8 +143,8 @@ class Arriving:
     def write(self, piece: bytes) -> None:
         """Add bytes."""
         self.size += len(piece)
-        self._digest.update(piece)
         self._writing.write(piece)
+        self._digest.update(piece)  # meanwhile the devices are busy with it
 
     def check(self, one: Given) -> None:
         """Refuse bytes that are not those that were announced."""

@@ -3,6 +3,7 @@
 import contextlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 
 import msgspec
 
@@ -16,6 +17,7 @@ from cumulo.services.objectstore.drivers.base import (
     NotWhole,
     Opened,
     State,
+    Steps,
     Stored,
 )
 
@@ -32,6 +34,7 @@ class Writing:
     def __init__(self, cluster: Cluster, place: Place) -> None:
         self._cluster, self._place = cluster, place
         self._replicas: list[tuple[Device, Incoming]] = []
+        self._taking: dict[str, Future[None]] = {}  # by devices: what they are taking now
         self._held: list[bytes] | None = []  # None once the devices have what came
         self._size = 0
         self._checks: list[bytes] = []
@@ -39,6 +42,15 @@ class Writing:
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
+        self._size += len(piece)
+        if self._held is None:
+            self._pass_on(piece)
+        else:
+            self._held.append(piece)
+            if self._size > _SMALL:
+                held, self._held = self._held, None
+                self._begin_all()
+                self._pass_on(b"".join(held))
         rest = memoryview(piece)
         while rest:
             part = rest[: BLOCK - self._filled]
@@ -47,21 +59,12 @@ class Writing:
             rest = rest[len(part) :]
             if self._filled == BLOCK:
                 self._end_block()
-        self._size += len(piece)
-        if self._held is None:
-            self._pass_on(piece)
-            return
-        self._held.append(piece)
-        if self._size > _SMALL:
-            held, self._held = self._held, None
-            self._begin_all()
-            for one in held:
-                self._pass_on(one)
 
     def keep(self, stored: Stored) -> Stored:
         """Make it the object on enough devices, and have it on disk there."""
         if self._filled:
             self._end_block()
+        self._check_taken()
         stored = msgspec.structs.replace(
             stored, name=self._place.name, blocks=b"".join(self._checks)
         )
@@ -72,6 +75,7 @@ class Writing:
 
     def discard(self) -> None:
         """Leave nothing of what was not kept."""
+        self._taken()
         for _, incoming in self._replicas:
             incoming.discard()
         self._replicas = []
@@ -80,24 +84,24 @@ class Writing:
         """Write it where it belongs, or on stand-ins; return on how many devices it is."""
         place, held = self._place, self._held or []
 
-        def keep(device: Device) -> None:
-            device.put(place.part, place.key, held, stored)
+        def put(device: Device) -> Steps:
+            return device.put(place.part, place.key, held, stored)
 
-        kept = len(self._cluster.everywhere(place, place.primaries, keep))
+        kept = len(self._cluster.written(place, place.primaries, put))
         for spare in place.others:
             if kept >= len(place.primaries):
                 break
-            kept += len(self._cluster.everywhere(place, [spare], keep))
+            kept += len(self._cluster.written(place, [spare], put))
         return kept
 
     def _keep_begun(self, stored: Stored) -> int:
         by_name = {device.name: incoming for device, incoming in self._replicas}
 
-        def keep(device: Device) -> None:
-            by_name[device.name].keep(self._place.part, self._place.key, stored)
+        def keeping(device: Device) -> Steps:
+            return by_name[device.name].keeping(self._place.part, self._place.key, stored)
 
         devices = [device for device, _ in self._replicas]
-        return len(self._cluster.everywhere(self._place, devices, keep))
+        return len(self._cluster.written(self._place, devices, keeping))
 
     def _begin_all(self) -> None:
         spare = iter(self._place.others)
@@ -116,12 +120,29 @@ class Writing:
         return True
 
     def _pass_on(self, piece: bytes) -> None:
+        """Have the devices take a piece while it is hashed and the next one comes."""
+        self._check_taken()
+        submit = self._cluster.pool.submit
+        self._taking = {
+            device.name: submit(incoming.write, piece) for device, incoming in self._replicas
+        }
+
+    def _taken(self) -> dict[str, BaseException | None]:
+        """Wait until the devices are done with what was passed on; return what went wrong."""
+        taking, self._taking = self._taking, {}
+        return {name: future.exception() for name, future in taking.items()}
+
+    def _check_taken(self) -> None:
+        """Wait likewise, and go on without those devices that did not take it."""
+        problems = self._taken()
         for device, incoming in list(self._replicas):
-            try:
-                incoming.write(piece)
-            except DeviceFailed as error:
+            error = problems.get(device.name)
+            if isinstance(error, DeviceFailed):
                 self._lose(device, incoming, error)
-        self._require(len(self._replicas))
+            elif error is not None:
+                raise error
+        if problems:
+            self._require(len(self._replicas))
 
     def _lose(self, device: Device, incoming: Incoming, error: DeviceFailed) -> None:
         self._replicas.remove((device, incoming))

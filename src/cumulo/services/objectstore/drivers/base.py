@@ -1,8 +1,8 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Protocol
+from collections.abc import Generator, Iterable, Sequence
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,13 @@ class DeviceFailed(Exception):
 
 class NotWhole(DeviceFailed):
     """What lies on the device is not what was written."""
+
+
+# A write in steps, so that one sync of a log does for several, see `journals.together`.  It yields
+# the number of its disk when the file is written out and named.  Then it is sent whether it must
+# sync the file itself; if not, another was synced since, or why that failed is thrown.  What ends
+# without having yielded is on disk.
+Steps: TypeAlias = Generator[int, bool | None, None]
 
 
 class Scheme(msgspec.Struct, frozen=True):
@@ -206,6 +213,9 @@ class Incoming(Protocol):
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object, safely on disk, in one stroke; a fragment waits for `commit`."""
 
+    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
+        """Do the same in steps."""
+
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time."""
 
@@ -310,6 +320,10 @@ class Device(Protocol):
 
     name: str
 
+    @property
+    def log(self) -> str:
+        """Return what orders its changes: the same for devices that one sync does for."""
+
     def is_there(self) -> bool:
         """Say whether the device can be used."""
 
@@ -319,8 +333,8 @@ class Device(Protocol):
     def begin(self) -> Incoming:
         """Open a place for a replica's bytes."""
 
-    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
-        """Make an object of bytes that are all there."""
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
+        """Make an object of bytes that are all there, in steps."""
 
     def state(self, part: int, key: str) -> State:
         """Return what is known of an object; cheap.  Raises `DeviceFailed` when it is away."""

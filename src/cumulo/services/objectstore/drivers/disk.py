@@ -21,7 +21,14 @@ import msgspec
 from cumulo.kit import clock
 from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers import journals
-from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, State, Stored, fill
+from cumulo.services.objectstore.drivers.base import (
+    DeviceFailed,
+    NotWhole,
+    State,
+    Steps,
+    Stored,
+    fill,
+)
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.incoming import IncomingFile
 from cumulo.services.objectstore.drivers.index import SqliteIndex
@@ -76,7 +83,16 @@ class DiskDevice:
         """Open a place for a replica's bytes."""
         return IncomingFile(self)
 
-    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+    @property
+    def log(self) -> str:
+        """Return which log orders its changes, or a name of its own where none does."""
+        with contextlib.suppress(OSError):
+            disk = os.stat(self.root).st_dev
+            if journals.is_ordered(disk):
+                return str(disk)
+        return self.name
+
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there, in a file that has no name before its own.
 
         ext4 puts a file near its directory.  One directory for all that comes in would have every
@@ -91,7 +107,8 @@ class DiskDevice:
             return
         try:
             write_pieces(file, [*pieces, trailer(stored)])
-            self.settle(file, partial(self._link, file), (part, key, name_of(stored)), made)
+            where = (part, key, name_of(stored))
+            yield from self.settle(file, partial(self._link, file), where, made)
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
         finally:
@@ -315,7 +332,7 @@ class DiskDevice:
         give: Callable[[str], None],
         where: tuple[int, str, str],
         made: Sequence[str] = (),
-    ) -> None:
+    ) -> Steps:
         """Have `give` name an open file that is written, both safely; remove what it supersedes.
 
         `where` is partition, key and name; `made` are the directories that got the object's, or
@@ -323,12 +340,14 @@ class DiskDevice:
         """
         part, key, name = where
         changed = [*made, *self.make(part, key)]
-        if journals.is_ordered(file):
+        disk = os.fstat(file).st_dev
+        if journals.is_ordered(disk):
             journals.write_out(file)
             changed += self._name(give, part, key, name)
             try:
-                os.fsync(file)
-            except OSError:
+                if (yield disk):
+                    os.fsync(file)
+            except (OSError, DeviceFailed):
                 self._drop_files(part, key, [name])  # nobody knows what of it is on disk
                 raise
         else:
@@ -414,7 +433,8 @@ class DiskDevice:
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
-                self.settle(file.fileno(), partial(os.rename, temporary), (part, key, name))
+                give = partial(os.rename, temporary)
+                journals.alone(self.settle(file.fileno(), give, (part, key, name)))
         except OSError as error:
             raise DeviceFailed(f"{self.name}: {error.strerror}") from error
 

@@ -7,12 +7,14 @@ from functools import partial
 from typing import Protocol
 
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.objectstore.drivers.base import DeviceFailed, Stored
+from cumulo.services.objectstore.drivers import journals
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps, Stored
 from cumulo.services.objectstore.drivers.object_files import trailer, write_pieces
 from cumulo.services.objectstore.drivers.object_names import name_of
 
 _HELD = 256 << 10
 _FLUSH_EVERY = 64 << 20
+_EARLY = 1 << 20  # bytes of a file that are on disk before the last have come
 
 
 class Keeper(Protocol):
@@ -21,7 +23,7 @@ class Keeper(Protocol):
     name: str
     root: str
 
-    def settle(self, file: int, give: Callable[[str], None], where: tuple[int, str, str]) -> None:
+    def settle(self, file: int, give: Callable[[str], None], where: tuple[int, str, str]) -> Steps:
         """Have `give` name an open file that is written, both safely."""
 
 
@@ -45,14 +47,20 @@ class IncomingFile:
         self._size += len(piece)
         if self._size >= _HELD:
             self._flush()
+            if self._written <= _EARLY:
+                self._write_out()
 
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object."""
+        journals.alone(self.keeping(part, key, stored))
+
+    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
+        """Make it the object, in steps."""
         self.write(trailer(stored))
         self._flush()
         try:
             where = (part, key, name_of(stored))
-            self._device.settle(self._file, partial(os.rename, self._path), where)
+            yield from self._device.settle(self._file, partial(os.rename, self._path), where)
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
         self._close()
@@ -77,6 +85,14 @@ class IncomingFile:
             length = self._written - self._flushed
             os.posix_fadvise(self._file, self._flushed, length, os.POSIX_FADV_DONTNEED)
             self._flushed = self._written
+
+    def _write_out(self) -> None:
+        """Have the disk work while the bytes that were written are hashed; it has to sometime."""
+        try:
+            if journals.is_ordered(os.fstat(self._file).st_dev):
+                journals.write_out(self._file)
+        except OSError as error:
+            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
 
     def _close(self) -> None:
         if self._file >= 0:

@@ -4,6 +4,9 @@ Anywhere it gives a file's bytes and length, but not its name, which is on disk 
 ext4 and xfs log all changes of names in one order, and an fsync of a file has the log on disk up to
 the last change of that file, of which getting a name is one.  There, one fsync of a file that has
 its name already does for the file, the name, and the directories that were made for it before.
+It does as well for other files that were written out and named before it, of which `together`
+makes use: each `fsync` is a commit of the log, which takes longer than all else that a small write
+does.
 
 Others' fsyncs write the same log, so the name may be on disk before that.  Hence the bytes are
 written before the file is named: what is found under a name after a power cut is whole.
@@ -11,9 +14,12 @@ written before the file is named: what is found under a name after a power cut i
 
 import ctypes
 import os
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from cumulo.kit import clock
+from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 
 _ORDERED = ("ext4", "xfs")
 _MOUNTS = "/proc/self/mountinfo"
@@ -42,9 +48,9 @@ class _Types:
 _TYPES = _Types()
 
 
-def is_ordered(file: int) -> bool:
-    """Say whether one fsync does for an open file that gets its name before."""
-    return _sync_file_range is not None and _TYPES.of(os.fstat(file).st_dev) in _ORDERED
+def is_ordered(disk: int) -> bool:
+    """Say whether one fsync does for files of that device number that get their names before."""
+    return _sync_file_range is not None and _TYPES.of(disk) in _ORDERED
 
 
 def write_out(file: int) -> None:
@@ -53,6 +59,39 @@ def write_out(file: int) -> None:
     if _sync_file_range(file, 0, 0, _ALL):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def together(steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
+    """Carry out writes, all that share a log with one sync of it; return what failed and why."""
+    failed, left, named = dict[str, DeviceFailed](), dict(steps), dict[int, list[str]]()
+
+    def step(name: str, advance: Callable[[], int]) -> int | None:
+        try:
+            return advance()
+        except StopIteration:
+            del left[name]
+        except DeviceFailed as error:
+            failed[name] = error
+            del left[name]
+        return None
+
+    for name, one in steps.items():
+        disk = step(name, one.__next__)
+        if disk is not None:
+            named.setdefault(disk, []).append(name)
+    for names in named.values():
+        *others, last = names
+        step(last, partial(left[last].send, True))
+        for name in others:
+            one = left[name]
+            step(name, partial(one.throw, failed[last]) if last in failed else one.__next__)
+    return failed
+
+
+def alone(steps: Steps) -> None:
+    """Carry out one write."""
+    for error in together({"": steps}).values():
+        raise error
 
 
 def _mounted() -> dict[int, str]:

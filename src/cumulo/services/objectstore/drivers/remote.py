@@ -17,6 +17,7 @@ from cumulo.services.objectstore.drivers.base import (
     Index,
     NotWhole,
     State,
+    Steps,
     Stored,
     checked_block,
     fill,
@@ -139,9 +140,15 @@ class _RemoteDevice:
         """Open a place for a replica's bytes."""
         return _RemoteIncoming(self.caller)
 
-    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> None:
+    @property
+    def log(self) -> str:
+        """Return a name of its own: its server syncs."""
+        return self.name
+
+    def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there."""
         fill(self.begin(), part, key, pieces, stored)
+        yield from ()
 
     def open(self, part: int, key: str, _seen: State | None = None) -> "_RemoteOpened":
         """Open an object; the look is taken on the other side."""
@@ -175,6 +182,11 @@ class _RemoteIncoming:
         wire.answer()
         self._wire = None
         self._caller.channel.give_back(wire)
+
+    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
+        """Make it the object."""
+        self.keep(part, key, stored)
+        yield from ()
 
     def discard(self) -> None:
         """Hang up: the server drops what was not kept."""
