@@ -1,5 +1,6 @@
-"""Cyclic garbage of a process that serves: when Python looks for it."""
+"""Memory that a process which serves no longer needs: when it is looked for and given back."""
 
+import ctypes
 import gc
 import threading
 import time
@@ -13,6 +14,7 @@ def settle() -> None:
     A page of a thousand resources is a hundred thousand objects; looking through all others at
     every 700 of them took up to twice as long as making the page.  What was made last is looked
     through every few seconds besides: a cloud with little to do would hold 30 MiB of statements.
+    Then what large bodies and lists were held in goes back to the system.
     """
     gc.collect()
     gc.freeze()
@@ -21,6 +23,9 @@ def settle() -> None:
 
 
 def _tidy() -> None:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries than glibc have none
     while True:
         time.sleep(_TIDY_S)
         gc.collect(0)
+        if trim is not None:
+            trim(0)
