@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from cumulo.kit import patience
 from cumulo.kit.clock import CLOCK, Clock
 from cumulo.kit.errors import Invalid
 from cumulo.web.streaming import StreamingServer
@@ -207,6 +208,8 @@ class Quick:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., object]
     ) -> Iterable[bytes]:
+        if environ["QUERY_STRING"] == "waits":
+            patience.check()
         self.time.move(float(environ["PATH_INFO"].removeprefix("/")))
         name = threading.current_thread().name.encode()
         if environ["QUERY_STRING"] == "large":
@@ -256,6 +259,12 @@ def test_a_thread_sends_a_large_answer_to_a_quick_request(
     quick: http.client.HTTPConnection,
 ) -> None:
     assert [served_by(quick, "/0?large"), served_by(quick, "/0")] == ["thread", "loop"]
+
+
+def test_a_thread_serves_a_quick_request_that_would_wait(
+    quick: http.client.HTTPConnection,
+) -> None:
+    assert [served_by(quick, "/0?waits"), served_by(quick, "/0")] == ["thread", "loop"]
 
 
 def test_quick_requests_of_one_connection_have_no_bound_in_all(

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from cumulo.kit import clock, log
+from cumulo.kit import clock, log, patience
 from cumulo.web.exchange import Answer, Calls, Exchange, Message, Receive, spelled
 from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
 
@@ -261,16 +261,19 @@ class _Bridge:
     def _serve_here(
         self, cycle: RequestResponseCycle, environ: dict[str, Any], exchange: Exchange
     ) -> None:
-        """Serve a quick request in the loop; if its answer is large, a thread sends that."""
+        """Serve a quick request in the loop; a thread sends a large answer, or one to wait for."""
         began = clock.monotonic()
         try:
-            answer = self._answer(environ, exchange)
+            with patience.hurry():
+                answer = self._answer(environ, exchange)
+                messages = answer.messages() if answer.is_small else []
             if answer.is_small:
-                messages = answer.messages()
                 content = spelled(messages, environ["REQUEST_METHOD"])
                 self._finish(cycle, exchange, messages, content)
             else:
                 self._hand_over(cycle, environ, exchange, answer)
+        except patience.WouldWait:
+            self._hand_over(cycle, environ, exchange, None)
         except Exception:
             LOG.exception("bug", path=environ["PATH_INFO"])
             self._break_off(cycle)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cumulo.kit import patience
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 
 _SCHEMA = """
@@ -78,7 +79,7 @@ class Connections:
         """Hold a database; None when there is none and none is to be made."""
         found = self._take(path, make=make)
         while found is not None:
-            with found.lock:
+            with patience.held(found.lock):
                 if not found.is_closed:
                     try:
                         yield found.db
@@ -115,11 +116,12 @@ class Connections:
             self.drop(path)
 
     def _take(self, path: str, *, make: bool) -> _Open | None:
-        with self._lock:
+        with patience.held(self._lock):
             found = self._open.get(path)
             if found is not None and os.path.exists(path):
                 self._open.move_to_end(path)
                 return found
+            patience.check()
             if not make and not os.path.exists(path):
                 return None
             try:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from cumulo.kit import clock
+from cumulo.kit import clock, patience
 from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers import journals
 from cumulo.services.objectstore.drivers.base import (
@@ -127,8 +127,10 @@ class DiskDevice:
     def state(self, part: int, key: str) -> State:
         """Return what is known of an object; a device that is away knows nothing for sure."""
         names = self._names(part, key)
-        if not names and not self.is_there():
-            raise DeviceFailed(f"{self.name} is not there")
+        if not names:
+            patience.check()
+            if not self.is_there():
+                raise DeviceFailed(f"{self.name} is not there")
         return state_of(names)
 
     def open(self, part: int, key: str, seen: State | None = None) -> "OpenedFile":
@@ -422,10 +424,9 @@ class DiskDevice:
         return found
 
     def _names(self, part: int, key: str) -> list[str]:
-        try:
-            return os.listdir(self.place(part, key))
-        except OSError:
-            return []
+        if patience.is_hurried():
+            return _listed_now(self.place(part, key))
+        return _listed(self.place(part, key))
 
     def _write_small(self, part: int, key: str, name: str, content: bytes) -> None:
         try:
@@ -454,6 +455,17 @@ class DiskDevice:
 def _is_fragment(name: str, stamp: str, index: int) -> bool:
     one = held(name)
     return one is not None and (one.stamp, one.index) == (stamp, index)
+
+
+def _listed_now(directory: str) -> list[str]:
+    try:
+        file = patience.open_to_read(directory, os.O_DIRECTORY)
+    except OSError:
+        return []
+    try:
+        return os.listdir(file)
+    finally:
+        os.close(file)
 
 
 def _listed(directory: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cumulo.kit import patience
 from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, Stored, checked_block
 
 _MAGIC = b"cumulo01"
@@ -22,9 +23,9 @@ class OpenedFile:
     def __init__(self, place: str, name: str, meta: str) -> None:
         """Open a file by its name, with the headers of `meta` where those came later."""
         self._file = -1
-        self._file = os.open(f"{place}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        self._file = patience.open_to_read(f"{place}/{name}")
         try:
-            begin = os.pread(self._file, _SMALL, 0)
+            begin = patience.read(self._file, _SMALL, 0)
             self._whole = begin if len(begin) < _SMALL else None
             self.stored = _replaced(_known(self._file, self._whole), place, meta)
         except BaseException:
@@ -38,7 +39,7 @@ class OpenedFile:
         if self._whole is not None:
             return checked_block(self.stored, number, self._whole[start : start + wanted])
         try:
-            piece = os.pread(self._file, wanted, start)
+            piece = patience.read(self._file, wanted, start)
         except OSError as error:
             raise DeviceFailed(str(error.strerror)) from error
         return checked_block(self.stored, number, piece)
@@ -68,12 +69,14 @@ def trailer(stored: Stored) -> bytes:
 def _known(file: int, whole: bytes | None) -> Stored:
     """Read what stands behind the bytes of a file, of which all may have been read."""
     size = os.fstat(file).st_size if whole is None else len(whole)
-    tail = os.pread(file, _TAIL, max(0, size - _TAIL)) if whole is None else whole
+    tail = patience.read(file, _TAIL, max(0, size - _TAIL)) if whole is None else whole
     try:
         magic, length, check = _TRAILER.unpack(tail[-_TRAILER.size :])
         start = size - _TRAILER.size - length
         inside = tail[-_TRAILER.size - length : -_TRAILER.size]
-        known = inside if length + _TRAILER.size <= len(tail) else os.pread(file, length, start)
+        known = (
+            inside if length + _TRAILER.size <= len(tail) else patience.read(file, length, start)
+        )
         if magic != _MAGIC or zlib.crc32(known) != check:
             raise NotWhole("the trailer is not what was written")
         stored = msgspec.msgpack.decode(known, type=Stored)
@@ -88,6 +91,7 @@ def _replaced(stored: Stored, place: str, meta: str) -> Stored:
     """Return what is known with the headers that came later."""
     if meta <= stored.stamp:
         return stored
+    patience.check()
     try:
         with open(f"{place}/{meta}.meta", "rb") as file:
             headers = msgspec.msgpack.decode(file.read(), type=dict[str, str])
