@@ -44,7 +44,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     flavor_id: str
-    image_id: str  # empty: it boots from a volume among `disks`
+    image_id: str  # may be empty for what boots from a volume among `disks`
     disks: list[NewDisk] = []
     local_disks: list[LocalDisk] = []
     # None: the one network there is, or none; auto: that, or one made for the project.

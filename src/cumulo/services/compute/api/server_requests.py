@@ -143,7 +143,7 @@ def _place(call: Call[Any], spec: ServerSpec) -> tuple[str | None, str | None, b
 
 
 def _boot_image(spec: ServerSpec) -> str:
-    """Return the image of a disk that the host makes; empty for a server that has none."""
+    """Return the image of a server's first disk, of whatever kind; empty where none is named."""
     boot = [disk for disk in spec.disks if disk.boot_index == 0]
     if len(boot) > 1:
         raise Invalid("Block Device Mapping is Invalid: more than one device has boot_index 0.")
@@ -160,8 +160,7 @@ def _boot_image(spec: ServerSpec) -> str:
         if spec.image_ref and boot[0].uuid != spec.image_ref:
             raise Invalid("Block Device Mapping is Invalid: its image is not that of imageRef.")
         return boot[0].uuid or ""
-    # As with nova, a volume to boot from goes before an image that is named, too.
-    return ""
+    return spec.image_ref  # as with nova, the volume goes before it
 
 
 def _is_volume(disk: DiskWish) -> bool:
