@@ -1,10 +1,12 @@
 """What operators see and do: back ends, pools, quotas, defaults; and what anyone may ask."""
 
+import dataclasses
 from pathlib import Path
 
 from cumulo.kit import clock, log
 from cumulo.kit.ids import new_id
 from cumulo.services.volume import assembly
+from cumulo.services.volume.backends import report_backends
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.drivers.fake import FakeDriver
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
@@ -102,6 +104,19 @@ def test_a_back_end_that_was_not_heard_of_is_down(
         assert root.get("/v3/os-services").json()["services"][1]["state"] == "down"
         emulated.tick()
         assert root.get("/v3/os-services").json()["services"][1]["state"] == "up"
+
+
+def test_a_back_end_that_settings_do_not_name_any_more_is_down_at_once(
+    root: Client, emulated: Emulated
+) -> None:
+    tools = emulated.cloud.volume
+    report_backends(dataclasses.replace(tools, places={}))
+    assert root.get("/v3/os-services").json()["services"][1]["state"] == "down"
+    volume = root.post("/v3/volumes", {"volume": {"size": 1}}).json()["volume"]["id"]
+    emulated.work()
+    assert root.get(f"/v3/volumes/{volume}").json()["volume"]["status"] == "error"
+    report_backends(tools)
+    assert root.get("/v3/os-services").json()["services"][1]["state"] == "up"
 
 
 def test_services_say_more_when_they_are_told_to(root: Client, ann: Client) -> None:

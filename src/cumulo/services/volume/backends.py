@@ -70,7 +70,11 @@ def change(tx: Tx, ctx: Context, host: str, wanted: Change) -> Backend:
 
 
 def report_backends(tools: VolumeTools) -> None:
-    """Ask every back end of this process how it does, and let the scheduler know."""
+    """Ask every back end of this process how it does, and let the scheduler know.
+
+    One that settings do not name any more would look alive for minutes, and be given volumes.
+    """
+    tools.db.write(_report_departed, tools)
     for host, place in tools.places.items():
         room, trouble = Capacity(total_gib=0.0, free_gib=0.0), None
         try:
@@ -78,6 +82,12 @@ def report_backends(tools: VolumeTools) -> None:
         except CloudError as error:
             trouble = error.message
         tools.db.write(_report, tools, host, place, room, trouble)
+
+
+def _report_departed(tx: Tx, tools: VolumeTools) -> None:
+    for one in store.backend_list(tx):
+        if one.host not in tools.places and one.trouble is None:
+            store.backend_set(tx, one.host, trouble="settings do not name it any more")
 
 
 def _report(
