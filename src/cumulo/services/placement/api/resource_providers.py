@@ -116,7 +116,7 @@ def _filter(call: Call[None]) -> Filter:
     names |= {"in_tree": (1, 14), "required": (1, 18)}
     given = call.filters
     check_names(given, [name for name, since in names.items() if call.version >= since])
-    wanted = Filter(name=_last(given.get("name")))
+    wanted = Filter(name=_last(given.get("name")) or None)
     for name in ("uuid", "in_tree"):
         value = _last(given.get(name))
         if value is not None and not is_uuid(value):
