@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from cumulo.db.failures import LostRace as LostRace
 from cumulo.db.failures import attempts_for, is_gone, is_unfit, is_unwritable
 from cumulo.db.peeks import Peeks
-from cumulo.db.prepared import Known, PreparingConnection
+from cumulo.db.prepared import Known, PreparingConnection, send
 from cumulo.kit.errors import Invalid, Unavailable
 
 Tx: TypeAlias = sa.Connection
@@ -101,7 +101,7 @@ class Database:
             **safe,
         )
         self._connect = self._engine.connect
-        self._begin: Callable[[Tx, str], None] = _begin_nothing
+        self._begin: Callable[[Tx, str], object] = _begin_nothing
         self._writing: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._local = threading.local()
         self._peeks = Peeks(self._engine)
@@ -110,7 +110,8 @@ class Database:
             _make_sqlite_safe(self._engine)
             known: Known = weakref.WeakKeyDictionary()
             self._connect = lambda: PreparingConnection(self._engine, known)
-            self._begin = _begin_in_sqlite
+            # Not by a listener: with one, each statement would look for others first.
+            self._begin = send
             # SQLite has one writer and makes the others poll; in one process a lock is fairer.
             self._writing = threading.Lock()
 
@@ -231,11 +232,6 @@ def _silent(_topic: str) -> None:
 
 def _begin_nothing(_tx: Tx, _words: str) -> None:
     """Leave it to a driver that begins by itself."""
-
-
-def _begin_in_sqlite(tx: Tx, words: str) -> None:
-    # Not by a listener: with one, each statement would look for others first.
-    tx.exec_driver_sql(words)
 
 
 def _make_sqlite_safe(engine: sa.Engine) -> None:

@@ -6,7 +6,7 @@ What of this comes out the same each time is found out once here, and kept while
 """
 
 import sqlite3
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -87,15 +87,21 @@ class _Form(NamedTuple):
         for position, name, item, process in self.places:
             value = params[name] if item is None else params[name][item]
             values[position] = value if process is None else process(value)
-        cursor = tx.connection.cursor()
-        try:
-            cursor.execute(self.text, values)
-            if self.columns is not None:
-                return IteratorResult(self.columns, iter(cursor.fetchall()))
-        except sqlite3.Error as error:
-            kind = getattr(sa.exc, type(error).__name__, sa.exc.DatabaseError)
-            raise kind(self.text, values, error) from error
-        return Written(cursor.rowcount, (cursor.lastrowid,))
+        cursor, rows = send(tx, self.text, values)
+        if self.columns is None:
+            return Written(cursor.rowcount, (cursor.lastrowid,))
+        return IteratorResult(self.columns, iter(rows))
+
+
+def send(tx: sa.Connection, text: str, values: Sequence[Any] = ()) -> tuple[Any, Sequence[Any]]:
+    """Give SQLite a statement; return the cursor and the rows, raise what SQLAlchemy would."""
+    cursor = tx.connection.cursor()
+    try:
+        cursor.execute(text, values)
+        return cursor, cursor.fetchall()
+    except sqlite3.Error as error:
+        kind = getattr(sa.exc, type(error).__name__, sa.exc.DatabaseError)
+        raise kind(text, values, error) from error
 
 
 def _only(parameters: Any) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ audit and traces are all read from here.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -162,5 +163,6 @@ def _without_secrets(value: object) -> object:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in _SECRET)

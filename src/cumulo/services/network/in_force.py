@@ -1,5 +1,6 @@
 """Making sure that what was written is what packets meet."""
 
+import functools
 from collections.abc import Collection
 
 from cumulo.db import Tx
@@ -20,7 +21,7 @@ def put_in_force(
 
     Raises `Unavailable` when that takes longer, `BackendError` when it cannot be.
     """
-    project_units(tools, tools.db.read(_units, server_id))
+    project_units(tools, functools.partial(_units, server_id=server_id))
     tools.driver.wait_in_force(timeout_s, without)
 
 

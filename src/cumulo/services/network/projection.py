@@ -1,14 +1,14 @@
 """Telling the backend what the database says, change by change.
 
-A change is claimed, its unit's plan is read and handed over, and then read again: if it is not
+A change is claimed with its unit's plan, which is handed over and then read again: if it is not
 the same any more, somebody may have told the backend something newer in between, and the unit
 is told once more.  So whoever is last to speak to the backend has spoken the truth.
 """
 
-from collections.abc import Collection, Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple, TypeAlias
 
-from cumulo.db import Database, Tx
+from cumulo.db import Tx
 from cumulo.kit import clock, log
 from cumulo.kit.errors import Unavailable
 from cumulo.kit.ids import new_id
@@ -38,45 +38,55 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _ORDER: dict[Unit, int] = {"security_group": 0, "network": 1, "port": 2, "router": 3}
 
 
+class _Claimed(NamedTuple):
+    """Changes that nobody else tells the backend now, and what is to be told."""
+
+    claimant: str
+    changes: list[Change]
+    keys: list[Key]
+    plans: dict[Key, Plan]
+
+
 def project(tools: Tools) -> int:
     """Tell the backend all changes that are due; return how many there were."""
     count = 0
-    while claimed := _claimed(tools.db, None):
-        _carry_out(tools, *claimed)
-        count += len(claimed[1])
+    while tools.db.read(changes.is_due):
+        claimed = tools.db.write(_claim, None)
+        _carry_out(tools, claimed)
+        count += len(claimed.changes)
     return count
 
 
-def project_units(tools: Tools, unit_ids: Collection[str]) -> None:
-    """Tell the backend the changes of certain units now; raise what it answers."""
-    claimed = _claimed(tools.db, unit_ids)
-    if claimed:
-        failures = _carry_out(tools, *claimed)
-        for error in failures.values():
-            raise error
+def project_units(tools: Tools, units: Callable[[Tx], Collection[str]]) -> None:
+    """Tell the backend the changes of the units that are found, now; raise what it answers."""
+    claimed = tools.db.write(_claim, units)
+    for error in _carry_out(tools, claimed).values():
+        raise error
 
 
-def _claimed(db: Database, unit_ids: Collection[str] | None) -> tuple[str, list[Change]] | None:
+def _claim(tx: Tx, units: Callable[[Tx], Collection[str]] | None) -> _Claimed:
     me, until = new_id(), clock.timestamp() + _LEASE_S
-    if unit_ids is None:
-        found = db.write(changes.claim, me, until, _BATCH) if db.read(changes.is_due) else []
+    if units is None:
+        found = changes.claim(tx, me, until, _BATCH)
     else:
-        found = db.write(changes.claim_of, me, until, unit_ids)
-    return (me, found) if found else None
+        found = changes.claim_of(tx, me, until, units(tx))
+    keys = list(dict.fromkeys((change.unit, change.unit_id) for change in found))
+    return _Claimed(me, found, keys, load(tx, keys))
 
 
 Failure: TypeAlias = Unavailable | BackendError
 
 
-def _carry_out(tools: Tools, me: str, claimed: list[Change]) -> dict[Key, Failure]:
-    keys = list(dict.fromkeys((change.unit, change.unit_id) for change in claimed))
-    told = tools.db.read(load, keys)
+def _carry_out(tools: Tools, claimed: _Claimed) -> dict[Key, Failure]:
+    keys, told = claimed.keys, claimed.plans
+    if not keys:
+        return {}
     failures = _tell(tools.driver, keys, told)
     up = _statuses(tools.driver, {plan.id for plan in told.values() if isinstance(plan, PortPlan)})
 
     def settle(tx: Tx) -> None:
         now = load(tx, keys)
-        _settle(tx, me, claimed, failures, [key for key in keys if told.get(key) != now.get(key)])
+        _settle(tx, claimed, failures, [key for key in keys if told.get(key) != now.get(key)])
         statuses.record(tx, told.values(), failures, up)
 
     tools.db.write(settle)
@@ -120,14 +130,12 @@ def _tell_one(driver: NetworkDriver, key: Key, plan: Plan | None) -> None:
             driver.remove(*key)
 
 
-def _settle(
-    tx: Tx, me: str, claimed: list[Change], failures: Collection[Key], stale: Iterable[Key]
-) -> None:
-    done = [c.id for c in claimed if (c.unit, c.unit_id) not in failures]
-    changes.done(tx, me, done)
-    for change in claimed:
+def _settle(tx: Tx, claimed: _Claimed, failures: Collection[Key], stale: Iterable[Key]) -> None:
+    done = [c.id for c in claimed.changes if (c.unit, c.unit_id) not in failures]
+    changes.done(tx, claimed.claimant, done)
+    for change in claimed.changes:
         if (change.unit, change.unit_id) in failures:
             wait = min(_FIRST_WAIT_S * 2**change.attempts, _LONGEST_WAIT_S)
-            changes.postpone(tx, me, [change.id], clock.timestamp() + wait)
+            changes.postpone(tx, claimed.claimant, [change.id], clock.timestamp() + wait)
     for unit, unit_id in stale:
         changes.mark(tx, unit, [unit_id])
