@@ -1,7 +1,7 @@
 """Statements that every database has but each spells in its own way."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -45,5 +45,27 @@ def among(tx: Tx, column: sa.Column[str], values: Collection[str]) -> sa.ColumnE
     """
     if tx.dialect.name != "sqlite":
         return column.in_(values)
-    listed = sa.func.json_each(msgspec.json.encode(list(values)).decode())
-    return column.in_(sa.select(listed.table_valued("value").c.value))
+    return _listed(column, _as_json(values))
+
+
+def of_many(
+    tx: Tx, select: "sa.Select[Any]", column: "sa.Column[str]", values: Collection[str]
+) -> Sequence[Any]:
+    """Return the rows of `select` whose `column` is one of many values; `select` is built once."""
+    given = _as_json(values) if tx.dialect.name == "sqlite" else list(values)
+    return tx.execute(_of_many(tx.dialect.name, select, column), {"among": given}).all()
+
+
+@functools.cache
+def _of_many(dialect: str, select: "sa.Select[Any]", column: "sa.Column[str]") -> "sa.Select[Any]":
+    if dialect == "sqlite":
+        return select.where(_listed(column, sa.bindparam("among", type_=sa.String)))
+    return select.where(column.in_(sa.bindparam("among", expanding=True)))
+
+
+def _listed(column: "sa.Column[str]", values: Any) -> sa.ColumnElement[bool]:
+    return column.in_(sa.select(sa.func.json_each(values).table_valued("value").c.value))
+
+
+def _as_json(values: Collection[str]) -> str:
+    return msgspec.json.encode(list(values)).decode()

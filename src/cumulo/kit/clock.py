@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 
 class Clock:
     """What time it is; `held` stops it, `move` pushes it on."""
@@ -60,12 +62,15 @@ def monotonic() -> float:
 
 def iso_z(moment: datetime) -> str:
     """Spell a time as compute, image and network do: whole seconds and a Z."""
-    # isoformat takes half of strftime's time, and lists hold thousands of these.
-    return f"{_in_utc(moment).isoformat()[:19]}Z"
+    return f"{_spelled(moment)[1:20].decode()}Z"
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+def _spelled(moment: datetime) -> bytes:
+    """Return a time in quotes; lists hold thousands, and isoformat takes ten times as long."""
+    return _SPELL(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+_SPELL = msgspec.json.Encoder().encode
 
 
 def iso_micro_z(moment: datetime) -> str:
@@ -75,6 +80,5 @@ def iso_micro_z(moment: datetime) -> str:
 
 def iso_bare(moment: datetime) -> str:
     """Spell a time as block storage does: microseconds and no zone."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:26]
+    text = _spelled(moment)
+    return text[1:27].decode() if moment.microsecond else f"{text[1:20].decode()}.000000"

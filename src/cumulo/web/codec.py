@@ -10,7 +10,7 @@ import msgspec
 
 from cumulo.kit.errors import Invalid
 from cumulo.web.versions import Version
-from cumulo.web.views import shaper, view, view_of
+from cumulo.web.views import shaped, view, view_of
 
 B = TypeVar("B")
 
@@ -110,7 +110,7 @@ def _whole(checked: Any, kind: type[B]) -> B:
 def encode(value: Any, version: Version) -> bytes:
     """Write an answer as it was at `version`."""
     if isinstance(value, msgspec.Struct):
-        value = shaper(type(value), version)(value)
+        value = shaped(value, version)
     return msgspec.json.encode(value)
 
 

@@ -4,11 +4,14 @@ import functools
 import operator
 import types
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
 from cumulo.web.versions import Version, within
+
+# Turns a value into what is written of it, given what is known of others, by their identity.
+_Shape: TypeAlias = Callable[[Any, dict[int, Any]], Any]
 
 
 @functools.cache
@@ -67,8 +70,13 @@ def is_whole(struct: type[msgspec.Struct], version: Version) -> bool:
     return True
 
 
+def shaped(value: msgspec.Struct, version: Version) -> Any:
+    """Return what is written of `value` at `version`; what is in it twice is shaped once."""
+    return _shaper(type(value), version)(value, {})
+
+
 @functools.cache
-def shaper(struct: type[msgspec.Struct], version: Version) -> Callable[[Any], Any]:
+def _shaper(struct: type[msgspec.Struct], version: Version) -> _Shape:
     """Return the function that turns a value of `struct` into its view at `version`."""
     if is_whole(struct, version):
         return _same
@@ -82,11 +90,11 @@ def shaper(struct: type[msgspec.Struct], version: Version) -> Callable[[Any], An
     target = _shown(struct, names)
     read = operator.attrgetter(*names, names[0])  # one name more: of a single one it makes no tuple
 
-    def shape(value: Any) -> Any:
+    def shape(value: Any, known: dict[int, Any]) -> Any:
         shown = list(read(value))
         del shown[-1]
         for place, convert in deep:
-            shown[place] = convert(shown[place])
+            shown[place] = convert(shown[place], known)
         return target(*shown)
 
     return shape
@@ -109,25 +117,28 @@ def _shown(struct: type[msgspec.Struct], names: tuple[str, ...]) -> type[msgspec
     )
 
 
-def _part(annotation: Any, version: Version) -> Callable[[Any], Any]:
+def _part(annotation: Any, version: Version) -> _Shape:
     """Return the function for one field; values decide, since a field may be of several types."""
     inside = _structs_in(annotation)
     if all(is_whole(struct, version) for struct in inside):
         return _same
 
-    def convert(value: Any) -> Any:
+    def convert(value: Any, known: dict[int, Any]) -> Any:
         if isinstance(value, msgspec.Struct):
-            return shaper(type(value), version)(value)
+            shown = known.get(id(value))
+            if shown is None:
+                shown = known[id(value)] = _shaper(type(value), version)(value, known)
+            return shown
         if isinstance(value, list | tuple):
-            return [convert(one) for one in value]
+            return [convert(one, known) for one in value]
         if isinstance(value, Mapping):
-            return {key: convert(one) for key, one in value.items()}
+            return {key: convert(one, known) for key, one in value.items()}
         return value
 
     return convert
 
 
-def _same(value: Any) -> Any:
+def _same(value: Any, _known: dict[int, Any]) -> Any:
     return value
 
 

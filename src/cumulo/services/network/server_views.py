@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
-from cumulo.db.statements import among
+from cumulo.db.statements import of_many
 from cumulo.services.network import metadata
 from cumulo.services.network.server_ports import COMPUTE
 from cumulo.services.network.store import allocations, tables
@@ -78,17 +78,7 @@ class MetadataPort(msgspec.Struct, frozen=True, kw_only=True):
 
 def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> list[ShownAddress]:
     """Return the addresses of many servers in one statement, in the order of their ports."""
-    p, n, a, f = tables.port.c, tables.network.c, tables.allocation.c, tables.floatingip.c
-    over = sa.and_(f.port_id == a.port_id, f.fixed_ip_address == a.ip_address)
-    select = (
-        sa.select(p.device_id, n.name, p.mac_address, a.ip_address, f.floating_ip_address)
-        .join(tables.network, n.id == p.network_id)
-        .join(tables.allocation, a.port_id == p.id)
-        .outerjoin(tables.floatingip, over)
-        .where(among(tx, p.device_id, server_ids), _OWNED)
-        .order_by(p.plugged_at, p.id, a.position, f.created_at, f.id)
-    )
-    return [ShownAddress(*row) for row in tx.execute(select).all()]
+    return [ShownAddress(*row) for row in of_many(tx, _SHOWN, tables.port.c.device_id, server_ids)]
 
 
 def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ServerPort]]:
@@ -140,13 +130,18 @@ _PORTS = (
     .where(_OWNED)
     .order_by(_p.plugged_at, _p.id)
 )
+_OVER = sa.and_(_f.port_id == _a.port_id, _f.fixed_ip_address == _a.ip_address)
+_SHOWN = (
+    sa.select(_p.device_id, _n.name, _p.mac_address, _a.ip_address, _f.floating_ip_address)
+    .join(tables.network, _n.id == _p.network_id)
+    .join(tables.allocation, _a.port_id == _p.id)
+    .outerjoin(tables.floatingip, _OVER)
+    .where(_OWNED)
+    .order_by(_p.plugged_at, _p.id, _a.position, _f.created_at, _f.id)
+)
 _ADDRESSES = (
     sa.select(_a.port_id, _a.subnet_id, _a.ip_address, _f.floating_ip_address, _f.id)
-    .outerjoin_from(
-        tables.allocation,
-        tables.floatingip,
-        sa.and_(_f.port_id == _a.port_id, _f.fixed_ip_address == _a.ip_address),
-    )
+    .outerjoin_from(tables.allocation, tables.floatingip, _OVER)
     .order_by(_a.port_id, _a.position, _f.created_at, _f.id)
 )
 _NETWORKS = (

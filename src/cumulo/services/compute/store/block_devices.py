@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
-from cumulo.db.statements import among
+from cumulo.db.statements import of_many
 from cumulo.services.compute.store import server_tables as tables
 
 
@@ -28,7 +28,8 @@ class BlockDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 b = tables.block_device.c
 _FIELDS = [b[name] for name in BlockDevice.__struct_fields__]
-_OF_ONE = sa.select(*_FIELDS).where(b.server_id == sa.bindparam("of_server")).order_by(b.number)
+_IN_ORDER = sa.select(*_FIELDS).order_by(b.number)
+_OF_ONE = _IN_ORDER.where(b.server_id == sa.bindparam("of_server"))
 
 
 def device_insert(tx: Tx, device: BlockDevice) -> None:
@@ -44,8 +45,7 @@ def devices_of(tx: Tx, server_id: str) -> list[BlockDevice]:
 def devices_map(tx: Tx, server_ids: Collection[str]) -> dict[str, list[BlockDevice]]:
     """Return the volumes of many servers, by server."""
     found: defaultdict[str, list[BlockDevice]] = defaultdict(list)
-    query = sa.select(*_FIELDS).where(among(tx, b.server_id, server_ids)).order_by(b.number)
-    for row in tx.execute(query):
+    for row in of_many(tx, _IN_ORDER, b.server_id, server_ids):
         found[row.server_id].append(_device(row))
     return found
 

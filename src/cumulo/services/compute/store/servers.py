@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from cumulo.db import Tx
-from cumulo.db.statements import among
+from cumulo.db.statements import among, of_many
 from cumulo.kit import clock
 from cumulo.kit.errors import NotFound
 from cumulo.services.compute.store import server_tables as tables
@@ -95,6 +95,9 @@ _S = tables.server.c
 _FIELDS = [tables.server.c[name] for name in Server.__struct_fields__]
 _BY_ID = sa.select(*_FIELDS).where(_S.id == sa.bindparam("of_id"))
 _INSERT = sa.insert(tables.server)
+_M, _T = tables.server_metadata.c, tables.server_tag.c
+_METADATA = sa.select(_M.server_id, _M.key, _M.value)
+_TAGS = sa.select(_T.server_id, _T.tag).order_by(_T.tag)
 _CHANGE = sa.update(tables.server).where(_S.id == sa.bindparam("of_id"))
 _MOVE = _CHANGE.where(
     _S.is_deleted == sa.false(), _S.vm_state.in_(sa.bindparam("expected", expanding=True))
@@ -192,10 +195,8 @@ def server_names_on(tx: Tx, hosts: Sequence[str]) -> list[tuple[str, str, str]]:
 
 def metadata_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the metadata of some servers."""
-    m = tables.server_metadata.c
     found: dict[str, dict[str, str]] = {}
-    select = sa.select(m.server_id, m.key, m.value).where(among(tx, m.server_id, server_ids))
-    for server_id, key, value in tx.execute(select):
+    for server_id, key, value in of_many(tx, _METADATA, _M.server_id, server_ids):
         found.setdefault(server_id, {})[key] = value
     return found
 
@@ -219,10 +220,8 @@ def metadata_delete(tx: Tx, server_id: str, key: str) -> bool:
 
 def tags_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the tags of some servers, in order."""
-    t = tables.server_tag.c
     found: dict[str, list[str]] = {}
-    query = sa.select(t.server_id, t.tag).where(among(tx, t.server_id, server_ids))
-    for server_id, tag in tx.execute(query.order_by(t.tag)):
+    for server_id, tag in of_many(tx, _TAGS, _T.server_id, server_ids):
         found.setdefault(server_id, []).append(tag)
     return found
 
