@@ -2,8 +2,7 @@
 
 from typing import TypeAlias
 
-from cumulo.kit.errors import NotFound
-from cumulo.node.api import HostError
+from cumulo.kit.errors import CloudError, Unavailable
 from cumulo.services.compute import guests
 from cumulo.services.compute.image_caching import KIND, CacheImages
 from cumulo.services.compute.tools import Tools
@@ -23,7 +22,9 @@ def fetch(run: Run) -> None:
             image_service.bring(run.tools.image, image_id)
             with reached(run, run.params.host) as node:
                 node.ensure_image(source)
-        except (HostError, NotFound) as error:
+        except Unavailable:
+            raise
+        except CloudError as error:
             words = {"host": run.params.host, "image": image_id, "reason": error.message}
             LOG.warning("image not cached", **words)
 
