@@ -33,6 +33,10 @@ security_group = 100
 security_group_rule = 1000
 [objectstore]
 policies = ["Policy-0", "silver"]
+[image.stores.web]
+kind = "http"
+[image.stores.objects]
+kind = "swift"
 [image.import_filtering_opts]
 allowed_ports = [80, 443, {site_port}]
 allowed_networks = ["127.0.0.1/32"]

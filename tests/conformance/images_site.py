@@ -1,5 +1,6 @@
 """A site on this machine that Tempest's images are fetched from, in place of the Internet."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.image import malice
 
+_PACKED = gzip.compress(b"tiny", mtime=0)
+
 
 class _Images(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Answer with a small qcow2, whatever is asked for."""
-        body = malice.qcow2()
+        """Answer with a small qcow2 if an image is asked for, else with what no image is."""
+        body = malice.qcow2() if self.path.endswith(".img") else _PACKED
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

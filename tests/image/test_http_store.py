@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from typing import Any
 
 import pytest
 
@@ -51,9 +50,7 @@ def service(tools: ImageTools, site: Website) -> Service:
 
 
 def add(client: Client, image_id: str, url: str = URL, **known: str) -> Answer:
-    body: dict[str, Any] = {"url": url}
-    if known:
-        body["validation_data"] = known
+    body = {"url": url, "validation_data": known}
     return client.post(f"/v2/images/{image_id}/locations", body)
 
 
@@ -104,6 +101,7 @@ def test_what_the_data_is_known_to_be_is_held_against_it(service: Service, ann: 
     shown = show(ann, other)
     assert (shown["status"], shown["os_hash_value"]) == ("queued", None)
     assert "not matched" in only_task(ann, other)["message"]
+    assert shown["stores"] == "web"  # as real services, which keep what they refused
     assert add(ann, other).status == 202
 
 

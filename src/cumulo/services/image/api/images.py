@@ -116,6 +116,7 @@ def _marker(call: Call[ImageTools], marker: str | None) -> Image | None:
 
 def _show(call: Call[ImageTools], image: Image) -> dict[str, Any]:
     shown: dict[str, Any] = {**image.properties, **{name: getattr(image, name) for name in _PLAIN}}
+    of_urls = call.tools.stores.of_urls
     shown["created_at"] = iso_z(image.created_at)
     shown["updated_at"] = iso_z(image.updated_at)
     shown["self"] = f"/v2/images/{image.id}"
@@ -123,6 +124,8 @@ def _show(call: Call[ImageTools], image: Image) -> dict[str, Any]:
     shown["schema"] = "/v2/schemas/image"
     if image.status in ("active", "deactivated"):
         shown["stores"] = ",".join(store.name for store in call.tools.stores.holding(image))
+    elif any(one.status == "failed" and one.store == of_urls for one in image.locations):
+        shown["stores"] = of_urls  # real services keep the location of what they refused
     under_way = any(one.status != "active" for one in image.locations)
     if under_way or (call.tools.stores.are_several and image.locations):
         for name, status in _TOLD.items():

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from cumulo.services.image import images
 from cumulo.services.image.added_locations import AddedLocation, Algorithm
@@ -22,18 +22,23 @@ class LocationView(msgspec.Struct):
     metadata: dict[str, str]
 
 
-class ValidationData(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the data is known to be."""
+class ValidationData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the data is known to be: both, or nothing."""
 
-    os_hash_algo: Algorithm
-    os_hash_value: Annotated[str, Meta(max_length=128)]
+    os_hash_algo: Algorithm | UnsetType = UNSET
+    os_hash_value: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse one without the other."""
+        if (self.os_hash_algo is UNSET) != (self.os_hash_value is UNSET):
+            raise ValueError("os_hash_algo and os_hash_value need each other")
 
 
 class LocationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A place from which the image's data is to be read, and what it is known to be."""
 
     url: Annotated[str, Meta(min_length=1, max_length=4096)]
-    validation_data: ValidationData | None = None
+    validation_data: ValidationData = ValidationData()
 
 
 @routes.get(_AT, policy="fetch_image_location")
@@ -50,7 +55,7 @@ def list_locations(call: Call[ImageTools], image_id: str) -> Reply:
 @routes.post(_AT, policy="add_image_location", status=202, on_target=True)
 def add_location(call: Call[ImageTools], image_id: str, body: LocationSpec) -> None:
     """Let an image's data be read from where a URL leads, once it was seen to be good."""
-    known = msgspec.to_builtins(body.validation_data) if body.validation_data else {}
+    known = msgspec.to_builtins(body.validation_data)
     said = {"loc_url": body.url, "validation_data": known}
     wanted = AddedLocation(url=body.url, said=said, **known)
     call.db.write(adding.add_location, call.ctx, image_id, wanted, call.tools)
