@@ -162,7 +162,7 @@ def test_what_one_guest_writes_another_reads(
 
 
 @pytest.mark.parametrize("backend", TYPES.values())
-def test_a_guest_boots_from_an_encrypted_volume(
+def test_a_guest_boots_from_a_volume_encrypted_first_and_again(
     walk: Walk,
     types: None,
     cluster: tuple[str, Ceph],
@@ -182,6 +182,17 @@ def test_a_guest_boots_from_an_encrypted_volume(
     address = str(openstack.show("server", "show", "three")["addresses"]["provider"][0])
     assert walk.await_login(address) == "three"
     openstack.run("server", "delete", "--wait", "three")
+    becomes(openstack, "volume", "root")
+    plain = next(name for name, found in TYPES.items() if found == backend)
+    for kind in (plain, "sealed"):
+        openstack.run("volume", "set", "--type", kind, "--retype-policy", "on-demand", "root")
+        becomes(openstack, "volume", "root")
+        assert openstack.value("type", "volume", "show", "root") == kind
+    openstack.run("server", "create", *options, "--key-name", "mykey", "four")
+    walk.await_status("four")
+    address = str(openstack.show("server", "show", "four")["addresses"]["provider"][0])
+    assert walk.await_login(address) == "four"
+    openstack.run("server", "delete", "--wait", "four")
     becomes(openstack, "volume", "root")
     openstack.run("volume", "delete", "root")
     eventually(lambda: openstack.rows("volume", "list") == [], 60)
