@@ -58,7 +58,7 @@ ways = pytest.mark.parametrize("at_once", [True, False])
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have written down what is done, and to what."""
-    said, steps = list[str](), dict[str, object](write_out=journals)
+    said, steps = list[str](), dict[str, object](begin_to_write=journals, write_out=journals)
     steps |= dict.fromkeys(("fsync", "rename", "link", "unlink"), os)
 
     def watch(where: object, step: str) -> None:
@@ -144,7 +144,8 @@ def test_one_sync_does_for_what_was_named_before(
     assert len({device.log for device in devices}) == 1
     said = watched(monkeypatch)
     assert put_on(devices) == {}
-    assert said == [*["write_out file", "name file"] * 3, "fsync file"]
+    begun = ["begin_to_write file"] * 3
+    assert said == [*begun, *["write_out file", "name file"] * 3, "fsync file"]
     assert [device.state(5, KEY) for device in devices] == [State("1.0")] * 3
 
 

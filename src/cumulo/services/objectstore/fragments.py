@@ -25,7 +25,6 @@ from cumulo.services.objectstore.drivers.base import (
     Opened,
     Scheme,
     State,
-    Steps,
     Stored,
 )
 from cumulo.services.objectstore.replicas import asked
@@ -94,7 +93,7 @@ class Track:
         self.size += len(piece)
         self.incoming.write(piece)
 
-    def keeping(self, place: Place, stored: Stored, scheme: Scheme) -> Steps:
+    def keep(self, place: Place, stored: Stored, scheme: Scheme) -> None:
         """Have it on disk, not durable yet."""
         step = coder(scheme).fragment_size(scheme.segment)
         mine = msgspec.structs.replace(
@@ -102,7 +101,7 @@ class Track:
             blocks=b"".join(self.checks),
             fragment=Fragment(self.index, scheme, self.size, step),
         )
-        return self.incoming.keeping(place.part, place.key, mine)
+        self.incoming.keep(place.part, place.key, mine)
 
 
 class Writing:
@@ -141,20 +140,20 @@ class Writing:
         tracks = {track.device.name: track for track in self._tracks}
         devices, began = [track.device for track in self._tracks], clock.monotonic()
 
-        def keeping(device: Device) -> Steps:
-            return tracks[device.name].keeping(self._place, stored, self._scheme)
+        def keep(device: Device) -> None:
+            tracks[device.name].keep(self._place, stored, self._scheme)
 
-        done = self._cluster.written(self._place, devices, keeping)
+        done = self._cluster.everywhere(self._place, devices, keep)
         self.discard()
         kept = [device for device in devices if device.name in done]
         if len(kept) < self._place.quorum or clock.monotonic() > began + _COMMIT_WITHIN_S:
             self._take_back([tracks[device.name] for device in kept], stored.stamp)
         self._require(len(kept))
         part, key = self._place.part, self._place.key
-        committed = self._cluster.everywhere(
+        done = self._cluster.everywhere(
             self._place, kept, lambda one: one.commit(part, key, stored.stamp)
         )
-        self._require(len(committed))
+        self._require(len(done))
         if len(kept) < len(self._place.slots):
             self._cluster.repairs.add((self._place.kind, self._place.name))
         return stored

@@ -10,15 +10,7 @@ from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import Cluster, Place
 from cumulo.services.objectstore.coding import coder
-from cumulo.services.objectstore.drivers.base import (
-    Device,
-    DeviceFailed,
-    Held,
-    Scheme,
-    State,
-    Stored,
-)
-from cumulo.services.objectstore.drivers.journals import alone
+from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Held, State
 from cumulo.services.objectstore.fragments import IDLE_S, Reading, Sight, Track, put_aside
 from cumulo.services.objectstore.replicas import asked
 
@@ -134,7 +126,7 @@ def _rebuild(place: Place, reading: Reading, missing: Sequence[tuple[int, Device
         kept = [
             one
             for one in tracks
-            if _done(place, one.device, partial(_keep, one, place, stored, scheme))
+            if _done(place, one.device, partial(one.keep, place, stored, scheme))
         ]
     finally:
         for track in tracks:
@@ -142,10 +134,6 @@ def _rebuild(place: Place, reading: Reading, missing: Sequence[tuple[int, Device
     for track in kept:
         track.device.commit(place.part, place.key, reading.stored.stamp)
     return len(kept) == len(missing)
-
-
-def _keep(track: Track, place: Place, stored: Stored, scheme: Scheme) -> None:
-    alone(track.keeping(place, stored, scheme))
 
 
 def _post(place: Place, reading: Reading, devices: Sequence[Device]) -> bool:

@@ -21,6 +21,7 @@ from cumulo.services.objectstore.drivers.base import (
     Stored,
 )
 
+_EARLY = 1 << 20  # bytes of an object that are on disk before the last have come
 _SMALL = 256 << 10  # bytes of an object that are held until it is whole
 
 
@@ -39,6 +40,7 @@ class Writing:
         self._size = 0
         self._checks: list[bytes] = []
         self._check = self._filled = 0
+        cluster.writing.add(self)
 
     def write(self, piece: bytes) -> None:
         """Add bytes."""
@@ -79,6 +81,7 @@ class Writing:
         for _, incoming in self._replicas:
             incoming.discard()
         self._replicas = []
+        self._cluster.writing.discard(self)
 
     def _keep_small(self, stored: Stored) -> int:
         """Write it where it belongs, or on stand-ins; return on how many devices it is."""
@@ -97,11 +100,11 @@ class Writing:
     def _keep_begun(self, stored: Stored) -> int:
         by_name = {device.name: incoming for device, incoming in self._replicas}
 
-        def keeping(device: Device) -> Steps:
-            return by_name[device.name].keeping(self._place.part, self._place.key, stored)
+        def keep(device: Device) -> None:
+            by_name[device.name].keep(self._place.part, self._place.key, stored)
 
         devices = [device for device, _ in self._replicas]
-        return len(self._cluster.written(self._place, devices, keeping))
+        return len(self._cluster.everywhere(self._place, devices, keep))
 
     def _begin_all(self) -> None:
         spare = iter(self._place.others)
@@ -120,11 +123,20 @@ class Writing:
         return True
 
     def _pass_on(self, piece: bytes) -> None:
-        """Have the devices take a piece while it is hashed and the next one comes."""
+        """Have the devices take a piece, alone while it is hashed and the next one comes."""
         self._check_taken()
-        submit = self._cluster.pool.submit
+        if self._cluster.is_crowded:
+            for device, incoming in list(self._replicas):
+                try:
+                    incoming.write(piece)
+                except DeviceFailed as error:
+                    self._lose(device, incoming, error)
+            self._require(len(self._replicas))
+            return
+        is_early = self._size <= _EARLY
         self._taking = {
-            device.name: submit(incoming.write, piece) for device, incoming in self._replicas
+            device.name: self._cluster.pool.submit(_take, incoming, piece, is_early)
+            for device, incoming in self._replicas
         }
 
     def _taken(self) -> dict[str, BaseException | None]:
@@ -157,6 +169,12 @@ class Writing:
         if count < self._place.quorum:
             self.discard()
             raise Unavailable("Too few devices could be written to.")
+
+
+def _take(incoming: Incoming, piece: bytes, is_early: bool) -> None:
+    incoming.write(piece)
+    if is_early:
+        incoming.write_out()
 
 
 class Reading:

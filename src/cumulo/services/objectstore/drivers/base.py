@@ -19,10 +19,10 @@ class NotWhole(DeviceFailed):
 
 
 # A write in steps, so that one sync of a log does for several, see `journals.together`.  It yields
-# the number of its disk when the file is written out and named.  Then it is sent whether it must
-# sync the file itself; if not, another was synced since, or why that failed is thrown.  What ends
-# without having yielded is on disk.
-Steps: TypeAlias = Generator[int, bool | None, None]
+# the number of its disk and its open file twice: when all bytes are in the file, and when they are
+# written out and the file is named.  It goes on when the disk was synced, or why that failed is
+# thrown.  What ends without having yielded is on disk.
+Steps: TypeAlias = Generator[tuple[int, int], None, None]
 
 
 class Scheme(msgspec.Struct, frozen=True):
@@ -210,11 +210,11 @@ class Incoming(Protocol):
     def write(self, piece: bytes | memoryview) -> None:
         """Add bytes."""
 
+    def write_out(self) -> None:
+        """Have the disk busy with what came, which it has to be sometime."""
+
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object, safely on disk, in one stroke; a fragment waits for `commit`."""
-
-    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
-        """Do the same in steps."""
 
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time."""

@@ -344,12 +344,12 @@ class DiskDevice:
         changed = [*made, *self.make(part, key)]
         disk = os.fstat(file).st_dev
         if journals.is_ordered(disk):
+            yield disk, file
             journals.write_out(file)
             changed += self._name(give, part, key, name)
             try:
-                if (yield disk):
-                    os.fsync(file)
-            except (OSError, DeviceFailed):
+                yield disk, file
+            except OSError:
                 self._drop_files(part, key, [name])  # nobody knows what of it is on disk
                 raise
         else:

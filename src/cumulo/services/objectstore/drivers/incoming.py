@@ -14,7 +14,6 @@ from cumulo.services.objectstore.drivers.object_names import name_of
 
 _HELD = 256 << 10
 _FLUSH_EVERY = 64 << 20
-_EARLY = 1 << 20  # bytes of a file that are on disk before the last have come
 
 
 class Keeper(Protocol):
@@ -47,20 +46,24 @@ class IncomingFile:
         self._size += len(piece)
         if self._size >= _HELD:
             self._flush()
-            if self._written <= _EARLY:
-                self._write_out()
+
+    def write_out(self) -> None:
+        """Have the disk busy with what came."""
+        self._flush()
+        try:
+            if journals.is_ordered(os.fstat(self._file).st_dev):
+                journals.write_out(self._file)
+        except OSError as error:
+            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
 
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object."""
-        journals.alone(self.keeping(part, key, stored))
-
-    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
-        """Make it the object, in steps."""
         self.write(trailer(stored))
         self._flush()
         try:
             where = (part, key, name_of(stored))
-            yield from self._device.settle(self._file, partial(os.rename, self._path), where)
+            give = partial(os.rename, self._path)
+            journals.alone(self._device.settle(self._file, give, where))
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
         self._close()
@@ -85,14 +88,6 @@ class IncomingFile:
             length = self._written - self._flushed
             os.posix_fadvise(self._file, self._flushed, length, os.POSIX_FADV_DONTNEED)
             self._flushed = self._written
-
-    def _write_out(self) -> None:
-        """Have the disk work while the bytes that were written are hashed; it has to sometime."""
-        try:
-            if journals.is_ordered(os.fstat(self._file).st_dev):
-                journals.write_out(self._file)
-        except OSError as error:
-            raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
 
     def _close(self) -> None:
         if self._file >= 0:

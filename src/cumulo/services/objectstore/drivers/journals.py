@@ -12,10 +12,10 @@ Others' fsyncs write the same log, so the name may be on disk before that.  Henc
 written before the file is named: what is found under a name after a power cut is whole.
 """
 
+import contextlib
 import ctypes
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from cumulo.kit import clock
@@ -24,6 +24,8 @@ from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 _ORDERED = ("ext4", "xfs")
 _MOUNTS = "/proc/self/mountinfo"
 _KNOWN_S = 10.0  # no disk is taken out, made anew and mounted in less
+_AT_ONCE = 256 << 10
+_BEGIN = 2  # SYNC_FILE_RANGE_WRITE
 _ALL = 7  # SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER
 _sync_file_range = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
 if _sync_file_range is not None:
@@ -53,38 +55,49 @@ def is_ordered(disk: int) -> bool:
     return _sync_file_range is not None and _TYPES.of(disk) in _ORDERED
 
 
+def begin_to_write(file: int) -> None:
+    """Have the disk begin with the last bytes of a file; of many at once it would take its time.
+
+    That it cannot is told when it has to.
+    """
+    with contextlib.suppress(OSError):
+        _write(file, max(0, os.fstat(file).st_size - _AT_ONCE), _BEGIN)
+
+
 def write_out(file: int) -> None:
     """Have the bytes of a file written, so that they are on disk before any later change is."""
-    assert _sync_file_range is not None, "is_ordered says no otherwise"
-    if _sync_file_range(file, 0, 0, _ALL):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    _write(file, 0, _ALL)
 
 
 def together(steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
-    """Carry out writes, all that share a log with one sync of it; return what failed and why."""
-    failed, left, named = dict[str, DeviceFailed](), dict(steps), dict[int, list[str]]()
+    """Carry out writes, all to one disk with one sync of its log; return what failed and why."""
+    failed, left = dict[str, DeviceFailed](), dict(steps)
 
-    def step(name: str, advance: Callable[[], int]) -> int | None:
-        try:
-            return advance()
-        except StopIteration:
-            del left[name]
-        except DeviceFailed as error:
-            failed[name] = error
-            del left[name]
-        return None
+    def step(advance: Callable[[str], tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        found = dict[str, tuple[int, int]]()
+        for name in list(left):
+            try:
+                found[name] = advance(name)
+            except StopIteration:
+                del left[name]
+            except DeviceFailed as error:
+                failed[name] = error
+                del left[name]
+        return found
 
-    for name, one in steps.items():
-        disk = step(name, one.__next__)
-        if disk is not None:
-            named.setdefault(disk, []).append(name)
-    for names in named.values():
-        *others, last = names
-        step(last, partial(left[last].send, True))
-        for name in others:
-            one = left[name]
-            step(name, partial(one.throw, failed[last]) if last in failed else one.__next__)
+    written = step(lambda name: next(left[name]))
+    if len(written) > 1:
+        for _, file in written.values():
+            begin_to_write(file)
+    named = step(lambda name: next(left[name]))
+    last = dict(named.values())  # of the files of each disk
+    problems = {disk: _synced(file) for disk, file in last.items()}
+
+    def end(name: str) -> tuple[int, int]:
+        problem = problems[named[name][0]]
+        return next(left[name]) if problem is None else left[name].throw(problem)
+
+    step(end)
     return failed
 
 
@@ -92,6 +105,21 @@ def alone(steps: Steps) -> None:
     """Carry out one write."""
     for error in together({"": steps}).values():
         raise error
+
+
+def _synced(file: int) -> OSError | None:
+    try:
+        os.fsync(file)
+    except OSError as error:
+        return error
+    return None
+
+
+def _write(file: int, start: int, flags: int) -> None:
+    assert _sync_file_range is not None, "is_ordered says no otherwise"
+    if _sync_file_range(file, start, 0, flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _mounted() -> dict[int, str]:

@@ -175,6 +175,9 @@ class _RemoteIncoming:
         """Add bytes."""
         self._sure().send(BYTES, piece)
 
+    def write_out(self) -> None:
+        """Leave that to the server, which has the bytes some time later."""
+
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object."""
         wire = self._sure()
@@ -182,11 +185,6 @@ class _RemoteIncoming:
         wire.answer()
         self._wire = None
         self._caller.channel.give_back(wire)
-
-    def keeping(self, part: int, key: str, stored: Stored) -> Steps:
-        """Make it the object."""
-        self.keep(part, key, stored)
-        yield from ()
 
     def discard(self) -> None:
         """Hang up: the server drops what was not kept."""
