@@ -211,7 +211,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("compute_server", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_compute_server_host"), ["host"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_compute_server_host_is_deleted"), ["host", "is_deleted"], unique=False
+        )
         batch_op.create_index(
             batch_op.f("ix_compute_server_project_id_is_deleted_created_at"),
             ["project_id", "is_deleted", "created_at"],
@@ -1731,6 +1733,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("network_port", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_network_port_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_network_port_network_id_made_for"),
+            ["network_id", "made_for"],
+            unique=False,
+        )
         batch_op.create_index(
             batch_op.f("ix_network_port_project_id"), ["project_id"], unique=False
         )

@@ -23,7 +23,7 @@ server = sa.Table(
     sa.Column("vm_state", text_key(32), nullable=False),
     sa.Column("task_state", text_key(64)),
     sa.Column("power_state", sa.Integer, nullable=False),
-    sa.Column("host", text_key(255), index=True),
+    sa.Column("host", text_key(255)),
     sa.Column("image_id", text_key(36)),
     sa.Column("image", SharedJson, nullable=False),  # format, sizes and hash, at boot
     sa.Column("image_properties", SharedJson, nullable=False),
@@ -52,6 +52,7 @@ server = sa.Table(
     sa.Column("fault_details", long_text()),
     sa.Column("fault_at", UtcDateTime),
     sa.Index(None, "project_id", "is_deleted", "created_at"),
+    sa.Index(None, "host", "is_deleted"),
     sqlite_autoincrement=True,
 )
 

@@ -48,7 +48,7 @@ _IN_ORDER = sa.select(tables.port).order_by(_p.created_at, _p.id)
 _PLUGGED = sa.select(tables.port).order_by(_p.plugged_at, _p.id)
 _OWN = (
     sa.select(tables.port)
-    .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == _p.network_id)
+    .where(_p.network_id == sa.bindparam("of_network"), _p.made_for == sa.bindparam("of_network"))
     .order_by(_p.created_at, _p.id)
 )
 _INSERT, _JOIN = sa.insert(tables.port), sa.insert(tables.port_security_group)

@@ -161,6 +161,7 @@ port = sa.Table(
     sa.Column("qos_policy_id", sa.ForeignKey(qos_policy.c.id), index=True),
     sa.Column("dns_domain", text_key(_NAME), nullable=False),
     sa.UniqueConstraint("network_id", "mac_address"),
+    sa.Index(None, "network_id", "made_for"),
 )
 
 # Ports that get addresses once it is known on which host, and so in which segment, they are.
