@@ -944,7 +944,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("unit", types.text_key(16), nullable=False),
         sa.Column("unit_id", types.text_key(36), nullable=False),
-        sa.Column("due", sa.Float(), nullable=False),
+        sa.Column("due", sa.Double(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("claimed_by", types.text_key(36), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_network_change")),

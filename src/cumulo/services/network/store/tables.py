@@ -378,7 +378,7 @@ change = sa.Table(
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("unit", text_key(16), nullable=False),
     sa.Column("unit_id", text_key(_ID), nullable=False, index=True),
-    sa.Column("due", sa.Float, nullable=False, index=True),
+    sa.Column("due", sa.Double, nullable=False, index=True),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("claimed_by", text_key(_ID)),
 )
