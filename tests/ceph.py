@@ -1,4 +1,4 @@
-"""A real Ceph of one node for tests: in a directory, on ports of the loopback, without root."""
+"""A real Ceph of one node for tests: in a directory, on ports of one address, without root."""
 
 import shutil
 import subprocess
@@ -19,8 +19,8 @@ _NEEDED = ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph", "rbd")
 _CONF = """
 [global]
 fsid = {fsid}
-mon host = v2:127.0.0.1:{port}/0
-public network = 127.0.0.0/8
+mon host = v2:{address}:{port}/0
+public network = {address}/24
 ms bind msgr1 = false
 auth cluster required = cephx
 auth service required = cephx
@@ -49,7 +49,7 @@ mon data avail crit = 1
 _CLIENT = """
 [global]
 fsid = {fsid}
-mon host = v2:127.0.0.1:{port}/0
+mon host = v2:{address}:{port}/0
 [client.{user}]
 keyring = {place}/client.keyring
 """
@@ -59,8 +59,8 @@ _ALL = ("allow *",) * 4
 class Ceph:
     """A cluster that runs."""
 
-    def __init__(self, place: Path, prefix: Sequence[str]) -> None:
-        self.place, self.prefix = place, list(prefix)
+    def __init__(self, place: Path, prefix: Sequence[str], address: str) -> None:
+        self.place, self.prefix, self._address = place, list(prefix), address
         self.conf = place / "client.conf"  # of a user who may do with volumes as they like
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._own = str(place / "ceph.conf")
@@ -69,9 +69,10 @@ class Ceph:
         """Start the three daemons, each for the first time."""
         port, fsid = free_port(), str(uuid.uuid4())
         facts = {"fsid": fsid, "port": port, "place": self.place, "user": USER}
+        facts["address"] = self._address
         Path(self._own).write_text(_CONF.format(**facts))
         self.conf.write_text(_CLIENT.format(**facts))
-        self._start_mon(f"[v2:127.0.0.1:{port}/0]", fsid)
+        self._start_mon(f"[v2:{self._address}:{port}/0]", fsid)
         self._start_mgr()
         self._start_osd()
         eventually(lambda: self._told("osd", "stat").get("num_up_osds") == 1, 60)
@@ -150,14 +151,14 @@ class Ceph:
 
 
 @contextmanager
-def running_ceph(prefix: Sequence[str] = ()) -> Iterator[Ceph]:
+def running_ceph(prefix: Sequence[str] = (), address: str = "127.0.0.1") -> Iterator[Ceph]:
     """Run a cluster; afterwards nothing of it is left."""
     lacking = [program for program in _NEEDED if shutil.which(program) is None]
     if lacking:
         pytest.skip(f"a real Ceph needs {', '.join(lacking)}")
     place = Path(tempfile.mkdtemp(prefix="cumulo-ceph-", dir="/var/tmp"))
     place.chmod(0o711)
-    cluster = Ceph(place, prefix)
+    cluster = Ceph(place, prefix, address)
     try:
         cluster.start()
         yield cluster

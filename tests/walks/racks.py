@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cumulo.walks import reach
 from tests.walks.clouds import CommandCloud
 
 # Namespaces' names are a machine's own, too; it lasts as long as the process that holds it.
@@ -31,6 +33,20 @@ _OUTSIDE = """
 name = "physnet1"
 bridge = "br-ex"
 addresses = ["203.0.113.1/24"]
+"""
+
+
+# What OVN's database shows to a machine that joined.
+SHOWN = """
+import hashlib, sys
+from pathlib import Path
+from cumulo.node.certificates import Identity
+from cumulo.node.tls import TlsDialer
+from cumulo.settings import NodeSettings
+place = (sys.argv[2], NodeSettings().southbound_port)
+own = Identity(Path(sys.argv[1]))
+line = TlsDialer(own, place, name="rack1-southbound", kind="controller").dial(5)
+print(hashlib.sha256(line.getpeercert(binary_form=True)).hexdigest())
 """
 
 
@@ -94,6 +110,11 @@ class Machine(CommandCloud):
                 if path.stat().st_ino == inside and int(path.parts[2]) != self.pid:
                     os.kill(int(path.parts[2]), signal.SIGKILL)
 
+    def kill_program(self) -> None:
+        """Leave it its guests and daemons only."""
+        noted = json.loads((self.state / "cumulo.pid").read_bytes())
+        os.kill(noted["pid"], signal.SIGKILL)
+
     def end(self) -> None:
         self.cumulo("down")
         self._holder.kill()
@@ -153,3 +174,22 @@ def _join(first: Machine, machine: Machine, number: int) -> None:
 def _first(machine: Machine, *commands: str) -> None:
     for command in commands:
         machine.output("ip", *command.split())
+
+
+@contextlib.contextmanager
+def pinged(address: str, prefix: list[str]) -> Iterator[list[float]]:
+    """Ping five times a second; afterwards the list has the moments of all answers."""
+    command = [*prefix, "ping", "-n", "-D", "-i", "0.2", address]
+    pinging = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    answers: list[float] = []
+    try:
+        yield answers
+    finally:
+        pinging.send_signal(signal.SIGINT)
+        out, _ = pinging.communicate(timeout=10)
+        found = re.findall(r"^\[([0-9.]+)\] .* bytes from", out, re.MULTILINE)
+        answers += [float(moment) for moment in found]
+
+
+def boot_id(address: str, key: Path, prefix: list[str]) -> str | None:
+    return reach.ssh(address, key, "cat /proc/sys/kernel/random/boot_id", prefix=prefix)

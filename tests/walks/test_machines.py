@@ -1,12 +1,7 @@
 """Machines that join a cloud: guests on each, networks between them, moves, a machine that dies."""
 
-import contextlib
 import itertools
 import json
-import os
-import re
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,10 +15,18 @@ from cumulo.guest.build import build_guest
 from cumulo.kit import clock
 from cumulo.node.certificates import Authority, Identity, Kind, fingerprint_of, key_of
 from cumulo.walks import reach
+from tests.ceph import USER, running_ceph
 from tests.walks.clouds import QuickClient
-from tests.walks.racks import Machine, rack, slowed
+from tests.walks.racks import SHOWN, Machine, boot_id, pinged, rack, slowed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+_CEPH = """
+[[volume.backends]]
+name = "rbd"
+driver = "rbd"
+rbd_ceph_conf = "{conf}"
+rbd_user = "{user}"
+"""
 _STORE = """
 [image.stores.objects]
 kind = "swift"
@@ -54,7 +57,8 @@ def key(openstack: QuickClient, tmp_path_factory: pytest.TempPathFactory) -> Pat
     cache.mkdir(parents=True, exist_ok=True)
     image = build_guest(directory, cache, print)
     run = openstack.run
-    run("flavor", "create", "--ram", "128", "--disk", "1", "--vcpus", "1", "tiny")
+    size = ["--ram", "128", "--disk", "1", "--ephemeral", "1", "--swap", "16"]
+    run("flavor", "create", *size, "--vcpus", "1", "tiny")
     formats = ["--disk-format", "qcow2", "--container-format", "bare"]
     run("image", "create", "guest", "--file", str(image), *formats, "--public")
     run("network", "create", "red")
@@ -150,25 +154,6 @@ def test_guests_on_two_machines_talk(
     log = ("console", "log", "show", "vm2")
     told = "GUEST-DATASOURCE openstack"
     reach.until("vm2 to have its metadata", lambda: told in openstack.run(*log), 90)
-
-
-@contextlib.contextmanager
-def pinged(address: str, prefix: list[str]) -> Iterator[list[float]]:
-    """Ping five times a second; afterwards the list has the moments of all answers."""
-    command = [*prefix, "ping", "-n", "-D", "-i", "0.2", address]
-    pinging = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    answers: list[float] = []
-    try:
-        yield answers
-    finally:
-        pinging.send_signal(signal.SIGINT)
-        out, _ = pinging.communicate(timeout=10)
-        found = re.findall(r"^\[([0-9.]+)\] .* bytes from", out, re.MULTILINE)
-        answers += [float(moment) for moment in found]
-
-
-def boot_id(address: str, key: Path, prefix: list[str]) -> str | None:
-    return reach.ssh(address, key, "cat /proc/sys/kernel/random/boot_id", prefix=prefix)
 
 
 def test_a_guest_moves_while_it_answers(
@@ -272,7 +257,8 @@ def test_a_stopped_guest_takes_its_disk_along(
 def test_certificates_are_renewed_and_all_go_on_with_the_new_ones(
     machines: list[Machine], openstack: QuickClient, guests: dict[str, str]
 ) -> None:
-    first, other = machines[0], machines[1]
+    first, homes = machines[0], {host(openstack, name): name for name in guests}
+    other = next(machine for machine in machines[1:] if machine.name in homes)
     kept = (first.state / "control" / "authority.json").read_bytes()
     authority = msgspec.json.decode(kept, type=Authority)
     southbound = Identity(first.state / "ovn" / "tls")
@@ -280,7 +266,7 @@ def test_certificates_are_renewed_and_all_go_on_with_the_new_ones(
         (Identity(first.state / "control" / "tls"), "rack1-controller", "controller"),
         (southbound, "rack1-southbound", "controller"),
         (Identity(first.state / "tls"), "rack1", "host"),
-        (Identity(other.state / "tls"), "rack2", "host"),
+        (Identity(other.state / "tls"), other.name, "host"),
     ]
     with clock.CLOCK.held() as held:
         held.move(-600 * 86_400)
@@ -290,34 +276,20 @@ def test_certificates_are_renewed_and_all_go_on_with_the_new_ones(
         one.keep(certificate, authority.certificate, (owner.st_uid, owner.st_gid))
         assert one.is_ending()
     for machine in (first, other):
-        os.kill(json.loads((machine.state / "cumulo.pid").read_bytes())["pid"], signal.SIGKILL)
+        machine.kill_program()
     first.up()
     other.start()
     reach.until("the renewals", lambda: not any(one.is_ending() for one, _, _ in holders), 30)
     for (one, _, _), certificate in zip(holders, ending, strict=True):
         assert key_of(one.certificate.read_text()) == key_of(certificate)
 
+    log = ("console", "log", "show")
     new = fingerprint_of(southbound.certificate.read_text())
-    shown = [sys.executable, "-c", _SHOWN, str(other.state / "tls"), first.address]
+    shown = [sys.executable, "-c", SHOWN, str(other.state / "tls"), first.address]
     reach.until("OVN to show its own", lambda: other.output(*shown).strip() == new, 10)
-    name = next(name for name in guests if host(openstack, name) == other.name)
-    assert "login:" in openstack.run("console", "log", "show", name)
+    name = homes[other.name]
+    reach.until("its commands", lambda: "login:" in openstack.run(*log, name), 30)
     assert reach.ping(guests[name], first.prefix)
-    reach.until("rack2 to report", lambda: are_known(openstack, [other]), 30)
-
-
-# What OVN's database shows to a machine that joined.
-_SHOWN = """
-import hashlib, sys
-from pathlib import Path
-from cumulo.node.certificates import Identity
-from cumulo.node.tls import TlsDialer
-from cumulo.settings import NodeSettings
-place = (sys.argv[2], NodeSettings().southbound_port)
-own = Identity(Path(sys.argv[1]))
-line = TlsDialer(own, place, name="rack1-southbound", kind="controller").dial(5)
-print(hashlib.sha256(line.getpeercert(binary_form=True)).hexdigest())
-"""
 
 
 def test_a_machine_that_died_is_clean_when_it_comes_back(
@@ -383,8 +355,8 @@ def test_a_guest_grows_onto_another_machine(
 ) -> None:
     flavors = {row["Name"] for row in openstack.rows("flavor", "list")}
     if "larger" not in flavors:
-        size = ["--ram", "192", "--disk", "1", "--vcpus", "1"]
-        openstack.run("flavor", "create", *size, "larger")
+        size = ["--ram", "192", "--disk", "2", "--ephemeral", "1", "--swap", "32"]
+        openstack.run("flavor", "create", *size, "--vcpus", "1", "larger")
     address, prefix, before = guests["vm1"], machines[0].prefix, host(openstack, "vm1")
     [here] = [machine for machine in machines if machine.name == before]
     serves(openstack, here, up=False)
@@ -399,11 +371,13 @@ def test_a_guest_grows_onto_another_machine(
     assert (host(openstack, "vm1") == before) == (end == "revert")
 
     def told() -> list[str]:
-        ask = "sudo cat /root/mark; grep MemTotal /proc/meminfo"
+        ask = "sudo cat /root/mark; grep MemTotal /proc/meminfo; cat /sys/block/vd[ac]/size"
         return (reach.ssh(address, key, ask, prefix=prefix) or "").split()
 
     reach.until("vm1 to answer with its mark", lambda: told()[:1] == ["here"], 90)
     assert (int(told()[2]) > 140_000) == (end == "confirm")
+    sectors = ["4194304", "65536"] if end == "confirm" else ["2097152", "32768"]
+    assert told()[4:] == sectors  # of the root disk, and to swap to
     [there] = {host(openstack, "vm1")}
     server_id = openstack.value("id", "server", "show", "vm1")
     others = [machine for machine in machines if machine.name != there]
@@ -473,3 +447,45 @@ def test_a_machine_leaves(
     assert leaving.name not in hosts("network", "agent", "list")
     assert leaving.name not in machines[0].cumulo("node", "list").stdout
     assert are_known(openstack, machines[2:])
+
+
+def test_a_guest_moves_with_volumes_on_ceph(
+    machines: list[Machine], openstack: QuickClient, joined: list[Machine], key: Path
+) -> None:
+    first, last = machines[0], machines[2]
+    with running_ceph(first.prefix, first.address) as ceph:
+        ceph.pool("volumes")
+        with (first.state / "cumulo.toml").open("a") as settings:
+            settings.write(_CEPH.format(conf=ceph.conf, user=USER))
+        first.kill_program()
+        first.up()
+        openstack.run("volume", "create", "--size", "1", "data")
+        there = ["--os-compute-api-version", "2.74", "--host", first.name]
+        openstack.run("flavor", "create", "--ram", "128", "--disk", "1", "afloat")
+        options = ["--flavor", "afloat", "--image", "guest", "--boot-from-volume", "1"]
+        options += ["--network", "red", "--key-name", "key", *there]
+        openstack.run("server", "create", *options, "afloat")
+        reach.until("it to be built", lambda: is_settled(openstack, "afloat"), 90)
+        assert status(openstack, "afloat") == "ACTIVE", openstack.show("server", "show", "afloat")
+        address = openstack.show("floating", "ip", "create", "out")["floating_ip_address"]
+        openstack.run("server", "add", "floating", "ip", "afloat", address)
+        openstack.run("server", "add", "volume", "afloat", "data")
+
+        def told(command: str) -> str | None:
+            return reach.ssh(address, key, command, prefix=first.prefix)
+
+        reach.until("it to let us in", lambda: told("test -b /dev/vdb") is not None, 90)
+        before = boot_id(address, key, first.prefix)
+        write = "echo {} | sudo dd of=/dev/vdb conv=fsync 2>/dev/null"
+        read = "echo 3 | sudo tee /proc/sys/vm/drop_caches >/dev/null; sudo head -n1 /dev/vdb"
+        assert told(write.format("before")) is not None
+        for machine in (last, first):
+            live = ["--live-migration", "--os-compute-api-version", "2.30"]
+            openstack.run("server", "migrate", *live, "--host", machine.name, "afloat")
+            reach.until("it to have moved", lambda: is_settled(openstack, "afloat"), 60)
+            assert host(openstack, "afloat") == machine.name
+            reach.until("it to answer there", lambda: told("true") is not None, 30)
+            assert boot_id(address, key, first.prefix) == before
+            assert told(read) == "before\n"
+        assert told(f"{write.format('after')}; {read}") == "after\n"
+        openstack.run("server", "delete", "--wait", "afloat")

@@ -46,7 +46,7 @@ class Mover(Protocol):
         """Let the host `to`, and no other, have the guest; nobody for an empty name."""
 
     def fetch_guest(self, spec: GuestSpec, source: Place) -> None:
-        """Have the guest here, stopped, with the disks that the stopped one there has."""
+        """Have the guest here, stopped, with the disks of the stopped one there, or larger."""
 
     def expect_guest(self, spec: GuestSpec, source: Place) -> Arrival:
         """Make ready for a running guest that comes from there."""

@@ -62,7 +62,7 @@ class LibvirtMoves:
             files.remember(msgspec.structs.replace(record, offered_to=to))
 
     def fetch_guest(self, spec: GuestSpec, source: Place) -> None:
-        """Have a stopped guest here with the disks that it has there."""
+        """Have a stopped guest here with the disks that it has there, as large as `spec` says."""
         with self._hypervisor.held(spec.id), self._hypervisor.connected() as connection:
             files = GuestFiles(self._root, spec.id)
             record = files.record()
@@ -78,6 +78,7 @@ class LibvirtMoves:
                     self._fetch(there, files, name, size)
             if base is not None:
                 disks.stand_on(files, base, self._owner)
+            disks.grow(files, spec, self._owner)
             libvirt_secrets.ensure(connection, spec.id, spec.volumes)
             connection.defineXML(self._hypervisor.xml(files, spec))
             self._take_log(there, files, offered)
