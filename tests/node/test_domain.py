@@ -57,6 +57,15 @@ def test_every_disk_names_its_format_and_its_whole_chain() -> None:
         assert list(end) == []
 
 
+def test_an_emulated_processor_is_asked_for_all_its_features_at_once() -> None:
+    hardware = domain(layout=msgspec.structs.replace(LAYOUT, virt_type="kvm"))
+    words = "{http://libvirt.org/schemas/domain/qemu/1.0}capabilities/*"
+    assert [one.get("capability") for one in domain().findall(words)] == [
+        "cpu-unavailable-features"
+    ]
+    assert hardware.findall(words) == []
+
+
 def test_disks_have_names_and_the_first_boots() -> None:
     disks = domain().findall("devices/disk")
     assert [disk.find("target").get("dev") for disk in disks] == ["vda", "vdb", "vdc"]  # type: ignore[union-attr]

@@ -20,6 +20,7 @@ from cumulo.node.drivers import libvirt_wishes
 from cumulo.node.properties import has_agent
 
 NAMESPACE = "https://cumulo.invalid/guest/1"
+_QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 _SPARE_SLOTS = 6  # disks and NICs that can be attached while it runs
 _FIRST_FIXED_SLOT = 8  # on the root bus, for what stays: every bridge takes time at boot
 _TAP_PREFIX = "tap"
@@ -100,7 +101,20 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     # Reporting free pages is cheap for a processor that has help from hardware only.
     reporting = "on" if layout.virt_type == "kvm" else "off"
     _fixed(_add(devices, "memballoon", model="virtio", freePageReporting=reporting), slots)
+    if layout.virt_type == "qemu":
+        _in_a_word(domain)
     return ElementTree.tostring(domain, encoding="unicode")
+
+
+def _in_a_word(domain: Element) -> None:
+    """Have libvirt ask for all features of an emulated processor at once, as it once did.
+
+    It asks for each of 400 by itself else, which QEMU reads byte by byte: half a second of each
+    start.
+    """
+    ElementTree.register_namespace("qemu", _QEMU)
+    capabilities = _add(domain, f"{{{_QEMU}}}capabilities")
+    _add(capabilities, f"{{{_QEMU}}}del", capability="cpu-unavailable-features")
 
 
 def interfaces_xml(spec: GuestSpec, nics: Sequence[Nic], *, tap_offloads: bool) -> dict[str, str]:
