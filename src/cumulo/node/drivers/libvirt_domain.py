@@ -102,11 +102,11 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
     reporting = "on" if layout.virt_type == "kvm" else "off"
     _fixed(_add(devices, "memballoon", model="virtio", freePageReporting=reporting), slots)
     if layout.virt_type == "qemu":
-        _in_a_word(domain)
+        _ask_features_at_once(domain)
     return ElementTree.tostring(domain, encoding="unicode")
 
 
-def _in_a_word(domain: Element) -> None:
+def _ask_features_at_once(domain: Element) -> None:
     """Have libvirt ask for all features of an emulated processor at once, as it once did.
 
     It asks for each of 400 by itself else, which QEMU reads byte by byte: half a second of each
