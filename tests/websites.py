@@ -53,7 +53,10 @@ class Website:
         with line:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += line.recv(65536)
+                more = line.recv(65536)
+                if not more:
+                    return
+                head += more
             path = head.split(b" ", 2)[1].decode()
             self.asked.append(path)
             answer = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
