@@ -29,8 +29,10 @@ from cumulo.web.server import BACKLOG, COMMON, IDLE_S, HttpServer
 
 LOG = log.get("web")
 # The loop serves a quick request itself, as threads that take turns at the interpreter with it make
-# many of them slower than one.  Once one took long, threads serve all for a while.
+# many of them slower than one.  Once several in a row took long, threads serve all for a while; one
+# alone did most likely wait for a processor.
 _LONG_S = 0.005
+_LONG_IN_A_ROW = 2
 _WHILE_S = 1.0
 _LONGEST_HEAD = 64 << 10
 _M_ARENA_MAX = -8  # of malloc.h
@@ -231,6 +233,7 @@ class _Bridge:
         self._app, self._calls, self._pool = app, calls, pool
         self._is_quick = is_quick or (lambda _: False)
         self._sending = set[asyncio.Task[None]]()
+        self._long = 0  # quick requests in a row, the last among them, that took long
         self._threads_until = 0.0  # when the loop serves quick requests again
 
     async def serve(self, receive: Receive, scope: Message, _receive: Any, send: Any) -> None:
@@ -278,8 +281,9 @@ class _Bridge:
             LOG.exception("bug", path=environ["PATH_INFO"])
             self._break_off(cycle)
         now = clock.monotonic()
-        if now - began > _LONG_S:
-            self._threads_until = now + _WHILE_S
+        self._long = self._long + 1 if now - began > _LONG_S else 0
+        if self._long == _LONG_IN_A_ROW:
+            self._long, self._threads_until = 0, now + _WHILE_S
 
     def _hand_over(
         self,
