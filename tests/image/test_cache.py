@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from cumulo.kit.clock import CLOCK, Clock
 from cumulo.kit.errors import NotFound, Unavailable
 from cumulo.services.image import cache, public, reconcile
+from cumulo.services.image.drivers.base import Present
 from cumulo.services.image.drivers.fake import FakeStore
 from cumulo.services.image.stores import Backend
 from cumulo.services.image.tools import ImageTools
 from cumulo.services.image.workflows.cache_image import CACHE_IMAGE
 from cumulo.work import testing
 from tests.client import Client
-from tests.image.service import Service, active, create, show, upload
+from tests.image.service import BYTES, Service, active, create, show, upload
 
 CONTENT = b"disk" * 1000
 FAR = {"X-Image-Meta-Store": "far"}
@@ -29,9 +31,16 @@ def clock() -> Iterator[Clock]:
 
 
 class Watched(FakeStore):
-    """A store that lets tests act in the moment that bytes go."""
+    """A store that lets tests act in the moment that it was looked through, or that bytes go."""
 
     before_delete: Callable[[], None] | None = None
+    when_looked_at: Callable[[], object] | None = None
+
+    def present(self) -> list[Present]:
+        found = super().present()
+        if self.when_looked_at:
+            self.when_looked_at()
+        return found
 
     def delete(self, image_id: str) -> None:
         if self.before_delete:
@@ -246,6 +255,93 @@ def test_what_is_broken_is_forgotten(
     with pytest.raises(NotFound):
         public.bring(service.tools, lost)
     assert queued(root) == []
+
+
+def test_a_copy_that_comes_while_the_cache_is_cleaned_is_not_lost(
+    service: Service, root: Client, near: Watched
+) -> None:
+    image_id = elsewhere(root)
+    near.when_looked_at = lambda: public.bring(service.tools, image_id)
+    assert root.post("/v2/cache/clean").status == 200
+    assert list(cached(root)) == [image_id]
+
+
+def test_a_copy_that_no_row_tells_of_is_counted(
+    service: Service, root: Client, near: FakeStore
+) -> None:
+    image_id, whole, coming = elsewhere(root), active(root, CONTENT), create(root)
+    for one in (image_id, coming):
+        near.images[one], near.touched[one, None] = CONTENT, CLOCK.now().timestamp()
+    reconcile.keep_cache(service.tools)
+    assert set(near.images) == {image_id, whole, coming}
+    assert list(cached(root)) == [image_id]
+
+
+def test_a_copy_is_on_its_way_for_as_long_as_it_takes(
+    service: Service, root: Client, near: FakeStore, far: FakeStore, clock: Clock
+) -> None:
+    image_id = elsewhere(root)
+    plain = far.read
+
+    def slowly(*what: Any) -> Iterator[bytes]:
+        for number, piece in enumerate(plain(*what) if far.images else ()):
+            for at in range(0, len(piece), 100):
+                clock.move(HOUR if number == at == 0 else 400)
+                if at == 300:
+                    assert root.delete(f"/v2/cache/{image_id}").status == 204
+                reconcile.keep_cache(service.tools)
+                yield piece[at : at + 100]
+
+    far.read = slowly  # type: ignore[method-assign, assignment]
+    public.bring(service.tools, image_id)
+    assert (cached(root), near.images) == ({}, {image_id: CONTENT})  # dropped, and in use
+    clock.move(HOUR)
+    reconcile.keep_cache(service.tools)
+    assert near.images == {}
+
+
+@pytest.mark.parametrize("by", ["delete", "import"])
+def test_who_needs_what_only_passes_in_the_moment_that_it_goes_asks_again(
+    service: Service, root: Client, near: Watched, by: str
+) -> None:
+    image_id = create(root)
+    where = f"/v2/images/{image_id}"
+    if by == "import":
+        assert root.put(f"{where}/stage", body=CONTENT, headers=BYTES).status == 204
+        wish = {"method": {"name": "glance-direct"}, "stores": ["far"]}
+    else:
+        assert upload(root, image_id, CONTENT).status == 204
+        wish = {"method": {"name": "copy-image"}, "stores": ["far"]}
+    assert root.post(f"{where}/import", wish).status == 202
+    if by == "delete":
+        service.work()
+        assert root.delete(f"/v2/stores/near/{image_id}").status == 204
+    asked = []
+
+    def wanted() -> None:
+        near.before_delete = None
+        with pytest.raises(Unavailable):
+            public.bring(service.tools, image_id)
+        asked.append(image_id)
+
+    near.before_delete = wanted
+    service.work()
+    assert (asked, near.images, show(root, image_id)["stores"]) == ([image_id], {}, "far")
+    public.bring(service.tools, image_id)
+    assert (list(cached(root)), list(near.images)) == ([image_id], [image_id])
+
+
+def test_what_servers_start_from_already_stays_as_a_copy(
+    service: Service, root: Client, near: FakeStore
+) -> None:
+    image_id = active(root, CONTENT)
+    wish = {"method": {"name": "copy-image"}, "stores": ["far"]}
+    root.post(f"/v2/images/{image_id}/import", wish)
+    service.work()
+    root.delete(f"/v2/stores/near/{image_id}")
+    public.bring(service.tools, image_id)
+    service.work()
+    assert (list(cached(root)), list(near.images)) == ([image_id], [image_id])
 
 
 def test_who_may_and_what(service: Service, ann: Client, root: Client, near: FakeStore) -> None:

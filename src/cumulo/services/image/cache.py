@@ -24,6 +24,7 @@ from cumulo.work.reconciler import wake_after_commit
 TOPIC = "image.cache"
 _IN_USE_S = 600.0
 _STALLED_S = 24 * 3600.0
+_ALIVE_EVERY_S = 10.0
 _SHOWN: tuple[CachedStatus, ...] = ("queued", "filling", "cached")
 
 
@@ -39,7 +40,7 @@ def bring(tools: ImageTools, image: Image, cancelled: Callable[[], bool] = lambd
     if not _has_bytes(tools, image.id):
         with contextlib.ExitStack() as undo:
             undo.callback(lambda: tools.db.write(cached.cached_delete, image.id, ["filling"]))
-            pieces = tools.stores.read(image, 0, image.size or 0)
+            pieces = _while_alive(tools, image, tools.stores.read(image, 0, image.size or 0))
             copy((image.id, new_id()), pieces, tools.images, cancelled)
             undo.pop_all()
     tools.db.write(filled, image)
@@ -57,6 +58,7 @@ def filled(tx: Tx, image: Image) -> None:
     """Record that the copy is there."""
     if images.image_find(tx, image.id) is None:
         return
+    _wait_for_removal(tx, image.id)
     cached.cached_insert(tx, image.id, "cached", image.size or 0)
     cached.cached_move(tx, image.id, "cached", ["queued", "filling"])
 
@@ -120,14 +122,21 @@ def is_cached(tx: Tx, ctx: Context, image_id: str) -> bool:
 
 
 def clean(tools: ImageTools) -> None:
-    """Forget copies that are not there, and those that stopped on their way."""
+    """Forget copies that are not there, or stopped on their way; tell of those no row tells of.
+
+    The rows are read before the store, so that a copy which comes meanwhile is not taken for lost.
+    """
+    known = tools.db.read(cached.cached_list)
     present = _touched(tools)
     stalled = clock.timestamp() - _STALLED_S
-    for one in tools.db.read(cached.cached_list):
+    for one in known:
         if one.status == "cached" and one.image_id not in present:
-            tools.db.write(cached.cached_delete, one.image_id, ["cached"])
+            tools.db.write(cached.cached_lost, one)
         if one.status == "filling" and one.last_accessed < stalled:
             tools.db.write(cached.cached_move, one.image_id, "dropped", ["filling"])
+    owned = tools.db.read(locations.stores_of).get(tools.images.name, set())
+    for image_id in present.keys() - owned - {one.image_id for one in known}:
+        tools.db.write(_tell, image_id, tools.images.name)
 
 
 def prune(tx: Tx, first: str, most_bytes: int) -> tuple[int, int]:
@@ -145,6 +154,13 @@ def prune(tx: Tx, first: str, most_bytes: int) -> tuple[int, int]:
     return len(dropped), sum(one.size for one in dropped)
 
 
+def remove_uncached(tools: ImageTools, image_id: str) -> None:
+    """Remove bytes that were only to pass the first store, unless they serve as a copy by now."""
+    if tools.db.write(_begin_removal_of_uncached, image_id):
+        tools.images.delete(image_id)
+        tools.db.write(cached.cached_delete, image_id, ["removing"])
+
+
 def remove_dropped(tools: ImageTools) -> None:
     """Remove the bytes of copies that nobody wants and nobody uses."""
     going = [one for one in tools.db.read(cached.cached_list) if one.status not in _SHOWN]
@@ -158,15 +174,39 @@ def remove_dropped(tools: ImageTools) -> None:
             tools.db.write(cached.cached_delete, one.image_id, ["removing"])
 
 
+def _while_alive(tools: ImageTools, image: Image, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces, and show now and then that the copy is on its way: nobody may remove it."""
+    shown_at = clock.monotonic()
+    for piece in pieces:
+        if clock.monotonic() - shown_at > _ALIVE_EVERY_S:
+            tools.db.write(cached.cached_alive, image.id)
+            shown_at = clock.monotonic()
+        yield piece
+
+
 def _begin_use(tx: Tx, image: Image) -> None:
     if images.image_find(tx, image.id) is None:
         raise NotFound(f"No image found with ID {image.id}", image_id=image.id)
-    found = cached.cached_find(tx, image.id)
-    if found is not None and found.status == "removing":
-        raise Unavailable(f"The copy of image {image.id} is being removed.")
+    _wait_for_removal(tx, image.id)
     cached.cached_insert(tx, image.id, "filling", image.size or 0)
     cached.cached_move(tx, image.id, "filling", ["queued", "dropped"])
     cached.cached_hit(tx, image.id)
+
+
+def _wait_for_removal(tx: Tx, image_id: str) -> None:
+    found = cached.cached_find(tx, image_id)
+    if found is not None and found.status == "removing":
+        raise Unavailable(f"The copy of image {image_id} is being removed.")
+
+
+def _tell(tx: Tx, image_id: str, first: str) -> None:
+    """Record a copy that is there, if its image is whole and lies elsewhere."""
+    image = images.image_find(tx, image_id)
+    if image is None or image.status not in ("active", "deactivated"):
+        return
+    where = _stores(image.locations)
+    if where and first not in where:
+        cached.cached_insert(tx, image_id, "cached", image.size or 0)
 
 
 def _begin_removal(tx: Tx, image_id: str, first: str) -> bool:
@@ -176,6 +216,13 @@ def _begin_removal(tx: Tx, image_id: str, first: str) -> bool:
         cached.cached_delete(tx, image_id, ["dropped", "removing"])
         return False
     return cached.cached_move(tx, image_id, "removing", ["dropped", "removing"])
+
+
+def _begin_removal_of_uncached(tx: Tx, image_id: str) -> bool:
+    """Say whether bytes are to go: who wants a copy in the meantime waits until they are gone."""
+    cached.cached_insert(tx, image_id, "removing", 0)
+    found = cached.cached_find(tx, image_id)
+    return found is not None and found.status == "removing"
 
 
 def _drop(tx: Tx, image_id: str, expected: tuple[CachedStatus, ...] | list[CachedStatus]) -> None:

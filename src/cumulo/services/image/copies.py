@@ -38,6 +38,12 @@ def image_to_copy(tx: Tx, image_id: str) -> Image:
     return image
 
 
+def stores_told(tx: Tx, image_id: str) -> list[str]:
+    """Return the stores that have an image's bytes, as it says itself; none if it is gone."""
+    image = images.image_find(tx, image_id)
+    return stores_of(image) if image is not None else []
+
+
 def end_copy(tx: Tx, caller: Caller, task_id: str, image_id: str, arrived: list[str]) -> None:
     """Record where the bytes are now; those that did not get there have failed."""
     before = image_to_copy(tx, image_id)

@@ -154,10 +154,18 @@ def complete_import(
     return True
 
 
+def is_complete(tx: Tx, image_id: str) -> bool:
+    """Say whether an image has the bytes that it waited for: nobody may take them away again."""
+    image = images.image_find(tx, image_id)
+    return image is not None and image_data.has_bytes(image)
+
+
 def give_up_import(
     tx: Tx, task_id: str, image_id: str, upload_ids: Iterable[str], message: str
 ) -> None:
-    """Put the image back in the queue, without bytes, and say why."""
+    """Put the image back in the queue, without bytes, and say why; not one that has them."""
+    if is_complete(tx, image_id):
+        return
     for upload_id in upload_ids:
         end_upload(tx, image_id, upload_id)
     locations.locations_fail(tx, image_id)

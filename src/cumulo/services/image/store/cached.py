@@ -70,6 +70,25 @@ def cached_hit(tx: Tx, image_id: str) -> bool:
     return bool(tx.execute(change.values(hits=c.hits + 1, last_accessed=timestamp())).rowcount)
 
 
+def cached_alive(tx: Tx, image_id: str) -> None:
+    """Record that a copy is on its way, wanted still or no longer."""
+    change = sa.update(tables.image_cached).where(
+        c.image_id == image_id, c.status.in_(["filling", "dropped"])
+    )
+    tx.execute(change.values(last_accessed=timestamp()))
+
+
+def cached_lost(tx: Tx, seen: Cached) -> None:
+    """Forget a copy that is not there, unless somebody asked for it since it was looked for."""
+    forget = sa.delete(tables.image_cached).where(
+        c.image_id == seen.image_id,
+        c.status == seen.status,
+        c.hits == seen.hits,
+        c.last_accessed == seen.last_accessed,
+    )
+    tx.execute(forget)
+
+
 def cached_delete(tx: Tx, image_id: str, expected: Collection[CachedStatus]) -> None:
     """Forget a copy, if its status is one of `expected`."""
     forget = sa.delete(tables.image_cached).where(c.image_id == image_id, c.status.in_(expected))

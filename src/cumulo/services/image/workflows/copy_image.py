@@ -7,7 +7,7 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import CloudError
-from cumulo.services.image import copies
+from cumulo.services.image import cache, copies
 from cumulo.services.image.imports import Wish
 from cumulo.services.image.stores import copy
 from cumulo.services.image.tools import ImageTools
@@ -51,9 +51,11 @@ def copy_bytes(run: Run) -> list[str]:
 
 
 def remove_copies(run: Run) -> None:
-    """Take them away again."""
+    """Take them away again, where the image does not say by now that they are."""
+    told = run.db.read(copies.stores_told, run.params.image_id)
     for name in run.params.stores:
-        run.tools.stores.get(name).delete(run.params.image_id)
+        if name not in told:
+            _delete(run.tools, run.params.image_id, name)
         run.tools.stores.get(name).delete_upload(run.params.image_id, run.params.task_id)
 
 
@@ -71,7 +73,14 @@ def tell_failure(run: Run) -> None:
 
 def remove_bytes(run: _Run[RemoveCopy, ImageTools]) -> None:
     """Take the bytes out of the store."""
-    run.tools.stores.get(run.params.store).delete(run.params.image_id)
+    _delete(run.tools, run.params.image_id, run.params.store)
+
+
+def _delete(tools: ImageTools, image_id: str, store: str) -> None:
+    if store == tools.images.name:
+        cache.remove_uncached(tools, image_id)
+    else:
+        tools.stores.get(store).delete(image_id)
 
 
 COPY_IMAGE = Workflow(

@@ -8,7 +8,7 @@ import msgspec
 from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import CloudError
-from cumulo.services.image import imports
+from cumulo.services.image import cache, imports
 from cumulo.services.image.drivers.base import ImageStore
 from cumulo.services.image.errors import NoLongerThere
 from cumulo.services.image.images import ImageSpec
@@ -77,11 +77,13 @@ def copy_bytes(run: Run) -> list[str]:
 def drop_stage(run: Run) -> None:
     """Leave nothing in the first store that was only to pass there."""
     if run.params.stores and run.tools.images.name not in run.params.stores:
-        run.tools.images.delete(run.params.image_id)
+        cache.remove_uncached(run.tools, run.params.image_id)
 
 
 def remove_bytes(run: Run) -> None:
-    """Take them away again, wherever they lie."""
+    """Take them away again, wherever they lie, unless they are those of an image in use by now."""
+    if run.db.read(imports.is_complete, run.params.image_id):
+        return
     for store in _targets(run):
         store.delete(run.params.image_id)
     for upload_id in stages(run.params.upload_id):
