@@ -5,9 +5,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cumulo.kit.units import GIB
+from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import BackendError, Content
 from cumulo.services.volume.drivers.inspection import check_image
 
@@ -18,15 +20,35 @@ _CONVERT = ("convert", "-n", "--target-is-zero")
 
 def convert(content: Content, descriptor: int, size_gib: int, directory: Path) -> None:
     """Write the disk in an image into an empty file; `directory` has room for the image."""
-    with tempfile.NamedTemporaryFile(dir=directory, prefix=".image-") as image:
-        for piece in content.pieces:
-            image.write(piece)
-        image.flush()
-        check_image(Path(image.name), content.disk_format, size_gib * GIB)
+    with laid_down(content.pieces, directory) as image:
+        check_image(Path(named(image)), content.disk_format, size_gib * GIB)
         formats = ["-f", content.disk_format, "-O", "raw", "--"]
-        qemu_img(*_CONVERT, *formats, image.name, f"/dev/fd/{descriptor}", files=[descriptor])
+        words = (*_CONVERT, *formats, named(image), named(descriptor))
+        qemu_img(*words, files=[image, descriptor])
     if os.fstat(descriptor).st_size > size_gib * GIB:
         raise BackendError(f"The image is a disk of more than {size_gib} GiB.")
+
+
+@contextmanager
+def laid_down(pieces: Iterable[bytes], directory: Path | None = None) -> Iterator[int]:
+    """Give the block bytes as a file, open and without a name: with its process it is gone.
+
+    Pieces of nothing but zeros become holes.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for piece in pieces:
+            if is_zero(piece):
+                file.seek(len(piece), os.SEEK_CUR)
+            else:
+                file.write(piece)
+        file.truncate()
+        file.flush()
+        yield file.fileno()
+
+
+def named(descriptor: int) -> str:
+    """Return by which name this process, and a program it hands the file to, open it."""
+    return f"/dev/fd/{descriptor}"
 
 
 def qemu_img(*words: str, files: Iterable[int] = ()) -> str:

@@ -18,7 +18,7 @@ from cumulo.kit.zeros import is_zero
 from cumulo.services.volume.drivers.base import BackendError, Content
 from cumulo.services.volume.drivers.claims import HEAD as CLAIMS
 from cumulo.services.volume.drivers.claims import claimed
-from cumulo.services.volume.drivers.conversion import data_in, qemu_img
+from cumulo.services.volume.drivers.conversion import data_in, laid_down, named, qemu_img
 from cumulo.services.volume.drivers.inspection import check_image
 
 HEAD = 592  # bytes of a header that say what it is
@@ -77,7 +77,7 @@ def closed(
     """
     with _kept(passphrase) as key, _made(size_gib, key, cipher, scratch) as whole:
         _cut(disk, _room(whole, size_gib))
-        _seal(whole, "raw", f"/dev/fd/{disk}", [key, disk])
+        _seal(whole, "raw", key, disk)
         yield data_in(whole, PIECE)
 
 
@@ -85,7 +85,7 @@ def open_into(disk: int, sealed: int, passphrase: str) -> None:
     """Write to an empty file what a guest sees of an encrypted volume, in another file."""
     with _kept(passphrase) as key:
         command = ["convert", *_secret(key), "--image-opts", "-O", "raw", "--"]
-        qemu_img(*command, _named(sealed), f"/dev/fd/{disk}", files=[key, sealed, disk])
+        qemu_img(*command, _sealed(sealed), named(disk), files=[key, sealed, disk])
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def _create(whole: int, size_gib: int, key: int, cipher: Cipher) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             size = str(size_gib * GIB)
-            qemu_img(*command, "--", f"/dev/fd/{whole}", size, files=[key, whole])
+            qemu_img(*command, "--", named(whole), size, files=[key, whole])
         except BackendError as error:
             # On a busy machine it cannot tell how quick the processor is.
             if "CPU usage" not in error.message or attempt == _ATTEMPTS:
@@ -133,16 +133,13 @@ def _create(whole: int, size_gib: int, key: int, cipher: Cipher) -> None:
 
 def _fill(whole: int, content: Content, size_gib: int, key: int, scratch: Path) -> None:
     room = _room(whole, size_gib)
-    with tempfile.NamedTemporaryFile(dir=scratch, prefix=".image-") as image:
-        for piece in content.pieces:
-            image.write(piece)
-        image.flush()
+    with laid_down(content.pieces, scratch) as image:
         if content.disk_format == "raw":
-            if image.tell() > room:
+            if os.fstat(image).st_size > room:
                 raise BackendError(f"The image and LUKS's header do not fit into {size_gib} GiB.")
         else:
-            check_image(Path(image.name), content.disk_format, room)
-        _seal(whole, content.disk_format, image.name, [key])
+            check_image(Path(named(image)), content.disk_format, room)
+        _seal(whole, content.disk_format, key, image)
 
 
 def _room(whole: int, size_gib: int) -> int:
@@ -166,15 +163,14 @@ def _cut(disk: int, room: int) -> None:
     os.ftruncate(disk, room)
 
 
-def _seal(whole: int, disk_format: str, image: str, files: list[int]) -> None:
-    key = files[0]
+def _seal(whole: int, disk_format: str, key: int, image: int) -> None:
     command = ["convert", "-n", *_secret(key), "-f", disk_format, "--target-image-opts", "--"]
-    qemu_img(*command, image, _named(whole), files=[*files, whole])
+    qemu_img(*command, named(image), _sealed(whole), files=[key, image, whole])
 
 
-def _named(sealed: int) -> str:
-    return f"driver=luks,key-secret=key,file.driver=file,file.filename=/dev/fd/{sealed}"
+def _sealed(whole: int) -> str:
+    return f"driver=luks,key-secret=key,file.driver=file,file.filename={named(whole)}"
 
 
 def _secret(key: int) -> list[str]:
-    return ["--object", f"secret,id=key,file=/dev/fd/{key}"]
+    return ["--object", f"secret,id=key,file={named(key)}"]

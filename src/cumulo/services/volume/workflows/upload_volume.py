@@ -1,11 +1,9 @@
 """Making an image of what a volume holds."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -13,10 +11,10 @@ from cumulo.auth import Context
 from cumulo.db import Tx
 from cumulo.kit.errors import Invalid, NotFound
 from cumulo.kit.units import GIB, MIB
-from cumulo.kit.zeros import is_zero
 from cumulo.services.image import public as images
 from cumulo.services.volume import keys, messages, volumes
-from cumulo.services.volume.drivers.base import BackendError, Source
+from cumulo.services.volume.drivers.base import Source
+from cumulo.services.volume.drivers.conversion import laid_down, named, qemu_img
 from cumulo.services.volume.new_volumes import KEY, KEY_POLICY
 from cumulo.services.volume.store import volumes as store
 from cumulo.services.volume.store.items import IMAGE, items_of
@@ -27,6 +25,7 @@ from cumulo.work import Run as _Run
 
 # Formats that qemu-img writes, as it calls them; raw needs no program.
 FORMATS = {"qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vpc", "vhdx": "vhdx"}
+_PIECE = 4 * MIB
 _OF_THE_IMAGE = frozenset(
     {
         "image_id",
@@ -125,29 +124,11 @@ def _of_format(pieces: Iterator[bytes], disk_format: str) -> Iterator[Iterator[b
     if disk_format == "raw":
         yield pieces
         return
-    with tempfile.TemporaryDirectory(prefix="cumulo-upload-") as place:
-        raw, packed = Path(place) / "raw", Path(place) / "packed"
-        with raw.open("wb") as file:
-            for piece in pieces:
-                if is_zero(piece):
-                    file.seek(len(piece), 1)
-                else:
-                    file.write(piece)
-            file.truncate()
-        formats = ["-f", "raw", "-O", FORMATS[disk_format]]
-        command = ["qemu-img", "convert", *formats, "--", str(raw), str(packed)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=3600)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise BackendError(f"qemu-img could not write {disk_format}: {error}.") from error
-        raw.unlink()
-        with packed.open("rb") as file:
-            yield _pieces(file)
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(4 * MIB):
-        yield piece
+    with laid_down(pieces) as raw, tempfile.TemporaryFile() as packed:
+        formats = ["-f", "raw", "-O", FORMATS[disk_format], "--"]
+        target = packed.fileno()
+        qemu_img("convert", *formats, named(raw), named(target), files=[raw, target])
+        yield iter(lambda: packed.read(_PIECE), b"")
 
 
 def discard(run: Run) -> None:
