@@ -4,7 +4,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -242,6 +242,31 @@ def test_a_volume_whose_copy_is_its_bytes_already_keeps_the_key_to_them(
     told = shown(ann, volume_id)
     assert (told["status"], told["volume_type"], told["encrypted"]) == ("available", "weaker", True)
     assert key_ids(emulated) == {told["encryption_key_id"]}
+
+
+def force_delete(ann: Client, volume_id: str) -> Answer:
+    root, action = ann.as_("root:p0:admin"), f"{V}/{volume_id}/action"
+    return root.post(action, {"os-force_delete": {}})
+
+
+def test_a_copy_stops_when_its_volume_is_to_go(
+    scene: Scene, emulated: Emulated, ann: Client, made: Made, driver: FakeDriver
+) -> None:
+    driver.reads_gib = 0.005
+    volume_id, read, pieces = begun(scene, ann, made, "sealed"), driver.read, list[int]()
+
+    def watched(*what: Any) -> Iterator[bytes]:
+        for number, piece in enumerate(read(*what)):
+            if number == 1:
+                assert force_delete(ann, volume_id).status == 202
+            pieces.append(number)
+            yield piece
+
+    driver.read = watched  # type: ignore[method-assign, assignment]
+    emulated.work()
+    assert ann.get(f"{V}/{volume_id}").status == 404
+    assert (pieces, driver.present(), key_ids(emulated)) == ([0, 1], [], set())
+    assert allocated(ann.as_("root:p0:admin")) == 0
 
 
 def test_a_copy_on_its_way_is_no_orphan(

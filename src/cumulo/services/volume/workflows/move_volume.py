@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from cumulo.db import Tx
+from cumulo.kit.errors import Conflict
 from cumulo.kit.units import GIB
 from cumulo.services.volume import keys, messages, quotas, recryption, volumes
 from cumulo.services.volume.attachments import settle
@@ -176,10 +177,12 @@ def _recrypted(tx: Tx, volume_id: str, wanted: Wanted) -> None:
 
 
 def pieces(run: Run, volume: Volume) -> Iterator[tuple[int, bytes]]:
-    """Yield what the volume holds where it was, each piece with its offset."""
+    """Yield what the volume holds where it was, each piece with its offset, while it is wanted."""
     offset = 0
     source = Source(volume_id=volume.id)
     for piece in run.tools.driver(run.params.old_pool).read(source, 0, volume.size_gib * GIB):
+        if run.cancelled():
+            raise Conflict(f"Volume {volume.id} is no longer to be moved.", volume_id=volume.id)
         yield offset, piece
         offset += len(piece)
 
