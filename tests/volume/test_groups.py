@@ -2,6 +2,8 @@
 
 import pytest
 
+from cumulo.services.volume.drivers.base import BackendError
+from cumulo.services.volume.drivers.fake import FakeDriver
 from tests.client import Client
 from tests.cloud import Emulated
 from tests.volume.conftest import Made
@@ -52,6 +54,31 @@ def test_a_group_from_its_making_to_its_end(
     assert ann.get("/v3/volumes").json()["volumes"] == []
     used = ann.get("/v3/os-quota-sets/p1?usage=True").json()["quota_set"]
     assert used["groups"]["in_use"] == used["volumes"]["in_use"] == 0
+
+
+def test_what_fails_of_a_group_is_told_and_asked_for_again(
+    emulated: Emulated, made: Made, ann: Client, kinds: dict[str, object], driver: FakeDriver
+) -> None:
+    group_id = ann.post(G, {"group": kinds}).json()["group"]["id"]
+    for _ in range(2):
+        made.volume(group_id=group_id)
+    driver.fails["create_from"] = BackendError("broken")
+    source = {"create-from-src": {"source_group_id": group_id}}
+    copy_id = ann.post(f"{G}/action", source).json()["group"]["id"]
+    emulated.work()
+    driver.fails = {"delete": BackendError("broken")}
+    assert ann.get(f"{G}/{copy_id}").json()["group"]["status"] == "error"
+    for one in (group_id, copy_id):
+        delete = {"delete": {"delete-volumes": True}}
+        assert ann.post(f"{G}/{one}/action", delete).status == 202
+    emulated.work()
+    assert ann.get(f"{G}/{group_id}").json()["group"]["status"] == "error_deleting"
+    assert ann.get(f"{G}/{copy_id}").status == 404  # there was nothing in any back end
+    driver.fails.clear()
+    assert ann.post(f"{G}/{group_id}/action", delete).status == 202
+    emulated.work()
+    assert ann.get(f"{G}/{group_id}").status == 404
+    assert ann.get("/v3/volumes").json()["volumes"] == []
 
 
 def test_types_and_their_specs(ann: Client, root: Client, kinds: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from cumulo.db import Database
 from cumulo.kit import clock
@@ -13,6 +14,7 @@ from cumulo.kit.errors import Unavailable
 from cumulo.services.volume.drivers.base import Source, VolumeDriver
 from cumulo.services.volume.reconcile import remove_orphans, report_backends
 from cumulo.services.volume.settings import BackendSettings, VolumeSettings
+from cumulo.services.volume.store import tables
 from cumulo.services.volume.workflows.move_attached import MOVE_ATTACHED
 from cumulo.services.volume.workflows.move_volume import MOVE_VOLUME
 from cumulo.settings import Settings
@@ -198,8 +200,11 @@ def test_a_host_that_died_does_not_keep_the_volume(scene: Scene) -> None:
     assert scene.consistent(server, volume) == FIRST
 
 
+@pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("doing", ["migrate", "retype"])
-def test_whatever_fails_the_volume_is_where_its_guest_has_it(scene: Scene, doing: str) -> None:
+def test_whatever_fails_the_volume_is_where_its_guest_has_it(
+    scene: Scene, doing: str, before: bool
+) -> None:
     tools, db = scene.cloud.cloud.volume, scene.cloud.db
 
     def begin() -> tuple[str, str]:
@@ -221,10 +226,10 @@ def test_whatever_fails_the_volume_is_where_its_guest_has_it(scene: Scene, doing
     assert look(*held) == SECOND
     for step in MOVE_ATTACHED.steps:
         held = begin()
-        testing.unwinds_from(step.name, MOVE_ATTACHED, None, db, tools)
+        testing.unwinds_from(step.name, MOVE_ATTACHED, None, db, tools, before=before)
         look(*held)
         held = begin()
-        testing.crash_at(step.name, MOVE_ATTACHED, None, db, tools)
+        testing.crash_at(step.name, MOVE_ATTACHED, None, db, tools, before=before)
         assert look(*held) == SECOND
 
 
@@ -261,26 +266,60 @@ def test_what_is_on_its_way_is_no_orphan(scene: Scene) -> None:
     assert scene.consistent(server, volume) == SECOND
 
 
-def moved_alone(scene: Scene, volume: str) -> None:
-    """Look that a volume that nobody has is in one place, whole."""
-    pool = scene.shown(volume)["os-vol-host-attr:host"]
-    found = [name for name, one in scene.drivers.items() if one.present()]
-    assert found == [pool]
-    driver = scene.drivers[pool]
-    assert b"".join(driver.read(Source(volume_id=volume), 0, 4)) == b"kept"
-    assert scene.shown(volume)["status"] == "available"
+def moved_alone(scene: Scene, volume: str) -> str:
+    """Look that a volume that nobody has is in one place, whole; return of which type it is."""
+    shown = scene.shown(volume)
+    assert shown["status"] == "available"
+    pool = shown["os-vol-host-attr:host"]
+    found = {name: [one.volume_id for one in driver.present()]
+             for name, driver in scene.drivers.items()}  # fmt: skip
+    assert found == {FIRST: [], SECOND: []} | {pool: [volume]}
+    assert b"".join(scene.drivers[pool].read(Source(volume_id=volume), 0, 4)) == b"kept"
+    keys = scene.cloud.db.read(lambda tx: set(tx.scalars(sa.select(tables.key.c.id))))
+    assert keys == ({shown["encryption_key_id"]} if shown["encrypted"] else set())
     scene.root.delete(f"{V}/{volume}")
     scene.cloud.work()
+    used = scene.root.get("/v3/os-quota-sets/p1?usage=True").json()["quota_set"]
+    assert not any(one["in_use"] for name, one in used.items() if name != "id")
+    pools = scene.root.get("/v3/scheduler-stats/get_pools?detail=true").json()["pools"]
+    assert {one["capabilities"]["allocated_capacity_gb"] for one in pools} == {0}
+    return str(shown["volume_type"])
 
 
-def test_whatever_fails_a_volume_that_nobody_has_is_in_one_place(scene: Scene) -> None:
+@pytest.mark.parametrize("doing", ["migrate", "retype", "seal", "open"])
+def test_whatever_fails_a_volume_that_nobody_has_is_in_one_place(scene: Scene, doing: str) -> None:
     flow: Workflow[Any, Any] = MOVE_VOLUME
+    specs = {"name": "sealed", "extra_specs": {"volume_backend_name": "other"}}
+    if doing == "open":
+        specs["extra_specs"] = {"volume_backend_name": "fake"}
+    sealed = scene.root.post("/v3/types", {"volume_type": specs}).json()["volume_type"]["id"]
+    encryption = {"provider": "luks", "control_location": "front-end"}
+    scene.root.post(f"/v3/types/{sealed}/encryption", {"encryption": encryption})
+    old, new = {
+        "migrate": ("__DEFAULT__", "__DEFAULT__"),
+        "retype": ("fake", "other"),
+        "seal": ("fake", "sealed"),
+        "open": ("sealed", "other"),
+    }[doing]
+
+    def begin() -> str:
+        volume = scene.filled(volume_type=old)
+        answer = scene.migrate(volume) if doing == "migrate" else scene.retype(volume, new)
+        assert answer.status == 202, answer.text
+        return volume
+
+    act = (scene.cloud.db, scene.cloud.cloud.volume)
+    volume = begin()
+    testing.steps_may_repeat(flow, None, *act)
+    assert moved_alone(scene, volume) == new
     for step in flow.steps:
-        for hurt in (testing.unwinds_from, testing.crash_at):
-            volume = scene.filled()
-            assert scene.migrate(volume).status == 202
-            hurt(step.name, flow, None, scene.cloud.db, scene.cloud.cloud.volume)
+        for before in (True, False):
+            volume = begin()
+            testing.unwinds_from(step.name, flow, None, *act, before=before)
             moved_alone(scene, volume)
+            volume = begin()
+            testing.crash_at(step.name, flow, None, *act, before=before)
+            assert moved_alone(scene, volume) == new
 
 
 def swap(client: Client, server: str, old: str, new: str) -> Any:

@@ -170,29 +170,30 @@ def begin_delete(tx: Tx, ctx: Context, group_id: str, *, with_volumes: bool) -> 
         )
     if any(one.attach_status == "attached" for one in found):
         raise Invalid(f"Invalid group: a volume in group {group_id} is attached: detach it first.")
-    if not store.group_move(tx, group_id, "deleting", expected=["available", "error"]):
+    expected = ["available", "error", "error_deleting"]
+    if not store.group_move(tx, group_id, "deleting", expected=expected):
         raise Invalid(f"Invalid group: Group status must be available or error: {group.status}.")
     _record(tx, ctx, group, "delete_begin")
     if not found:
-        forget_if_empty(tx, ctx, group_id)
+        settle(tx, ctx, group_id)
     return found
 
 
-def forget_if_empty(tx: Tx, caller: Caller, group_id: str | None) -> None:
-    """Forget a group that is being deleted and has no volumes any more."""
+def settle(tx: Tx, caller: Caller, group_id: str | None) -> None:
+    """Let a group's status follow from its volumes: all made, all gone, or some that failed."""
     group = store.group_find(tx, group_id) if group_id is not None else None
-    if group is not None and group.status == "deleting" and not volumes_of(tx, group.id):
+    if group is None:
+        return
+    inside = {one.status for one in volumes_of(tx, group.id)}
+    if group.status == "deleting" and not inside:
         store.group_delete(tx, group.id)
         quotas.release(tx, group.project_id, {"groups": 1})
         _record(tx, caller, group, "delete")
-
-
-def complete_if_made(tx: Tx, group_id: str | None) -> None:
-    """Say that a group made from another can be used, once its volumes can be."""
-    if group_id is not None and not any(
-        one.status in ("creating", "downloading") for one in volumes_of(tx, group_id)
-    ):
-        store.group_move(tx, group_id, "available", expected=["creating"])
+    elif group.status == "deleting" and "deleting" not in inside:
+        store.group_move(tx, group.id, "error_deleting", expected=["deleting"])
+    elif group.status == "creating" and not inside & {"creating", "downloading"}:
+        to = "error" if "error" in inside else "available"
+        store.group_move(tx, group.id, to, expected=["creating"])
 
 
 def new_group_snapshot(
@@ -221,7 +222,7 @@ def new_group_snapshot(
 def begin_delete_snapshot(tx: Tx, ctx: Context, snapshot_id: str) -> list[str]:
     """Let a snapshot of a group be deleted; return the snapshots that go with it."""
     found = group_snapshot_visible(tx, ctx, snapshot_id)
-    if found.status not in ("available", "error"):
+    if found.status not in ("available", "error", "error_deleting"):
         raise Invalid(
             f"Invalid group snapshot: GroupSnapshot status must be available or error, but is "
             f"{found.status}."

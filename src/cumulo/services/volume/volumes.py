@@ -300,7 +300,7 @@ def forget(tx: Tx, caller: Caller, volume_id: str) -> None:
         quotas.release(tx, volume.project_id, given_back, volume.type_id)
     if volume.host is not None:
         backend_store.room_give_back(tx, volume.host, volume.size_gib)
-    groups.forget_if_empty(tx, caller, volume.group_id)
+    groups.settle(tx, caller, volume.group_id)
     record(tx, caller, volume, "delete")
 
 

@@ -160,7 +160,7 @@ def finish(tx: Tx, run: Run) -> None:
         if attachments_of(tx, volume.id):  # it was made for a server
             settle(tx, volume.id)
             wake_servers(tx, volume.id)
-        groups.complete_if_made(tx, volume.group_id)
+        groups.settle(tx, run, volume.group_id)
         volumes.record(tx, run, volume, "available", host=volume.host)
 
 
@@ -199,6 +199,7 @@ def _give_up(tx: Tx, run: Run) -> None:
         return
     expected = ["creating", "downloading", "available", "reserved"]
     store.volume_move(tx, volume.id, "error", expected=expected)
+    groups.settle(tx, run, volume.group_id)
     wake_servers(tx, volume.id)
     messages.tell(
         tx,

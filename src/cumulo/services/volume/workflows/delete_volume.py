@@ -6,7 +6,7 @@ import msgspec
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.services.volume import messages, snapshots, volumes
+from cumulo.services.volume import groups, messages, snapshots, volumes
 from cumulo.services.volume.drivers.base import Source
 from cumulo.services.volume.store import snapshots as snapshot_store
 from cumulo.services.volume.store import volumes as store
@@ -67,6 +67,7 @@ def _give_up(tx: Tx, run: Run) -> None:
     if volume is None or error == CANCELLED:  # a later deletion took its place
         return
     store.volume_move(tx, volume.id, "error_deleting", expected=["deleting"])
+    groups.settle(tx, run, volume.group_id)
     for snapshot in snapshot_store.snapshots_of(tx, volume.id):
         snapshot_store.snapshot_move(tx, snapshot.id, "error_deleting", expected=["deleting"])
     messages.tell(
