@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from cumulo.kit.ids import new_id
-from cumulo.node.api import GuestSpec, HostError, Nic
+from cumulo.node.api import GuestSpec, HostError, Nic, Volume
 from cumulo.node.drivers.libvirt_domain import Disk, Layout, domain_xml, tap_name
 from tests.node.conftest import fake_image
 
@@ -71,6 +71,37 @@ def test_disks_have_names_and_the_first_boots() -> None:
     assert [disk.find("target").get("dev") for disk in disks] == ["vda", "vdb", "vdc"]  # type: ignore[union-attr]
     assert [disk.find("boot") is not None for disk in disks] == [True, False, False]
     assert [disk.find("readonly") is not None for disk in disks] == [False, False, True]
+
+
+@pytest.mark.parametrize(("bus", "prefix"), [("virtio", "vd"), ("scsi", "sd"), ("sata", "sd")])
+def test_a_volume_to_boot_from_is_the_first_disk(bus: str, prefix: str) -> None:
+    data, root = new_id(), new_id()
+    volumes = [
+        Volume(volume_id=data, path="/volumes/data", device="vdd"),
+        Volume(volume_id=root, path="/volumes/root", device="vdc", is_boot_disk=True),
+    ]
+    properties = {"hw_disk_bus": bus, "hw_cdrom_bus": bus}
+    spec = msgspec.structs.replace(SPEC, image=None, volumes=volumes, properties=properties)
+    layout = msgspec.structs.replace(LAYOUT, disks=LAYOUT.disks[1:], volumes=volumes)
+    disks = domain(spec, layout).findall("devices/disk")
+    names = [disk.find("target").get("dev") for disk in disks]  # type: ignore[union-attr]
+    assert names == [prefix + letter for letter in "abcd"]
+    sources = [disk.find("source").get("file") for disk in disks]  # type: ignore[union-attr]
+    assert sources == ["/volumes/root", "/guests/swap", "/guests/config", "/volumes/data"]
+    assert [disk.find("boot") is not None for disk in disks] == [True, False, False, False]
+    addresses = [disk.find("address") for disk in disks]
+    slots = [int(one.get("slot", "")) for one in addresses if one is not None]
+    assert slots == sorted(slots)
+    assert len(slots) == (3 if bus == "virtio" else 0)
+
+
+def test_a_bus_is_there_for_volumes_alone() -> None:
+    volume = Volume(volume_id=new_id(), path="/volumes/root", is_boot_disk=True)
+    asked = {"hw_disk_bus": "scsi"}
+    spec = msgspec.structs.replace(SPEC, image=None, volumes=[volume], properties=asked)
+    found = domain(spec, msgspec.structs.replace(LAYOUT, disks=[], volumes=[volume]))
+    models = {one.get("type"): one.get("model") for one in found.findall("devices/controller")}
+    assert models["scsi"] == "virtio-scsi"
 
 
 def test_a_nic_is_its_port() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cumulo.kit.ids import new_id
 from cumulo.kit.units import GIB
-from cumulo.node.api import HostError, Volume, place_of
+from cumulo.node.api import EphemeralDisk, HostError, Volume, place_of
 from cumulo.services.volume.drivers import luks
 from cumulo.services.volume.drivers.base import (
     Content,
@@ -162,9 +162,18 @@ def test_a_guest_boots_from_a_volume(libvirt_bench: Bench, store: Store) -> None
     pieces = [Path(image.path).read_bytes()]
     store.driver.write(volume_id, 1, Content(image.disk_format, pieces))
     volume = store.of(volume_id, is_boot_disk=True)
-    guest_id = libvirt_bench.booted(image=None, volumes=[volume])
+    guest_id = libvirt_bench.booted(
+        image=None,
+        volumes=[volume],
+        ephemeral_disks=[EphemeralDisk(size_gib=1)],
+        swap_mib=8,
+        **script(volume, "echo DISKS $d $(cat /sys/block/vd[bc]/size) E''ND"),
+    )
+    says(libvirt_bench, guest_id, b"DISKS vda 2097152 16384 END")
+    says(libvirt_bench, guest_id, b" root=/dev/vda2 ")
     libvirt_bench.node.reboot_guest(guest_id, "again", hard=True)
     libvirt_bench.await_boot(guest_id, times=2)
+    assert libvirt_bench.node.console_log(guest_id).count(b" root=/dev/vda2 ") == 2
 
 
 @pytest.mark.real

@@ -69,6 +69,12 @@ class Owner:
         spec = self.cloud.nodes[host].spec(server)
         return spec.ephemeral_disks, spec.swap_mib
 
+    def volume(self) -> str:
+        storage = self.cloud.client("volume", version="volume 3.71")
+        made = storage.post("/v3/volumes", {"volume": {"size": 1}}).json()["volume"]["id"]
+        self.cloud.work()
+        return str(made)
+
     def told(self, server: str) -> InstanceMetadata:
         metadata = self.cloud.db.read(metadata_of, server, self.cloud.cloud.compute.settings)
         assert metadata is not None
@@ -96,10 +102,7 @@ def test_less_than_the_flavor_has_and_in_pieces(tmp_path: Path) -> None:
         ("/dev/vdc", ["more"]),
         ("/dev/vdd", ["paging"]),
     ]
-    storage = cloud.client("volume", version="volume 3.71")
-    volume = storage.post("/v3/volumes", {"volume": {"size": 1}}).json()["volume"]["id"]
-    cloud.work()
-    body = {"volumeAttachment": {"volumeId": volume}}
+    body = {"volumeAttachment": {"volumeId": owner.volume()}}
     answer = owner.ann.post(f"{S}/{server}/os-volume_attachments", body)
     assert answer.json()["volumeAttachment"]["device"] == "/dev/vde"
     assert owner.told(server).block_devices == {
@@ -111,6 +114,57 @@ def test_less_than_the_flavor_has_and_in_pieces(tmp_path: Path) -> None:
         "ebs0": "/dev/vde",
     }
     cloud.close()
+
+
+def test_they_come_after_the_volume_that_a_server_boots_from(owner: Owner) -> None:
+    boot = {"source_type": "image", "destination_type": "volume", "boot_index": 0}
+    boot |= {"uuid": owner.image, "volume_size": 1, "device_name": "vdc"}
+    data = {"source_type": "blank", "destination_type": "volume", "volume_size": 1}
+    wanted = [data | {"device_name": "/dev/vdb"}, boot, BLANK | {"tag": "scratch"}]
+    spec = {"name": "s", "flavorRef": "disks", "networks": "none", "config_drive": True}
+    spec |= {"block_device_mapping_v2": wanted, "imageRef": ""}
+    answer = owner.ann.post(S, {"server": spec})
+    assert answer.status == 202, answer.text
+    server = str(answer.json()["server"]["id"])
+    owner.cloud.work()
+    volume = owner.volume()
+    body = {"volumeAttachment": {"volumeId": volume, "device": "/dev/vda"}}
+    assert owner.ann.post(f"{S}/{server}/os-volume_attachments", body).status == 409
+    del body["volumeAttachment"]["device"]
+    assert owner.ann.post(f"{S}/{server}/os-volume_attachments", body).status == 200
+    owner.cloud.work()
+
+    def agree() -> None:
+        shown = owner.root.get(f"{S}/{server}").json()["server"]
+        assert shown["OS-EXT-SRV-ATTR:root_device_name"] == "/dev/vda"
+        listed = owner.ann.get(f"{S}/{server}/os-volume_attachments").json()
+        names = [one["device"] for one in listed["volumeAttachments"]]
+        assert names == ["/dev/vda", "/dev/vde", "/dev/vdf"]
+        disks = owner.cloud.nodes[shown["OS-EXT-SRV-ATTR:host"]].spec(server).volumes
+        assert [(one.device, one.is_boot_disk) for one in disks] == [
+            ("vda", True),
+            ("vde", False),
+            ("vdf", False),
+        ]
+        told = owner.told(server)
+        assert told.block_devices == {
+            "ami": "vda",
+            "root": "/dev/vda",
+            "ephemeral0": "/dev/vdb",
+            "swap": "/dev/vdc",
+            "ebs0": "/dev/vda",
+            "ebs1": "/dev/vde",
+            "ebs2": "/dev/vdf",
+        }
+        assert [(one.path, one.tags) for one in told.devices] == [("/dev/vdb", ["scratch"])]
+
+    agree()
+    owner.act(server, "shelve")
+    owner.act(server, "unshelve")
+    agree()
+    owner.act(server, "resize", {"flavorRef": "more"})
+    owner.act(server, "confirmResize")
+    agree()
 
 
 def test_who_says_nothing_has_what_the_flavor_has(owner: Owner) -> None:

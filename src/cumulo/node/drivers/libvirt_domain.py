@@ -5,7 +5,6 @@ an image decides how it is opened.
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
@@ -85,9 +84,13 @@ def domain_xml(spec: GuestSpec, layout: Layout) -> str:
         _add(domain, f"on_{event}", what)
     devices = _add(domain, "devices")
     slots = itertools.count(_FIRST_FIXED_SLOT)
-    _controllers(devices, spec, {_bus_of(spec, disk) for disk in layout.disks})
-    used = _disks(devices, spec, layout.disks, slots)
-    for volume in sorted(layout.volumes, key=lambda one: not one.is_boot_disk):
+    _controllers(devices, spec, _buses(spec, layout))
+    used: set[str] = set()
+    # The guest's first disk is the one it boots from, also where that is a volume.
+    for volume in (one for one in layout.volumes if one.is_boot_disk):
+        used.add(_volume(devices, spec, volume, used, slots))
+    _disks(devices, spec, layout.disks, used, slots)
+    for volume in (one for one in layout.volumes if not one.is_boot_disk):
         used.add(_volume(devices, spec, volume, used, slots))
     for nic in spec.nics:
         _interface(devices, nic, _chosen(spec, "hw_vif_model", _VIF_MODELS), layout.tap_offloads)
@@ -186,18 +189,28 @@ def _controllers(devices: Element, spec: GuestSpec, buses: set[str]) -> None:
         _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
 
 
+def _buses(spec: GuestSpec, layout: Layout) -> set[str]:
+    """Return the buses that the guest's disks are on when it starts."""
+    return {
+        *(_bus_of(spec, disk) for disk in layout.disks),
+        *(_disk_bus(spec) for _ in layout.volumes),
+    }
+
+
 def _bus_of(spec: GuestSpec, disk: Disk) -> str:
     if disk.is_cdrom:
         return _chosen(spec, "hw_cdrom_bus", ("virtio", "scsi", "sata"))
+    return _disk_bus(spec)
+
+
+def _disk_bus(spec: GuestSpec) -> str:
     return _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES))
 
 
 def _disks(
-    devices: Element, spec: GuestSpec, disks: Sequence[Disk], slots: Iterator[int]
-) -> set[str]:
-    """Add disks; return the names they were given."""
-    used: Counter[str] = Counter()
-    names = set()
+    devices: Element, spec: GuestSpec, disks: Sequence[Disk], used: set[str], slots: Iterator[int]
+) -> None:
+    """Add disks, and the names they were given to those in use."""
     for disk in disks:
         bus = _bus_of(spec, disk)
         # A drive that is read only is a disk to virtio, which knows no others.
@@ -207,11 +220,9 @@ def _disks(
         _add(element, "driver", name="qemu", type=disk.format, **how)
         _add(element, "source", file=str(disk.path))
         _backing(element, disk)
-        prefix = _DISK_BUSES[bus]
-        name = prefix + ascii_lowercase[used[prefix]]
+        name = _free(_DISK_BUSES[bus], used)
         _add(element, "target", dev=name, bus=bus)
-        used[prefix] += 1
-        names.add(name)
+        used.add(name)
         if disk.is_cdrom:
             _add(element, "readonly")
         else:
@@ -220,7 +231,11 @@ def _disks(
             _add(element, "boot", order="1")
         if bus == "virtio":
             _fixed(element, slots)
-    return names
+
+
+def _free(prefix: str, used: Collection[str]) -> str:
+    """Return the first name for a disk that none has."""
+    return next(prefix + letter for letter in ascii_lowercase if prefix + letter not in used)
 
 
 def volume_alias(volume_id: str) -> str:
@@ -251,7 +266,7 @@ def _volume(
     used: Collection[str],
     slots: Iterator[int] | None,
 ) -> str:
-    bus = _chosen(spec, "hw_disk_bus", tuple(_DISK_BUSES))
+    bus = _disk_bus(spec)
     if slots is None and bus == "sata":
         bus = "virtio"  # nothing can be plugged into that bus while the guest runs
     element = _add(devices, "disk", type=_SOURCES[volume.protocol], device="disk")
@@ -259,9 +274,8 @@ def _volume(
     _volume_source(element, spec, volume)
     _add(element, "backingStore")
     prefix = _DISK_BUSES[bus]
-    free = (prefix + letter for letter in ascii_lowercase if prefix + letter not in used)
     wish = volume.device if volume.device.startswith(prefix) else ""
-    name = wish if wish and wish not in used else next(free)
+    name = wish if wish and wish not in used and not volume.is_boot_disk else _free(prefix, used)
     _add(element, "target", dev=name, bus=bus)
     if volume.is_readonly:
         _add(element, "readonly")

@@ -5,6 +5,7 @@ the flavor's is another, and the ephemeral disks stay as they are in every flavo
 """
 
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from cumulo.services.compute.store.local_disks import Kind as Kind
 from cumulo.services.compute.store.local_disks import LocalDisk as LocalDisk
 from cumulo.services.compute.store.servers import Server
 
+DEVICES = [f"/dev/vd{letter}" for letter in ascii_lowercase]
 _WRONG = "Block Device Mapping is Invalid: "
 
 
@@ -72,9 +74,26 @@ def completed(
 
 
 def devices_of(tx: Tx, server: Server) -> list[tuple[str, LocalDisk]]:
-    """Return the disks that a server's host makes with their devices."""
-    made = disks_of(tx, server)
-    return [(f"/dev/vd{chr(ord('a') + place)}", disk) for place, disk in enumerate(made)]
+    """Return the disks that a server's host makes with their devices.
+
+    They come after the volume that the server boots from, which is its first disk.
+    """
+    return list(zip(DEVICES[_first(server) :], disks_of(tx, server), strict=False))
+
+
+def paths_of(tx: Tx, server: Server) -> list[str]:
+    """Return the devices that no volume gets beside those that the server's host makes.
+
+    These are its own disks, the drive of its configuration behind them, and the first device,
+    which is of what the server boots from.
+    """
+    count = len(disks_of(tx, server)) + server.config_drive
+    return DEVICES[: _first(server) + count]
+
+
+def _first(server: Server) -> int:
+    """Return how many disks a server has before those that its host makes."""
+    return 1 if server.image_id is None else 0
 
 
 def ephemeral_gib(disks: Sequence[LocalDisk]) -> int:

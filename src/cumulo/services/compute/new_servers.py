@@ -106,8 +106,8 @@ def new_servers(tx: Tx, ctx: Context, tools: Tools, boot: Boot) -> list[Begun]:
         )
         _note(tx, ctx, server, boot)
         networking.make_ports(tx, ctx, tools.network, server, plan)
-        volumes.make_devices(tx, ctx, tools, server, boot.disks)
         local_disks.note(tx, server, boot.local_disks)
+        volumes.make_devices(tx, ctx, tools, server, boot.disks)
         number = action_store.action_insert(tx, server.id, "create", servers.doer(ctx))
         begun.append(Begun(server=server, action=number))
     return begun

@@ -130,6 +130,7 @@ def make_devices(
 ) -> None:
     """Take or make the volumes of a new server, all in its own transaction."""
     for disk in sorted(disks, key=lambda one: one.boot_index != 0):
+        name = _name_at_boot(tx, server, disk)
         try:
             attachment = _taken(tx, ctx, tools, server, disk)
         except NotFound as error:
@@ -144,10 +145,10 @@ def make_devices(
             attachment,
             Attach(
                 volume_id=attachment.volume_id,
-                device=disk.device,
                 tag=disk.tag,
                 delete_on_termination=disk.delete_on_termination,
             ),
+            name,
             disk.boot_index,
         )
 
@@ -174,7 +175,8 @@ def begin_attach(
             field="volumeId",
         )
     attachment = volume.reserve(tx, ctx, reservation)
-    device = _record_device(tx, server, attachment, wanted, None)
+    name = _device_name(tx, server, wanted.device)
+    device = _record_device(tx, server, attachment, wanted, name, None)
     number = action_store.action_insert(tx, server.id, "attach_volume", servers.doer(ctx))
     servers.record(tx, ctx, server, "attach_volume", volume=wanted.volume_id)
     return server, device, number
@@ -332,6 +334,7 @@ def _record_device(
     server: Server,
     attachment: volume.Attachment,
     wanted: Attach,
+    name: str,
     boot_index: int | None,
 ) -> BlockDevice:
     device = BlockDevice(
@@ -339,7 +342,7 @@ def _record_device(
         server_id=server.id,
         volume_id=attachment.volume_id,
         attachment_id=attachment.id,
-        device_name=_device_name(tx, server, wanted.device),
+        device_name=name,
         boot_index=boot_index,
         delete_on_termination=wanted.delete_on_termination,
         tag=wanted.tag,
@@ -348,20 +351,37 @@ def _record_device(
     return device
 
 
+def _name_at_boot(tx: Tx, server: Server, disk: NewDisk) -> str:
+    """Return the first name for what a server boots from, and one that is free for all others.
+
+    An image may wish names that servers of another flavor have for disks of their own.
+    """
+    if disk.boot_index == 0:
+        return local_disks.DEVICES[0]
+    wish = _path(disk.device) if disk.device else None
+    return _device_name(tx, server, None if wish in _used_names(tx, server) else wish)
+
+
 def _device_name(tx: Tx, server: Server, wish: str | None) -> str:
     """Return the wish, else the first name that none of the server's disks has."""
-    used = {device.device_name for device in store.devices_of(tx, server.id)}
-    own = len(local_disks.disks_of(tx, server)) + server.config_drive
-    names = [f"/dev/vd{chr(ord('a') + number)}" for number in range(26)]
+    used = _used_names(tx, server)
     if wish:
-        name = wish if wish.startswith("/dev/") else f"/dev/{wish}"
-        if name in used or name in names[:own]:
+        if _path(wish) in used:
             raise Conflict(f"The supplied device path ({wish}) is in use.", field="device")
-        return name
-    free = [name for name in names[own:] if name not in used]
+        return _path(wish)
+    free = [name for name in local_disks.DEVICES if name not in used]
     if not free:
         raise Forbidden("No free disk device names for prefix 'vd'")
     return free[0]
+
+
+def _used_names(tx: Tx, server: Server) -> set[str]:
+    volumes = {device.device_name for device in store.devices_of(tx, server.id)}
+    return volumes.union(local_disks.paths_of(tx, server))
+
+
+def _path(device: str) -> str:
+    return device if device.startswith("/dev/") else f"/dev/{device}"
 
 
 def _changeable(tx: Tx, ctx: Context, server_id: str, action: str) -> Server:
