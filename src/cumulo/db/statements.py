@@ -51,7 +51,10 @@ def among(tx: Tx, column: sa.Column[str], values: Collection[str]) -> sa.ColumnE
 def of_many(
     tx: Tx, select: "sa.Select[Any]", column: "sa.Column[str]", values: Collection[str]
 ) -> Sequence[Any]:
-    """Return the rows of `select` whose `column` is one of many values; `select` is built once."""
+    """Return the rows of `select` whose `column` is one of many different values.
+
+    `select` is built once.
+    """
     given = _as_json(values) if tx.dialect.name == "sqlite" else list(values)
     return tx.execute(_of_many(tx.dialect.name, select, column), {"among": given}).all()
 
@@ -59,7 +62,9 @@ def of_many(
 @functools.cache
 def _of_many(dialect: str, select: "sa.Select[Any]", column: "sa.Column[str]") -> "sa.Select[Any]":
     if dialect == "sqlite":
-        return select.where(_listed(column, sa.bindparam("among", type_=sa.String)))
+        # Each value is looked up as it is read from the list; IN would sort them all before.
+        given = sa.func.json_each(sa.bindparam("among", type_=sa.String)).table_valued("value")
+        return select.where(column == given.c.value)
     return select.where(column.in_(sa.bindparam("among", expanding=True)))
 
 

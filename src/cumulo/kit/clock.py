@@ -62,7 +62,8 @@ def monotonic() -> float:
 
 def iso_z(moment: datetime) -> str:
     """Spell a time as compute, image and network do: whole seconds and a Z."""
-    return f"{_spelled(moment)[1:20].decode()}Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{_SPELL(utc)[1:20].decode()}Z"  # not by another call: lists hold thousands
 
 
 def _spelled(moment: datetime) -> bytes:

@@ -124,10 +124,13 @@ def _part(annotation: Any, version: Version) -> _Shape:
         return _same
 
     def convert(value: Any, known: dict[int, Any]) -> Any:
+        shown = known.get(id(value))
+        if shown is not None:
+            return shown
+        if not value:
+            return value
         if isinstance(value, msgspec.Struct):
-            shown = known.get(id(value))
-            if shown is None:
-                shown = known[id(value)] = _shaper(type(value), version)(value, known)
+            shown = known[id(value)] = _shaper(type(value), version)(value, known)
             return shown
         if isinstance(value, list | tuple):
             return [convert(one, known) for one in value]

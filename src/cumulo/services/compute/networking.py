@@ -16,16 +16,7 @@ from cumulo.services.network.public import RequestedNic as RequestedNic
 from cumulo.services.network.public import ServerPort as ServerPort
 
 Tools = network.Tools
-
-
-class Address(msgspec.Struct, frozen=True):
-    """An address of a server, as lists show it."""
-
-    network: str
-    version: int
-    address: str
-    mac: str
-    type: Literal["fixed", "floating"]
+Address = network.ShownAddress
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,16 +179,7 @@ def subnets_of(tx: Tx, ports: Sequence[ServerPort]) -> dict[str, network.ServerS
 
 def addresses_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[Address]]:
     """Return the addresses of servers, the floating ones behind what they lead to."""
-    found: dict[str, list[Address]] = {}
-    for one in network.addresses_of_servers(tx, server_ids):
-        addresses = found.setdefault(one.server_id, [])
-        version = 6 if ":" in one.address else 4
-        fixed = Address(one.network_name, version, one.address, one.mac, "fixed")
-        if fixed not in addresses:  # one that two floating IPs lead to comes twice
-            addresses.append(fixed)
-        if one.floating:
-            addresses.append(Address(one.network_name, 4, one.floating, one.mac, "floating"))
-    return found
+    return network.addresses_of_servers(tx, server_ids)
 
 
 def floating_ip_pools(tx: Tx, ctx: Context) -> list[str]:

@@ -27,18 +27,19 @@ from cumulo.services.compute.store.actions import ActionPage as ActionPage
 from cumulo.services.compute.store.actions import Doer
 from cumulo.services.compute.store.actions import Event as Event
 from cumulo.services.compute.store.block_devices import BlockDevice
+from cumulo.services.compute.store.servers import ListedServer as ListedServer
 from cumulo.services.compute.store.servers import Server as Server
 from cumulo.services.compute.store.servers import Wanted as Wanted
 from cumulo.services.compute.store.servers import server_counts as server_counts
 from cumulo.work import Caller, events
 
-ROOT_DEVICE = "/dev/vda"
+ROOT_DEVICE = "/dev/vda"  # whatever it is: a disk that the host makes, or a volume
 
 
 class Seen(msgspec.Struct, kw_only=True, gc=False):
     """A server with what other tables know of it, ready to be shown."""
 
-    server: Server
+    server: ListedServer
     metadata: dict[str, str] = {}
     tags: list[str] = []
     addresses: list[Address] = []
@@ -71,7 +72,7 @@ def see(tx: Tx, ctx: Context, server_id: str, health: Health) -> Seen:
     return seen
 
 
-def seen_all(tx: Tx, found: Sequence[Server], health: Health) -> list[Seen]:
+def seen_all(tx: Tx, found: Sequence[ListedServer], health: Health) -> list[Seen]:
     """Return servers with everything around them, in a handful of queries for any number."""
     ids = [server.id for server in found]
     metadata, tags = store.metadata_of(tx, ids), store.tags_of(tx, ids)
@@ -107,12 +108,12 @@ def _statuses(tx: Tx, health: Health) -> dict[str, str]:
     }
 
 
-def list_servers(tx: Tx, wanted: Wanted) -> list[Server]:
+def list_servers(tx: Tx, wanted: Wanted) -> list[ListedServer]:
     """Return a page of servers; who may ask for which was decided by the operation."""
-    return store.server_list(tx, wanted)
+    return store.server_page(tx, wanted)
 
 
-def host_id(server: Server) -> str:
+def host_id(server: ListedServer) -> str:
     """Return the name of the host as its owner may see it: a hash that differs by project."""
     return _hashed(server.project_id, server.host) if server.host else ""
 

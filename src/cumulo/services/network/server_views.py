@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from typing import Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -19,11 +20,11 @@ from cumulo.services.network.store.subnets import Subnet
 class ShownAddress(msgspec.Struct, frozen=True, gc=False):
     """An address as a list of servers tells it."""
 
-    server_id: str
-    network_name: str
-    mac: str
+    network: str
+    version: int
     address: str
-    floating: str | None
+    mac: str
+    type: Literal["fixed", "floating"]
 
 
 class ServerAddress(msgspec.Struct, frozen=True, gc=False):
@@ -76,9 +77,23 @@ class MetadataPort(msgspec.Struct, frozen=True, kw_only=True):
     cidrs: list[str]
 
 
-def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> list[ShownAddress]:
-    """Return the addresses of many servers in one statement, in the order of their ports."""
-    return [ShownAddress(*row) for row in of_many(tx, _SHOWN, tables.port.c.device_id, server_ids)]
+def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ShownAddress]]:
+    """Return the addresses of many servers in one statement, in the order of their ports.
+
+    A floating one is behind the one that it leads to.
+    """
+    found: dict[str, list[ShownAddress]] = {}
+    rows = of_many(tx, _SHOWN, tables.port.c.device_id, server_ids)
+    for server_id, network, mac, address, floating in rows:
+        fixed = ShownAddress(network, 6 if ":" in address else 4, address, mac, "fixed")
+        addresses = found.get(server_id)
+        if addresses is None:
+            addresses = found[server_id] = [fixed]
+        elif fixed not in addresses:  # one that two floating IPs lead to comes twice
+            addresses.append(fixed)
+        if floating:
+            addresses.append(ShownAddress(network, 4, floating, mac, "floating"))
+    return found
 
 
 def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ServerPort]]:

@@ -10,8 +10,11 @@ from msgspec import UNSET, UnsetType
 from cumulo.kit import clock
 from cumulo.services.compute import servers, states
 from cumulo.services.compute.api.links import Link, Place
-from cumulo.services.compute.servers import Seen, Server
+from cumulo.services.compute.servers import ListedServer, Seen
 from cumulo.web import Call, since, until
+
+# Statuses of a server that something is being done with, which counts in percent.
+_UNDER_WAY = frozenset({"BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 
 
 class Bare(msgspec.Struct, gc=False):
@@ -158,6 +161,7 @@ class Shower:
         self._sees_specs = may("os_compute_api:servers:show:flavor-extra-specs")
         self._known_images: dict[tuple[str, int], Ref] = {}
         self._known_flavors: dict[int, FlavorView] = {}
+        self._known_groups: dict[int, list[GroupName]] = {}
         self._servers, self._images, self._flavors = (
             Place(call, collection) for collection in ("servers", "images", "flavors")
         )
@@ -166,18 +170,17 @@ class Shower:
         """Return the two links that every server carries."""
         return self._servers.links(server_id)
 
-    def bare(self, server: Server) -> Bare:
+    def bare(self, server: ListedServer) -> Bare:
         """Show a server in a short list."""
         return Bare(server.id, server.name, self.links(server.id))
 
     def full(self, seen: Seen) -> ServerView:
         """Show a server with its details."""
         server = seen.server
-        status = states.status_of(server.vm_state, server.task_state)
         view = ServerView(
             id=server.id,
             name=server.name,
-            status=status,
+            status=states.status_of(server.vm_state, server.task_state),
             tenant_id=server.project_id,
             user_id=server.user_id,
             metadata=seen.metadata,
@@ -199,7 +202,8 @@ class Shower:
             task_state=server.task_state,
             vm_state=server.vm_state,
             power_state=server.power_state,
-            volumes=[VolumeRef(x.volume_id, x.delete_on_termination) for x in seen.volumes],
+            volumes=_volumes(seen) if seen.volumes else [],
+            security_groups=self._groups(seen) if seen.security_groups else UNSET,
             locked=server.locked_by is not None,
             description=server.description,
             tags=seen.tags,
@@ -207,18 +211,18 @@ class Shower:
             pinned_availability_zone=server.availability_zone,
             scheduler_hints=server.scheduler_hints,
         )
-        self._add_what_depends(seen, view, status)
+        self._add_what_depends(seen, view)
         return view
 
-    def _add_what_depends(self, seen: Seen, view: ServerView, status: str) -> None:
+    def _add_what_depends(self, seen: Seen, view: ServerView) -> None:
         """Fill in what only some servers have and only some callers see."""
-        server = seen.server
-        if status in ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"):
-            view.progress = 100 if status == "ACTIVE" else 0
-        if status in ("ERROR", "DELETED") and server.fault_at is not None:
+        server, status = seen.server, view.status
+        if status == "ACTIVE":
+            view.progress = 100
+        elif status in _UNDER_WAY:
+            view.progress = 0
+        elif server.fault_at is not None and status in ("ERROR", "DELETED"):
             view.fault = self._fault(server)
-        if seen.security_groups:
-            view.security_groups = [GroupName(name) for name in seen.security_groups]
         if seen.server_groups is not None:
             view.server_groups = seen.server_groups
         if self._shows_hostname:
@@ -228,7 +232,15 @@ class Shower:
         if seen.host_status is not None and self._sees_host_status:
             view.host_status = seen.host_status
 
-    def _image(self, server: Server) -> Ref | Literal[""]:
+    def _groups(self, seen: Seen) -> list[GroupName]:
+        # Servers in the same groups share the list of their names.
+        known = self._known_groups.get(id(seen.security_groups))
+        if known is None:
+            known = [GroupName(name) for name in seen.security_groups]
+            self._known_groups[id(seen.security_groups)] = known
+        return known
+
+    def _image(self, server: ListedServer) -> Ref | Literal[""]:
         if server.image_id is None:
             return ""
         # Servers of one image share what was read of it.
@@ -239,13 +251,13 @@ class Shower:
             self._known_images[server.image_id, id(server.image_properties)] = known
         return known
 
-    def _flavor(self, server: Server) -> FlavorView:
+    def _flavor(self, server: ListedServer) -> FlavorView:
         known = self._known_flavors.get(id(server.flavor))
         if known is None:
             known = self._known_flavors[id(server.flavor)] = self._new_flavor(server)
         return known
 
-    def _new_flavor(self, server: Server) -> FlavorView:
+    def _new_flavor(self, server: ListedServer) -> FlavorView:
         flavor = server.flavor
         flavor_id = str(flavor["id"])
         return FlavorView(
@@ -260,7 +272,7 @@ class Shower:
             extra_specs=flavor["extra_specs"] if self._sees_specs else UNSET,
         )
 
-    def _fault(self, server: Server) -> Fault:
+    def _fault(self, server: ListedServer) -> Fault:
         assert server.fault_at is not None
         told = self._is_admin or server.fault_code != 500
         return Fault(
@@ -269,6 +281,10 @@ class Shower:
             message=server.fault_message or "",
             details=(server.fault_details or "") if told else UNSET,
         )
+
+
+def _volumes(seen: Seen) -> list[VolumeRef]:
+    return [VolumeRef(one.volume_id, one.delete_on_termination) for one in seen.volumes]
 
 
 def _add_attributes(seen: Seen, view: ServerView) -> None:
