@@ -2,16 +2,19 @@
 
 import errno
 import os
+import threading
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cumulo.kit.clock import CLOCK
 from cumulo.services.objectstore.drivers import journals
-from cumulo.services.objectstore.drivers.base import DeviceFailed, State, Stored
+from cumulo.services.objectstore.drivers.base import DeviceFailed, State, Steps, Stored
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
+from tests.waiting import eventually
 
 KEY = "0123456789abcdef0123456789abcdef"
 MOUNTS = r"""
@@ -177,6 +180,93 @@ def test_a_device_that_cannot_write_keeps_no_other_from_it(
     assert put_on(devices).keys() == {f"d{bad}"}
     assert said[-1] == "fsync file"
     assert [device.state(5, KEY).data for device in devices].count("1.0") == 2
+
+
+class Syncs:
+    """Of which the first waits until it is let go; what is done at each is written down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began, self.go, self.count = threading.Event(), threading.Event(), 0
+        monkeypatch.setattr(os, "fsync", self._sync)
+
+    def _sync(self, _: int) -> None:
+        self.count += 1
+        self.began.set()
+        assert self.go.wait(20)
+
+
+class Writers:
+    """Threads that each write an object in a partition of its own, and wait for each other."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, device: DiskDevice) -> None:
+        self.syncs, self.commits = Syncs(monkeypatch), journals.GroupCommits()
+        self._device, self._pool = device, ThreadPoolExecutor(8)
+
+    def begin(self, part: int) -> Future[dict[str, DeviceFailed]]:
+        """Begin one, and return once it is under way or waits for one that is."""
+        waiting = self.commits.waiting("log")
+        waits = self.syncs.began.is_set() and not self.syncs.go.is_set()
+        steps = {"d": self._device.put(part, KEY, [b"bytes"], stored("1.0", b"bytes"))}
+        future = self._pool.submit(self.commits.carry_out, "log", steps)
+        if waits:
+            eventually(lambda: self.commits.waiting("log") > waiting)
+        assert self.syncs.began.wait(20)
+        return future
+
+
+@pytest.fixture
+def writers(devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch) -> Writers:
+    return Writers(monkeypatch, devices[0])
+
+
+def test_writes_of_many_threads_are_synced_at_once(
+    devices: list[DiskDevice], writers: Writers
+) -> None:
+    found = [writers.begin(part) for part in range(5)]
+    assert not any(devices[0].state(part, KEY).data for part in range(1, 5))
+    assert writers.syncs.count == 1
+    writers.syncs.go.set()
+    assert [one.result(20) for one in found] == [{}] * 5
+    assert writers.syncs.count == 2
+    assert all(devices[0].state(part, KEY).data for part in range(5))
+
+
+def test_a_write_that_fails_fails_no_other_thread_s(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, real = 2, journals.write_out
+
+    def write_out(file: int) -> None:
+        if f"/objects/{bad}/" in os.readlink(f"/proc/self/fd/{file}"):
+            raise OSError(errno.EIO, "it is broken")
+        real(file)
+
+    monkeypatch.setattr(journals, "write_out", write_out)
+    found = [writers.begin(part) for part in range(4)]
+    writers.syncs.go.set()
+    failed = [bool(one.result(20)) for one in found]
+    assert failed == [part == bad for part in range(4)]
+
+
+def test_what_breaks_down_is_said_to_all_whose_writes_it_had(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = journals.together
+
+    def together(steps: dict[object, Steps]) -> dict[object, DeviceFailed]:
+        if len(steps) > 1:
+            raise RuntimeError("a bug")
+        return real(steps)
+
+    monkeypatch.setattr(journals, "together", together)
+    first, leader, other = [writers.begin(part) for part in range(3)]
+    writers.syncs.go.set()
+    assert first.result(20) == {}
+    with pytest.raises(RuntimeError):
+        leader.result(20)
+    with pytest.raises(DeviceFailed):
+        other.result(20)
+    assert writers.begin(7).result(20) == {}
 
 
 def test_a_file_without_a_name_takes_the_place_of_one_that_has_it(device: DiskDevice) -> None:

@@ -21,7 +21,7 @@ from cumulo.services.objectstore.drivers.base import (
     Scheme,
     Steps,
 )
-from cumulo.services.objectstore.drivers.journals import together
+from cumulo.services.objectstore.drivers.journals import GroupCommits, together
 from cumulo.services.objectstore.ring import Ring
 from cumulo.services.objectstore.stamps import Stamps
 
@@ -71,6 +71,7 @@ class Cluster:
     stale: set[str] = field(default_factory=set)  # devices that missed a write
     changed: set[tuple[str, str]] = field(default_factory=set)  # containers with news
     writing: set[object] = field(default_factory=set)  # what is on its way in
+    commits: GroupCommits = field(default_factory=GroupCommits)
     pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(32, thread_name_prefix="replicas")
     )
@@ -167,18 +168,20 @@ class Cluster:
     ) -> set[str]:
         """Write something to several devices; return the names of those that have it on disk.
 
-        One sync does for those with one log.  A write that is alone is done sooner by a thread for
-        each device.
+        One sync does for those with one log, and for what others write there.  A write that is
+        alone is done sooner by a thread for each device.
         """
         by_name, groups = {one.name: one for one in devices}, dict[str, list[Device]]()
+        is_crowded = self.is_crowded
         for one in devices:
-            groups.setdefault(one.log if self.is_crowded else one.name, []).append(one)
+            groups.setdefault(one.log if is_crowded else one.name, []).append(one)
 
-        def write(some: Sequence[Device]) -> dict[str, DeviceFailed]:
-            return together({one.name: act(one) for one in some})
+        def write(log: str) -> dict[str, DeviceFailed]:
+            steps = {one.name: act(one) for one in groups[log]}
+            return self.commits.carry_out(log, steps) if is_crowded else together(steps)
 
-        first, *others = groups.values() or ([],)
-        futures = [self.pool.submit(write, some) for some in others]
+        first, *others = groups
+        futures = [self.pool.submit(write, log) for log in others]
         failed = write(first)
         for future in futures:
             failed |= future.result()

@@ -100,11 +100,11 @@ class Writing:
     def _keep_begun(self, stored: Stored) -> int:
         by_name = {device.name: incoming for device, incoming in self._replicas}
 
-        def keep(device: Device) -> None:
-            by_name[device.name].keep(self._place.part, self._place.key, stored)
+        def keep(device: Device) -> Steps:
+            return by_name[device.name].steps(self._place.part, self._place.key, stored)
 
         devices = [device for device, _ in self._replicas]
-        return len(self._cluster.everywhere(self._place, devices, keep))
+        return len(self._cluster.written(self._place, devices, keep))
 
     def _begin_all(self) -> None:
         spare = iter(self._place.others)
@@ -116,7 +116,7 @@ class Writing:
 
     def _begin(self, device: Device) -> bool:
         try:
-            self._replicas.append((device, device.begin()))
+            self._replicas.append((device, device.begin(is_read=not self._replicas)))
         except DeviceFailed as error:
             self._cluster.failed(self._place, device, error)
             return False

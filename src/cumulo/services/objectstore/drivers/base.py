@@ -216,6 +216,9 @@ class Incoming(Protocol):
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object, safely on disk, in one stroke; a fragment waits for `commit`."""
 
+    def steps(self, part: int, key: str, stored: Stored) -> Steps:
+        """Do the same in steps."""
+
     def discard(self) -> None:
         """Leave nothing behind; may be called at any time."""
 
@@ -330,8 +333,8 @@ class Device(Protocol):
     def adopt(self) -> None:
         """Begin anew where somebody put an empty disk in."""
 
-    def begin(self) -> Incoming:
-        """Open a place for a replica's bytes."""
+    def begin(self, *, is_read: bool = True) -> Incoming:
+        """Open a place for a replica's bytes; others are read as long as there is one `is_read`."""
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there, in steps."""

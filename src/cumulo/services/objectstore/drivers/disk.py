@@ -79,9 +79,9 @@ class DiskDevice:
         """Say whether the device can be used."""
         return os.path.isdir(f"{self.root}/incoming")
 
-    def begin(self) -> IncomingFile:
+    def begin(self, *, is_read: bool = True) -> IncomingFile:
         """Open a place for a replica's bytes."""
-        return IncomingFile(self)
+        return IncomingFile(self, is_cached=is_read)
 
     @property
     def log(self) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.objectstore.drivers import journals
+from cumulo.services.objectstore.drivers import direct, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps, Stored
 from cumulo.services.objectstore.drivers.object_files import trailer, write_pieces
 from cumulo.services.objectstore.drivers.object_names import name_of
@@ -29,7 +29,8 @@ class Keeper(Protocol):
 class IncomingFile:
     """A replica on its way in; small ones are written in one call."""
 
-    def __init__(self, device: Keeper) -> None:
+    def __init__(self, device: Keeper, *, is_cached: bool = True) -> None:
+        """Open a file whose bytes stay in memory, or if not `is_cached` need not."""
         self._device = device
         self._path = f"{device.root}/incoming/{new_hex_id()}"
         self._held: list[bytes | memoryview] = []
@@ -39,6 +40,7 @@ class IncomingFile:
             self._file = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise DeviceFailed(f"{device.name}: {error.strerror}") from error
+        self._is_direct = not is_cached and direct.begin(self._file)
 
     def write(self, piece: bytes | memoryview) -> None:
         """Add bytes."""
@@ -58,12 +60,18 @@ class IncomingFile:
 
     def keep(self, part: int, key: str, stored: Stored) -> None:
         """Make it the object."""
-        self.write(trailer(stored))
-        self._flush()
+        journals.alone(self.steps(part, key, stored))
+
+    def steps(self, part: int, key: str, stored: Stored) -> Steps:
+        """Do so in steps."""
+        self._held.append(trailer(stored))
+        self._size += len(self._held[-1])
         try:
-            where = (part, key, name_of(stored))
+            if self._is_direct:
+                self._held, self._is_direct = direct.end(self._file, self._held), False
+            self._flush()
             give = partial(os.rename, self._path)
-            journals.alone(self._device.settle(self._file, give, where))
+            yield from self._device.settle(self._file, give, (part, key, name_of(stored)))
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
         self._close()
@@ -78,11 +86,16 @@ class IncomingFile:
 
     def _flush(self) -> None:
         try:
-            write_pieces(self._file, self._held)
+            if self._is_direct:
+                self._held = direct.write(self._file, self._held)
+            else:
+                write_pieces(self._file, self._held)
+                self._held = []
         except OSError as error:
             raise DeviceFailed(f"{self._device.name}: {error.strerror}") from error
-        self._written += self._size
-        self._held, self._size = [], 0
+        left = sum(map(len, self._held))
+        self._written += self._size - left
+        self._size = left
         if self._written - self._flushed >= _FLUSH_EVERY:
             # Have the disk work while bytes arrive, or the last fsync has to write them all.
             length = self._written - self._flushed

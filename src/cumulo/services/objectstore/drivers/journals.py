@@ -15,12 +15,15 @@ written before the file is named: what is found under a name after a power cut i
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cumulo.kit import clock
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 
+K = TypeVar("K", bound=Hashable)
 _ORDERED = ("ext4", "xfs")
 _MOUNTS = "/proc/self/mountinfo"
 _KNOWN_S = 10.0  # no disk is taken out, made anew and mounted in less
@@ -69,12 +72,12 @@ def write_out(file: int) -> None:
     _write(file, 0, _ALL)
 
 
-def together(steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
+def together(steps: Mapping[K, Steps]) -> dict[K, DeviceFailed]:
     """Carry out writes, all to one disk with one sync of its log; return what failed and why."""
-    failed, left = dict[str, DeviceFailed](), dict(steps)
+    failed, left = dict[K, DeviceFailed](), dict(steps)
 
-    def step(advance: Callable[[str], tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        found = dict[str, tuple[int, int]]()
+    def step(advance: Callable[[K], tuple[int, int]]) -> dict[K, tuple[int, int]]:
+        found = dict[K, tuple[int, int]]()
         for name in list(left):
             try:
                 found[name] = advance(name)
@@ -93,7 +96,7 @@ def together(steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
     last = dict(named.values())  # of the files of each disk
     problems = {disk: _synced(file) for disk, file in last.items()}
 
-    def end(name: str) -> tuple[int, int]:
+    def end(name: K) -> tuple[int, int]:
         problem = problems[named[name][0]]
         return next(left[name]) if problem is None else left[name].throw(problem)
 
@@ -105,6 +108,73 @@ def alone(steps: Steps) -> None:
     """Carry out one write."""
     for error in together({"": steps}).values():
         raise error
+
+
+class _Write:
+    """What one thread wants written, as its thread and the one that carries it out see it."""
+
+    def __init__(self, steps: Mapping[str, Steps]) -> None:
+        self.steps = steps
+        self.failed: dict[str, DeviceFailed] | None = None  # nothing is said before it is done
+        self.batch: Sequence[_Write] = ()  # what its thread is to carry out, if it is that one
+        self.goes_on = threading.Semaphore(0)  # what its thread waits for
+
+
+class GroupCommits:
+    """Carries out the writes of many threads: those that wait for one log at once, with one sync.
+
+    The first thread carries out its own.  Others leave theirs here meanwhile, and once it is done
+    one of their threads carries out all that were left, while the rest sleep: at each system call
+    of a thread any other that is awake would take the interpreter from it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, list[_Write]] = {}  # by the logs at which a thread is busy
+
+    def carry_out(self, log: str, steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
+        """Carry out writes to the disk of a log; return what failed and why."""
+        mine = _Write(steps)
+        with self._lock:
+            others = self._waiting.get(log)
+            if others is None:
+                self._waiting[log], mine.batch = [], [mine]
+            else:
+                others.append(mine)
+        if others is not None:
+            mine.goes_on.acquire()
+        if mine.batch:
+            self._carry_out(log, mine.batch)
+        if mine.failed is None:
+            raise DeviceFailed("the thread that was to write it broke down")
+        return mine.failed
+
+    def waiting(self, log: str) -> int:
+        """Return how many threads have left writes for the next one."""
+        with self._lock:
+            return len(self._waiting.get(log, ()))
+
+    def _carry_out(self, log: str, batch: Sequence[_Write]) -> None:
+        try:
+            failed = together(
+                {(one, name): steps for one in batch for name, steps in one.steps.items()}
+            )
+            for one in batch:
+                one.failed = {name: error for (of, name), error in failed.items() if of is one}
+        finally:
+            self._hand_on(log)
+            for one in batch[1:]:
+                one.goes_on.release()
+
+    def _hand_on(self, log: str) -> None:
+        """Have the next thread carry out what waits."""
+        with self._lock:
+            waiting = self._waiting.pop(log)
+            if waiting:
+                self._waiting[log] = []
+        if waiting:
+            waiting[0].batch = waiting
+            waiting[0].goes_on.release()
 
 
 def _synced(file: int) -> OSError | None:

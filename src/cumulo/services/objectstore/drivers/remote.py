@@ -136,8 +136,9 @@ class _RemoteDevice:
     def __init__(self, name: str, device: str, channel: Channel) -> None:
         self.name, self.caller = name, _Caller(device, channel, None)
 
-    def begin(self) -> "_RemoteIncoming":
-        """Open a place for a replica's bytes."""
+    def begin(self, *, is_read: bool = True) -> "_RemoteIncoming":
+        """Open a place for a replica's bytes; its server keeps all in memory as it sees fit."""
+        del is_read
         return _RemoteIncoming(self.caller)
 
     @property
@@ -185,6 +186,11 @@ class _RemoteIncoming:
         wire.answer()
         self._wire = None
         self._caller.channel.give_back(wire)
+
+    def steps(self, part: int, key: str, stored: Stored) -> Steps:
+        """Make it the object: its server takes the steps."""
+        self.keep(part, key, stored)
+        yield from ()
 
     def discard(self) -> None:
         """Hang up: the server drops what was not kept."""

@@ -1,0 +1,99 @@
+"""Replicas that are written past the system's memory for files."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cumulo.db import Database
+from cumulo.kit import patience
+from cumulo.services.objectstore.drivers import direct, journals
+from cumulo.services.objectstore.drivers.disk import DiskDevice
+from tests.objectstore.service import ANN, MIB, Service, User
+
+
+def bytes_of(size: int) -> bytes:
+    return hashlib.shake_128(b"seed").digest(size)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [],
+        [1],
+        [4096],
+        [4095, 2],
+        [MIB, 5],
+        [300_000, MIB, 1, 4096],
+        [3 * MIB + 17],
+    ],
+)
+def test_what_is_written_is_what_came(directory: Path, sizes: list[int]) -> None:
+    directory.mkdir()
+    whole, at = bytes_of(sum(sizes)), 0
+    with open(directory / "file", "wb", buffering=0) as file:
+        is_direct, left = direct.begin(file.fileno()), list[bytes | memoryview]()
+        for size in sizes:
+            left = direct.write(file.fileno(), [*left, whole[at : at + size]])
+            assert sum(map(len, left)) < 4096
+            at += size
+        left = direct.end(file.fileno(), left)
+        file.write(b"".join(left))
+    assert is_direct
+    assert (directory / "file").read_bytes() == whole
+
+
+@pytest.fixture
+def on_disk(empty_db: Database) -> Iterator[Service]:
+    """A store that is not in memory: beside this program, where that is on a disk."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as place:
+        service = Service(empty_db, Path(place) / "objects")
+        yield service
+        service.close()
+
+
+def in_memory(devices: list[DiskDevice], path: Path) -> str:
+    """Return which device has a file, if its first bytes are in memory."""
+    part, key = path.parts[-3:-1]
+    [device] = [one for one in devices if path.is_relative_to(one.root)]
+    with patience.hurry(), contextlib.suppress(patience.WouldWait):
+        opened = device.open(int(part), key)
+        opened.block(0)
+        opened.close()
+        return device.name
+    return ""
+
+
+def test_only_the_replica_that_is_read_stays_in_memory(on_disk: Service) -> None:
+    ann, whole = on_disk.user(ANN), bytes_of(2 * MIB + 100)
+    ann.put("box")
+    assert ann.put("box/o", whole).status == 201
+    cluster = on_disk.tools.cluster
+    first = cluster.place("object", "AUTH_p1", "box", "o").primaries[0]
+    assert len(on_disk.files()) == 3
+    held = {in_memory(on_disk.devices, path) for path in on_disk.files()} - {""}
+    assert first.name in held
+    if not journals.is_ordered(on_disk.directory.stat().st_dev):
+        pytest.skip("these files may lie in memory, or where none can be written past it")
+    assert held == {first.name}
+    for path in on_disk.files():
+        assert path.read_bytes().startswith(whole)
+
+
+def test_where_files_cannot_be_written_so_they_are_as_others(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> int:
+        raise OSError(errno.EINVAL, "there is no such thing")
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    whole = bytes_of(MIB + 5)
+    ann.put("box")
+    assert ann.put("box/o", whole).status == 201
+    assert ann.get("box/o").body == whole
+    assert len(service.files()) == 3
