@@ -110,6 +110,40 @@ def test_a_floating_ip_leads_to_a_server(
     assert ann.get(one).status == 404
     assert ann.get("/v2.1/os-floating-ips/nothing").status == 400
     assert ann.post("/v2.1/os-floating-ips", {"pool": "nowhere"}).status == 404
+
+
+def test_lists_tell_each_address_and_group_once(
+    ann: Client, emulated: Emulated, boot: Boot, network: str
+) -> None:
+    external_network(emulated, network)
+    own, alone, server = emulated.client("network"), boot(name="alone"), boot(name="web")
+    group = own.post("/v2.0/security-groups", {"security_group": {"name": "above"}}).json()
+    port = own.get(f"/v2.0/ports?device_id={server['id']}").json()["ports"][0]
+    change = {
+        "security_groups": [*port["security_groups"], group["security_group"]["id"]],
+        "fixed_ips": [{"ip_address": "10.1.0.77"}, {"ip_address": "10.1.0.66"}],
+    }
+    assert own.put(f"/v2.0/ports/{port['id']}", {"port": change}).status == 200
+    made = ann.post("/v2.1/os-floating-ips", {"pool": "public"}).json()["floating_ip"]
+    over = {"address": made["ip"], "fixed_address": "10.1.0.77"}
+    answer = ann.post(f"/v2.1/servers/{server['id']}/action", {"addFloatingIp": over})
+    assert answer.status == 202
+    bare = boot(name="bare", networks=None)
+    gone = own.get(f"/v2.0/ports?device_id={bare['id']}").json()["ports"][0]
+    assert own.put(f"/v2.0/ports/{gone['id']}", {"port": {"fixed_ips": []}}).status == 200
+    listed = {one["name"]: one for one in ann.get("/v2.1/servers/detail").json()["servers"]}
+    told = [(one["addr"], one["OS-EXT-IPS:type"]) for one in listed["web"]["addresses"]["private"]]
+    assert told == [
+        ("10.1.0.77", "fixed"),
+        (made["ip"], "floating"),
+        ("10.1.0.66", "fixed"),
+    ]
+    assert listed["web"]["security_groups"] == [{"name": "above"}, {"name": "default"}]
+    assert listed["alone"] == alone
+    assert (listed["bare"]["addresses"], listed["bare"]["security_groups"]) == (
+        {},
+        [{"name": "default"}],
+    )
     assert ann.at(NEW).get("/v2.1/os-floating-ips").status == 404
 
 

@@ -177,9 +177,14 @@ def subnets_of(tx: Tx, ports: Sequence[ServerPort]) -> dict[str, network.ServerS
     return network.subnets_of_ports(tx, ports)
 
 
-def addresses_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[Address]]:
-    """Return the addresses of servers, the floating ones behind what they lead to."""
-    return network.addresses_of_servers(tx, server_ids)
+def shown_of(
+    tx: Tx, server_ids: Sequence[str]
+) -> tuple[dict[str, list[Address]], dict[str, list[str]]]:
+    """Return the addresses of servers and the names of their security groups.
+
+    Floating addresses are behind what they lead to.
+    """
+    return network.shown_of_servers(tx, server_ids)
 
 
 def floating_ip_pools(tx: Tx, ctx: Context) -> list[str]:

@@ -76,8 +76,7 @@ def seen_all(tx: Tx, found: Sequence[ListedServer], health: Health) -> list[Seen
     """Return servers with everything around them, in a handful of queries for any number."""
     ids = [server.id for server in found]
     metadata, tags = store.metadata_of(tx, ids), store.tags_of(tx, ids)
-    addresses = networking.addresses_of(tx, ids)
-    groups = networking.security_groups_of(tx, ids)
+    addresses, groups = networking.shown_of(tx, ids)
     devices = block_devices.devices_map(tx, ids) if ids else {}
     hosts = {server.host for server in found if server.host}
     zones, statuses = aggregate_rows.zones_of_hosts(tx, hosts), _statuses(tx, health)

@@ -1,5 +1,6 @@
 """Security groups as Nova speaks of them: by name or id."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
@@ -47,14 +48,10 @@ def _group_id(tx: Tx, project_id: str, name: str, default: str) -> str:
 
 def security_groups_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[str]]:
     """Return the names of the security groups that each server's ports are in."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for server_id, name in of_many(tx, _NAMES, tables.port.c.device_id, server_ids):
-        names = found.get(server_id, ())
-        if name not in names:
-            found[server_id] = (*names, name)
-    # Most servers are in the same few groups: they share one list.
-    in_order = {names: sorted(names) for names in set(found.values())}
-    return {server_id: in_order[names] for server_id, names in found.items()}
+        found[server_id].add(name)
+    return {server_id: sorted(names) for server_id, names in found.items()}
 
 
 _p, _m, _g = tables.port.c, tables.port_security_group.c, tables.security_group.c

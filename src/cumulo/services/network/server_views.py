@@ -77,23 +77,43 @@ class MetadataPort(msgspec.Struct, frozen=True, kw_only=True):
     cidrs: list[str]
 
 
-def addresses_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ShownAddress]]:
-    """Return the addresses of many servers in one statement, in the order of their ports.
+def shown_of_servers(
+    tx: Tx, server_ids: Collection[str]
+) -> tuple[dict[str, list[ShownAddress]], dict[str, list[str]]]:
+    """Return addresses of many servers and the names of their security groups, by server.
 
-    A floating one is behind the one that it leads to.
+    Addresses are in the order of ports, a floating one behind the one that it leads to.  What is
+    read has each address as often as it has floating ones and its port has groups.
     """
-    found: dict[str, list[ShownAddress]] = {}
+    addresses: dict[str, list[ShownAddress]] = {}
+    groups: dict[str, tuple[str, ...]] = {}
     rows = of_many(tx, _SHOWN, tables.port.c.device_id, server_ids)
-    for server_id, network, mac, address, floating in rows:
+    for server_id, network, mac, address, floating, group_id in rows:
+        known = groups.get(server_id, ())
+        if group_id is not None and group_id not in known:
+            groups[server_id] = (*known, group_id)
+        if address is None:
+            continue
         fixed = ShownAddress(network, 6 if ":" in address else 4, address, mac, "fixed")
-        addresses = found.get(server_id)
-        if addresses is None:
-            addresses = found[server_id] = [fixed]
-        elif fixed not in addresses:  # one that two floating IPs lead to comes twice
-            addresses.append(fixed)
+        there = addresses.get(server_id)
+        if there is None:
+            there = addresses[server_id] = [fixed]
+        elif fixed not in there:
+            there.append(fixed)
         if floating:
-            addresses.append(ShownAddress(network, 4, floating, mac, "floating"))
-    return found
+            over = ShownAddress(network, 4, floating, mac, "floating")
+            if over not in there:
+                there.append(over)
+    return addresses, _named(tx, groups)
+
+
+def _named(tx: Tx, groups: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return the groups of servers by name; servers in the same ones share a list."""
+    different = set(groups.values())
+    ids = list({one for some in different for one in some})
+    names = dict(of_many(tx, _GROUP_NAMES, tables.security_group.c.id, ids))
+    listed = {some: sorted({names[one] for one in some}) for some in different}
+    return {server_id: listed[some] for server_id, some in groups.items()}
 
 
 def ports_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[ServerPort]]:
@@ -126,6 +146,8 @@ def networks_of_server(tx: Tx, server_id: str) -> list[str]:
 
 # Built once, since each boot runs them several times.
 _p, _n, _a, _f = tables.port.c, tables.network.c, tables.allocation.c, tables.floatingip.c
+_m, _g = tables.port_security_group.c, tables.security_group.c
+_GROUP_NAMES = sa.select(_g.id, _g.name)
 _OWNED = _p.device_owner.startswith(COMPUTE, autoescape=True)
 _PORTS = (
     sa.select(
@@ -147,10 +169,18 @@ _PORTS = (
 )
 _OVER = sa.and_(_f.port_id == _a.port_id, _f.fixed_ip_address == _a.ip_address)
 _SHOWN = (
-    sa.select(_p.device_id, _n.name, _p.mac_address, _a.ip_address, _f.floating_ip_address)
+    sa.select(
+        _p.device_id,
+        _n.name,
+        _p.mac_address,
+        _a.ip_address,
+        _f.floating_ip_address,
+        _m.security_group_id,
+    )
     .join(tables.network, _n.id == _p.network_id)
-    .join(tables.allocation, _a.port_id == _p.id)
+    .outerjoin(tables.allocation, _a.port_id == _p.id)
     .outerjoin(tables.floatingip, _OVER)
+    .outerjoin(tables.port_security_group, _m.port_id == _p.id)
     .where(_OWNED)
     .order_by(_p.plugged_at, _p.id, _a.position, _f.created_at, _f.id)
 )
