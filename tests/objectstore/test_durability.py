@@ -266,3 +266,31 @@ def test_a_device_that_cannot_keep_a_small_object_is_stood_in_for(
     assert copies(service) == 18
     assert not list(service.directory.glob("d*/incoming/*"))
     assert not [path for path in service.files() if path.is_relative_to(bad.root)]
+
+
+@pytest.mark.parametrize(("is_ordered", "is_grouped"), [(True, True), (False, False)])
+@pytest.mark.parametrize("size", [4096, MIB])
+def test_writes_are_grouped_with_others_only_where_one_sync_does_for_them(
+    ann: User,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    *,
+    is_ordered: bool,
+    is_grouped: bool,
+) -> None:
+    cluster, grouped = service.tools.cluster, list[str]()
+    real = cluster.commits.carry_out
+
+    def carry_out(log: str, steps: Any) -> Any:
+        grouped.append(log)
+        return real(log, steps)
+
+    monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
+    monkeypatch.setattr(cluster.commits, "carry_out", carry_out)
+    ann.put("box/alone", bytes(size))
+    assert not grouped
+    cluster.writing.add("another")
+    assert ann.put("box/crowded", bytes(size)).status == 201
+    assert bool(grouped) == is_grouped
+    assert copies(service) == 6

@@ -169,16 +169,15 @@ class Cluster:
         """Write something to several devices; return the names of those that have it on disk.
 
         One sync does for those with one log, and for what others write there.  A write that is
-        alone is done sooner by a thread for each device.
+        alone is done sooner by a thread for each device; those without a log never wait for others.
         """
         by_name, groups = {one.name: one for one in devices}, dict[str, list[Device]]()
-        is_crowded = self.is_crowded
         for one in devices:
-            groups.setdefault(one.log if is_crowded else one.name, []).append(one)
+            groups.setdefault(one.log if self.is_crowded else one.name, []).append(one)
 
         def write(log: str) -> dict[str, DeviceFailed]:
             steps = {one.name: act(one) for one in groups[log]}
-            return self.commits.carry_out(log, steps) if is_crowded else together(steps)
+            return together(steps) if log in by_name else self.commits.carry_out(log, steps)
 
         first, *others = groups
         futures = [self.pool.submit(write, log) for log in others]
