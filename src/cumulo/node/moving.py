@@ -58,7 +58,10 @@ class Mover(Protocol):
         """Take the guest that arrived for one of this host; HostError when it is not here."""
 
     def call_back_guest(self, guest_id: str) -> None:
-        """Have the guest that is being sent stay, so that sending it fails; else do nothing."""
+        """Have the guest stay, so that sending it fails until it is offered again.
+
+        Nothing is done to one that has been sent already.
+        """
 
     def hurry_guest(self, guest_id: str) -> None:
         """Stop the guest that is being sent until it is there; do nothing when none is sent."""
@@ -71,7 +74,7 @@ class Peers(Protocol):
         """Tell what there is; NotFound to whom the guest is not offered."""
 
     def read_file(self, guest_id: str, name: str, offset: int, length: int) -> bytes:
-        """Return a piece of a file of an offered guest."""
+        """Return a piece of a file of an offered guest; nothing for one of zeros."""
 
     def open_arrival(self, guest_id: str, channel: Channel) -> socket.socket:
         """Return one of the ways in for a guest that is expected from who asks."""

@@ -54,11 +54,13 @@ class LibvirtMoves:
     def __init__(self, hypervisor: LibvirtHypervisor, reach: Reach, moves: Path) -> None:
         self._hypervisor, self._reach, self._moves = hypervisor, reach, moves
         self._root, self._owner = hypervisor.root, hypervisor.owner
+        self._called_back: set[str] = set()
 
     def offer_guest(self, guest_id: str, to: str) -> None:
         """Let one other host have the guest."""
         with self._hypervisor.held(guest_id):
             files, record = self._hypervisor.remembered(guest_id)
+            self._called_back.discard(guest_id)
             files.remember(msgspec.structs.replace(record, offered_to=to))
 
     def fetch_guest(self, spec: GuestSpec, source: Place) -> None:
@@ -111,6 +113,9 @@ class LibvirtMoves:
                     return
                 raise HostError(f"Guest {guest_id} does not run here: it cannot be sent.")
             files.remember(msgspec.structs.replace(record, is_leaving=True))
+            if guest_id in self._called_back:
+                files.remember(msgspec.structs.replace(record, is_leaving=False))
+                raise HostError(f"Guest {guest_id} was called back before it was sent.")
             try:
                 with self._ways(guest_id, self._reach(dest)):
                     self._migrate(connection.lookupByUUIDString(guest_id), files, arrival)
@@ -127,9 +132,15 @@ class LibvirtMoves:
             self._made(GuestFiles(self._root, guest_id))
 
     def call_back_guest(self, guest_id: str) -> None:
-        """Have the guest that is being sent stay."""
+        """Have the guest that is being sent stay, or not be sent until it is offered again.
+
+        libvirt aborts what it has begun; until then there is nothing to abort.
+        """
+        self._called_back.add(guest_id)
         with self._hypervisor.connected() as connection, _unless_it_is_over():
-            connection.lookupByUUIDString(guest_id).abortJob()
+            domain = connection.lookupByUUIDString(guest_id)
+            self._await_begin(domain)
+            domain.abortJob()
 
     def hurry_guest(self, guest_id: str) -> None:
         """Stop the guest that is being sent until it is there.
@@ -139,13 +150,16 @@ class LibvirtMoves:
         """
         with self._hypervisor.connected() as connection, _unless_it_is_over():
             domain = connection.lookupByUUIDString(guest_id)
-            until = time.monotonic() + _BEGINS_WITHIN_S
-            while self._begins(domain):
-                if time.monotonic() > until:
-                    raise Unavailable(f"Guest {guest_id} is not on its way yet.")
-                time.sleep(_POLL_S)
+            self._await_begin(domain)
             if domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
                 domain.suspend()
+
+    def _await_begin(self, domain: "libvirt.virDomain") -> None:
+        until = time.monotonic() + _BEGINS_WITHIN_S
+        while self._begins(domain):
+            if time.monotonic() > until:
+                raise Unavailable(f"Guest {domain.UUIDString()} is not on its way yet.")
+            time.sleep(_POLL_S)
 
     def _begins(self, domain: "libvirt.virDomain") -> bool:
         """Say whether a guest is to be sent of which nothing is on its way."""
@@ -268,7 +282,8 @@ class PeerView:
         descriptor = os.open(self._path(files, record, name), os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:
             file.seek(offset)
-            return file.read(length)
+            piece = file.read(length)
+            return b"" if is_zero(piece) else piece
 
     def open_arrival(self, guest_id: str, channel: Channel) -> socket.socket:
         """Return a way in for a guest that is expected from this host."""
@@ -315,7 +330,8 @@ def _as_offered(spec: GuestSpec, offered: Offered) -> GuestSpec:
 
 def _pieces(there: Peers, guest_id: str, name: str, size: int) -> Iterator[bytes]:
     for offset in range(0, size, _PIECE):
-        yield there.read_file(guest_id, name, offset, _PIECE)
+        piece = there.read_file(guest_id, name, offset, _PIECE)
+        yield piece or bytes(min(_PIECE, size - offset))
 
 
 def _socket(guest_id: str, channel: Channel) -> Path:
