@@ -1,11 +1,11 @@
 """Lets a served cloud stand still at steps of its workflows, so that it can be killed just there.
 
-Python runs this at the start of every process that has this directory in its path.  A server is
-named after the moment at which its run stops for ever, the first time that it comes there:
-`compute.create_server:spawn:after` stops when the guest is made and nobody has noted it yet.
-Several moments are joined by `+`, whatever else a name tells is one that never comes, and servers
-with other names go on.  What stands still is a file in the state directory, named after the server
-and, if that has several moments, the one.
+Python runs this at the start of every process that has this directory in its path.  A server, a
+volume, a backup or an image is named after the moment at which its run stops for ever, the first
+time that it comes there: `compute.create_server:spawn:after` stops when the guest is made and
+nobody has noted it yet.  Several moments are joined by `+`, whatever else a name tells is one that
+never comes, and what has another name goes on.  What stands still is a file in the state
+directory, named after what stands and, if that has several moments, the one.
 
 The network's telling of its backend stops at the moment that the file `park-at` there names.
 """
@@ -18,17 +18,18 @@ from typing import Any
 
 
 def park(argv: list[str]) -> None:
-    """Wrap every step of workflows of servers, in the process that carries them on."""
-    if "serve" not in argv:
+    """Wrap every step of workflows, in the process that carries them on."""
+    if not {"serve", "--emulate"} & {*argv}:
         return
     directory = Path(argv[argv.index("--state") + 1]) / "control" / "parked"
     _park_network(directory)
     from cumulo.services.compute.public import WORKFLOWS
+    from cumulo.services.image.workflows import WORKFLOWS as IMAGE_WORKFLOWS
     from cumulo.services.volume.workflows import WORKFLOWS as VOLUME_WORKFLOWS
     from cumulo.work import execution
     from cumulo.work.workflow import Write
 
-    workflows: Iterable[Any] = [*WORKFLOWS, *VOLUME_WORKFLOWS]
+    workflows: Iterable[Any] = [*WORKFLOWS, *VOLUME_WORKFLOWS, *IMAGE_WORKFLOWS]
     for workflow in workflows:
         for step in workflow.steps:
             if not isinstance(step, Write):
@@ -101,15 +102,32 @@ def _stopping(
 
 
 def _name(tx: Any, params: Any) -> str | None:
-    """Return the name of the server that a run is about."""
+    """Return the name of what a run is about."""
     from cumulo.services.compute.store.migrations import migration_get
     from cumulo.services.compute.store.servers import server_find
 
     server_id = getattr(params, "server_id", None)
     if server_id is None and hasattr(params, "migration"):
         server_id = migration_get(tx, params.migration).server_id
-    server = server_find(tx, server_id or "")
+    if server_id is None:
+        return _name_of_stored(tx, params)
+    server = server_find(tx, server_id)
     return server.name if server else None
+
+
+def _name_of_stored(tx: Any, params: Any) -> str | None:
+    """Return the name of a volume, a backup or an image, also of one that is called deleted."""
+    import sqlalchemy as sa
+
+    from cumulo.services.image.store.tables import image
+    from cumulo.services.volume.store.tables import backup, volume
+
+    for field, table in (("volume_id", volume), ("backup_id", backup), ("image_id", image)):
+        if hasattr(params, field):
+            name = sa.select(table.c.name).where(table.c.id == getattr(params, field))
+            found: str | None = tx.scalars(name).first()
+            return found
+    return None
 
 
 park(sys.orig_argv)
