@@ -266,6 +266,17 @@ def test_a_copy_that_comes_while_the_cache_is_cleaned_is_not_lost(
     assert list(cached(root)) == [image_id]
 
 
+def test_a_copy_that_was_lost_and_is_brought_again_meanwhile_is_not_forgotten(
+    service: Service, root: Client, near: Watched
+) -> None:
+    image_id = elsewhere(root)
+    public.bring(service.tools, image_id)
+    near.images.clear()
+    near.when_looked_at = lambda: public.bring(service.tools, image_id)
+    assert root.post("/v2/cache/clean").status == 200
+    assert (list(cached(root)), list(near.images)) == ([image_id], [image_id])
+
+
 def test_a_copy_that_no_row_tells_of_is_counted(
     service: Service, root: Client, near: FakeStore
 ) -> None:

@@ -80,13 +80,8 @@ def cached_alive(tx: Tx, image_id: str) -> None:
 
 def cached_lost(tx: Tx, seen: Cached) -> None:
     """Forget a copy that is not there, unless somebody asked for it since it was looked for."""
-    forget = sa.delete(tables.image_cached).where(
-        c.image_id == seen.image_id,
-        c.status == seen.status,
-        c.hits == seen.hits,
-        c.last_accessed == seen.last_accessed,
-    )
-    tx.execute(forget)
+    same = (c.image_id == seen.image_id, c.status == seen.status, c.hits == seen.hits)
+    tx.execute(sa.delete(tables.image_cached).where(*same))
 
 
 def cached_delete(tx: Tx, image_id: str, expected: Collection[CachedStatus]) -> None:
