@@ -235,12 +235,15 @@ def test_whatever_happens_rows_keys_and_back_end_agree(
 def test_a_volume_whose_copy_is_its_bytes_already_keeps_the_key_to_them(
     scene: Scene, emulated: Emulated, ann: Client, made: Made, driver: FakeDriver
 ) -> None:
-    driver.reads_gib = 0.005
-    volume_id = begun(scene, ann, made)
+    driver.reads_gib, root = 0.005, ann.as_("root:p0:admin")
+    shared = {"name": "shared", "extra_specs": {"multiattach": "<is> True"}}
+    root.post("/v3/types", {"volume_type": shared})
+    volume_id = begun(scene, ann, made, "shared")
     failing = ("exchange", MOVE_VOLUME, None, scene.db, scene.tools)
     testing.unwinds_from(*failing, before=False)
     told = shown(ann, volume_id)
     assert (told["status"], told["volume_type"], told["encrypted"]) == ("available", "weaker", True)
+    assert told["multiattach"] is False
     assert key_ids(emulated) == {told["encryption_key_id"]}
 
 

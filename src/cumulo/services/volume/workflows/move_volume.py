@@ -173,7 +173,13 @@ def _recrypted(tx: Tx, volume_id: str, wanted: Wanted) -> None:
     if volume is not None and volume.encryption_key_id != wanted.key_id:
         keys.forget_key(tx, volume.encryption_key_id)
         values = {"type_id": wanted.type_id, "encryption_key_id": wanted.key_id}
-        store.volume_update(tx, volume_id, **values, moving_key_id=None)
+        shared = _is_shared(tx, wanted.type_id)
+        store.volume_update(tx, volume_id, **values, moving_key_id=None, is_multiattach=shared)
+
+
+def _is_shared(tx: Tx, type_id: str) -> bool:
+    """Say whether several servers may have a volume of a type at once."""
+    return specs_of(tx, type_id).get("multiattach", "").lower() == "<is> true"
 
 
 def pieces(run: Run, volume: Volume) -> Iterator[tuple[int, bytes]]:
@@ -209,7 +215,6 @@ def switch(tx: Tx, run: Run) -> None:
         backend_store.room_give_back(tx, params.old_pool, volume.size_gib)
     if placed.recrypted is not None:
         _recrypted(tx, volume.id, placed.recrypted)
-    specs = specs_of(tx, params.new_type)
     store.volume_update(
         tx,
         volume.id,
@@ -220,7 +225,7 @@ def switch(tx: Tx, run: Run) -> None:
         moving_key_id=None,
         previous_status=None,  # from here on there is nothing to go back to
         migration_status="success" if pool != params.old_pool else volume.migration_status,
-        is_multiattach=specs.get("multiattach", "").lower() == "<is> true",
+        is_multiattach=_is_shared(tx, params.new_type),
     )
     settle(tx, volume.id)  # those who have it may have let it go meanwhile
     volumes.record(tx, run, volume, "moved", host=pool)
