@@ -5,13 +5,13 @@ before; then they are made durable, which nobody does unless that quorum has the
 durable on any device can be given back, and what is nowhere never was.
 """
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from cumulo.kit import clock
+from cumulo.kit.checksums import crc32
 from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import Cluster, Place
 from cumulo.services.objectstore.coding import coder
@@ -89,7 +89,7 @@ class Track:
 
     def write(self, piece: bytes) -> None:
         """Add the fragment of a segment."""
-        self.checks.append(zlib.crc32(piece).to_bytes(4, "big"))
+        self.checks.append(crc32(piece).to_bytes(4, "big"))
         self.size += len(piece)
         self.incoming.write(piece)
 

@@ -1,12 +1,12 @@
 """One object's replicas: written to a quorum, read from whichever is whole."""
 
 import contextlib
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 import msgspec
 
+from cumulo.kit.checksums import crc32
 from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import Cluster, Place
 from cumulo.services.objectstore.drivers.base import (
@@ -56,7 +56,7 @@ class Writing:
         rest = memoryview(piece)
         while rest:
             part = rest[: BLOCK - self._filled]
-            self._check = zlib.crc32(part, self._check)
+            self._check = crc32(part, self._check)
             self._filled += len(part)
             rest = rest[len(part) :]
             if self._filled == BLOCK:

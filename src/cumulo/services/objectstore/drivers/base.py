@@ -1,11 +1,12 @@
 """What a device offers: object files by partition and key, and an index for each listing."""
 
-import zlib
 from collections.abc import Generator, Iterable, Sequence
 from typing import Annotated, Any, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
+from cumulo.kit.checksums import crc32
 
 BLOCK = 1 << 20  # bytes that have a checksum of their own
 
@@ -435,6 +436,6 @@ def checked_block(stored: Stored, number: int, piece: bytes) -> bytes:
     """Return a block if it is what was written."""
     wanted = min(stored.step, stored.length - number * stored.step)
     right = stored.blocks[number * 4 : number * 4 + 4]
-    if len(piece) != wanted or zlib.crc32(piece).to_bytes(4, "big") != right:
+    if len(piece) != wanted or crc32(piece).to_bytes(4, "big") != right:
         raise NotWhole(f"block {number} of {stored.name} is not what was written")
     return piece

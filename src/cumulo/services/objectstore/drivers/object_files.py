@@ -2,12 +2,12 @@
 
 import os
 import struct
-import zlib
 from collections.abc import Sequence
 
 import msgspec
 
 from cumulo.kit import patience
+from cumulo.kit.checksums import crc32
 from cumulo.services.objectstore.drivers.base import DeviceFailed, NotWhole, Stored, checked_block
 
 _MAGIC = b"cumulo01"
@@ -63,7 +63,7 @@ class OpenedFile:
 def trailer(stored: Stored) -> bytes:
     """Return what stands behind an object's bytes."""
     known = msgspec.msgpack.encode(stored)
-    return known + _TRAILER.pack(_MAGIC, len(known), zlib.crc32(known))
+    return known + _TRAILER.pack(_MAGIC, len(known), crc32(known))
 
 
 def _known(file: int, whole: bytes | None) -> Stored:
@@ -77,7 +77,7 @@ def _known(file: int, whole: bytes | None) -> Stored:
         known = (
             inside if length + _TRAILER.size <= len(tail) else patience.read(file, length, start)
         )
-        if magic != _MAGIC or zlib.crc32(known) != check:
+        if magic != _MAGIC or crc32(known) != check:
             raise NotWhole("the trailer is not what was written")
         stored = msgspec.msgpack.decode(known, type=Stored)
     except (struct.error, OSError, msgspec.DecodeError) as error:
