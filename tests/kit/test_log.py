@@ -31,3 +31,10 @@ def test_each_part_speaks_from_its_own_level_on(capsys: pytest.CaptureFixture[st
         (False, True),
         (False, False),
     ]
+
+
+def test_who_would_log_often_may_ask_first() -> None:
+    log.get("busy")
+    log.set_level("WARNING", "cumulo.busy")
+    assert [log.is_wanted(level, "busy") for level in ("INFO", "WARNING")] == [False, True]
+    assert log.is_wanted("INFO", "unheard-of")

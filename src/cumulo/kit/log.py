@@ -45,6 +45,11 @@ def get(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
+def is_wanted(level: str, name: str) -> bool:
+    """Say whether a part's logs of that level are kept, for who would log at every request."""
+    return _NUMBERS[level] >= _levels.get(name, _levels[""])
+
+
 def levels(prefix: str = "") -> dict[str, str]:
     """Return the level of each part whose name, cumulo.PART, begins so."""
     named = {f"cumulo.{part}": number for part, number in sorted(_levels.items()) if part}

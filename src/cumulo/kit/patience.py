@@ -10,6 +10,7 @@ will wait.
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ class _How(ctypes.Structure):
 
 
 _SIZE = ctypes.sizeof(_How)
+
+
+@functools.cache
+def _how(flags: int) -> _How:
+    """Return how to open what is in memory; there are few kinds of flags."""
+    return _How(flags, 0, _RESOLVE_CACHED)
 
 
 @contextlib.contextmanager
@@ -84,8 +91,8 @@ def open_to_read(path: str, flags: int = 0) -> int:
     flags |= os.O_RDONLY | os.O_CLOEXEC
     if not is_hurried():
         return os.open(path, flags)
-    how = _How(flags, 0, _RESOLVE_CACHED)
-    file: int = _libc.syscall(_OPENAT2, _AT_FDCWD, os.fsencode(path), ctypes.byref(how), _SIZE)
+    how = ctypes.byref(_how(flags))
+    file: int = _libc.syscall(_OPENAT2, _AT_FDCWD, os.fsencode(path), how, _SIZE)
     if file >= 0:
         return file
     number = ctypes.get_errno()

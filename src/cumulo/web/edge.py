@@ -299,6 +299,8 @@ class Edge:
     def _log(self, request: _Request, sent: Sent, seconds: float) -> None:
         ctx, operation = request.ctx, request.operation
         observe(self._api.name, operation.name if operation else "", sent.status, seconds)
+        if not log.is_wanted("INFO", "web"):
+            return
         LOG.info(
             "request",
             api=self._api.name,

@@ -1,5 +1,8 @@
 """How many requests there were and how long they took, for `/metrics`."""
 
+import functools
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Histogram
 
 REQUESTS = CollectorRegistry()
@@ -14,4 +17,9 @@ _SECONDS = Histogram(
 
 def observe(api: str, operation: str, status: int, seconds: float) -> None:
     """Count a request; what is counted by are names of ours, never what clients send."""
-    _SECONDS.labels(api, operation, str(status)).observe(seconds)
+    _of(api, operation, status).observe(seconds)
+
+
+@functools.cache
+def _of(api: str, operation: str, status: int) -> Any:
+    return _SECONDS.labels(api, operation, str(status))
