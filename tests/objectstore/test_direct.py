@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from cumulo.db import Database
 from cumulo.kit import patience
-from cumulo.services.objectstore.drivers import direct, journals
+from cumulo.services.objectstore.drivers import direct
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from tests.objectstore.service import ANN, MIB, Service, User
 
@@ -78,7 +79,7 @@ def test_only_the_replica_that_is_read_stays_in_memory(on_disk: Service) -> None
     assert len(on_disk.files()) == 3
     held = {in_memory(on_disk.devices, path) for path in on_disk.files()} - {""}
     assert first.name in held
-    if not journals.is_ordered(on_disk.directory.stat().st_dev):
+    if os.major(on_disk.directory.stat().st_dev) == 0:  # on no disk of its own
         pytest.skip("these files may lie in memory, or where none can be written past it")
     assert held == {first.name}
     for path in on_disk.files():

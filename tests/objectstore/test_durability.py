@@ -233,7 +233,7 @@ def test_a_device_that_is_full_or_fails_is_stood_in_for(
     bad = service.devices[1]
     real, put = disk.DiskDevice.begin, disk.DiskDevice.put
 
-    def begin(device: disk.DiskDevice, *, is_read: bool) -> IncomingFile:
+    def begin(device: disk.DiskDevice, *, is_read: bool = True) -> IncomingFile:
         if device is bad:
             raise DeviceFailed("no space left")
         return real(device, is_read=is_read)

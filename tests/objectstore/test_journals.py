@@ -22,6 +22,8 @@ MOUNTS = r"""
 35 22 8:17 /srv /srv\040here rw - xfs /dev/sdb1 rw,attr2
 36 22 0:40 / /tmp rw shared:5 master:2 - tmpfs tmpfs rw
 37 22 8:33 / /old rw - ext2 /dev/sdc1 rw
+38 22 8:49 / /plain rw - ext4 /dev/sdd1 rw
+39 22 8:65 / /hidden rw - ext4 /dev/sde1 rw
 """
 
 
@@ -269,10 +271,15 @@ def test_what_breaks_down_is_said_to_all_whose_writes_it_had(
     assert writers.begin(7).result(20) == {}
 
 
-def test_a_file_without_a_name_takes_the_place_of_one_that_has_it(device: DiskDevice) -> None:
+def test_a_file_without_a_name_takes_the_place_of_one_that_has_it(
+    device: DiskDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "is_ordered", lambda _: True)
+    said = watched(monkeypatch)
     put(device, "1.0", at_once=True, body=b"broken")
     put(device, "1.0", at_once=True, body=b"mended")
     assert device.open(5, KEY).block(0) == b"mended"
+    assert said.count("name file") == 4  # its first, which was taken; one beside, and its own
     assert not os.listdir(f"{device.root}/incoming")
 
 
@@ -286,6 +293,7 @@ def test_where_every_file_has_a_name_one_that_comes_in_has(
             raise OSError(errno.EOPNOTSUPP, "there is no such thing")
         return real(path, flags, *mode)
 
+    monkeypatch.setattr(journals, "is_ordered", lambda _: True)
     monkeypatch.setattr(os, "open", refuse)
     said = watched(monkeypatch)
     put(device, "1.0", at_once=True)
@@ -296,7 +304,15 @@ def test_where_every_file_has_a_name_one_that_comes_in_has(
 
 @pytest.mark.parametrize(
     ("number", "is_ordered"),
-    [((8, 1), True), ((8, 17), True), ((0, 40), False), ((8, 33), False), ((9, 9), False)],
+    [
+        ((8, 1), True),
+        ((8, 17), True),
+        ((0, 40), False),
+        ((8, 33), False),
+        ((8, 49), False),
+        ((8, 65), False),
+        ((9, 9), False),
+    ],
 )
 def test_file_systems_are_known_by_their_mounts(
     directory: Path,
@@ -309,6 +325,12 @@ def test_file_systems_are_known_by_their_mounts(
     path = directory / "mountinfo"
     path.write_text(MOUNTS.lstrip())
     monkeypatch.setattr(journals, "_MOUNTS", path)
+    monkeypatch.setattr(journals, "_SYSTEM", str(directory))
+    for device, name, journal in (("8:1", "sda1", "412"), ("8:49", "sdd1", "<none>")):
+        (directory / "dev/block").mkdir(parents=True, exist_ok=True)
+        (directory / "dev/block" / device).symlink_to(f"../../devices/sd/{name}")
+        (directory / "fs/ext4" / name).mkdir(parents=True)
+        (directory / "fs/ext4" / name / "journal_task").write_text(f"{journal}\n")
     monkeypatch.setattr(journals, "_TYPES", journals._Types())
     disk = os.makedev(*number)
     with CLOCK.held() as time:

@@ -6,7 +6,8 @@ the last change of that file, of which getting a name is one.  There, one fsync 
 its name already does for the file, the name, and the directories that were made for it before.
 It does as well for other files that were written out and named before it, of which `together`
 makes use: each `fsync` is a commit of the log, which takes longer than all else that a small write
-does.
+does.  An ext4 may have been made without a journal, as for some virtual machines: there an fsync
+has nothing on disk but the file.
 
 Others' fsyncs write the same log, so the name may be on disk before that.  Hence the bytes are
 written before the file is named: what is found under a name after a power cut is whole.
@@ -26,6 +27,7 @@ from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 K = TypeVar("K", bound=Hashable)
 _ORDERED = ("ext4", "xfs")
 _MOUNTS = "/proc/self/mountinfo"
+_SYSTEM = "/sys"
 _KNOWN_S = 10.0  # no disk is taken out, made anew and mounted in less
 _AT_ONCE = 256 << 10
 _BEGIN = 2  # SYNC_FILE_RANGE_WRITE
@@ -200,6 +202,17 @@ def _mounted() -> dict[int, str]:
         return found
     for line in lines:
         fields, _, rest = line.partition(" - ")
-        major, _, minor = fields.split()[2].partition(":")
-        found[os.makedev(int(major), int(minor))] = rest.split()[0]
+        number, kind = fields.split()[2], rest.split()[0]
+        major, _, minor = number.partition(":")
+        if kind != "ext4" or _has_journal(number):
+            found[os.makedev(int(major), int(minor))] = kind
     return found
+
+
+def _has_journal(number: str) -> bool:
+    """Say whether the ext4 on a device has a journal; no, where the system does not tell."""
+    try:
+        name = os.path.basename(os.readlink(f"{_SYSTEM}/dev/block/{number}"))
+        return Path(_SYSTEM, "fs/ext4", name, "journal_task").read_text().strip() != "<none>"
+    except OSError:
+        return False
