@@ -31,11 +31,20 @@ class Website:
     names: dict[str, list[str]] = field(default_factory=lambda: {"site": ["93.184.216.34"]})
     visited: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)  # paths after whose answer it does not hang up
 
     def outbound(self, **rules: tuple[object, ...]) -> Outbound:
         """Return the way to it: names stand for what `names` says; all lead here."""
-        wide = Destinations(**rules)  # type: ignore[arg-type]
-        return Outbound(wide, silence_s=5.0, resolve=self._resolve, connect=self._connect)
+        return self.limited(Destinations(**rules))  # type: ignore[arg-type]
+
+    def limited(self, rules: Destinations | None = None, **limits: float) -> Outbound:
+        """Return a way to it that has limits."""
+        return Outbound(
+            rules or Destinations(),
+            resolve=self._resolve,
+            connect=self._connect,
+            **{"silence_s": 5.0, **limits},  # type: ignore[arg-type]
+        )
 
     def _resolve(self, host: str, port: int) -> list[str]:
         if host not in self.names:
@@ -60,8 +69,10 @@ class Website:
             path = head.split(b" ", 2)[1].decode()
             self.asked.append(path)
             answer = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 line.sendall(answer)
+                if path in self.held:
+                    line.recv(1)
 
 
 def page(content: bytes, *, length: int | None = None) -> bytes:

@@ -151,7 +151,8 @@ class Cloud:
         self.identity = identity.new_tools(self.db, settings.identity)
         self.images = state / "images"
         outbound = Outbound(settings.image.import_filtering_opts)
-        more = image.more_stores(settings.image, lambda: self.objectstore, outbound, self.db)
+        read = dataclasses.replace(outbound, at_once=16)  # beside what is imported
+        more = image.more_stores(settings.image, lambda: self.objectstore, read, self.db)
         self.image = ImageTools(self.db, FileStore(self.images), settings.image, outbound, more)
         self.network = network.Tools(
             self.db, outside.driver, settings.network, identity.projects_among

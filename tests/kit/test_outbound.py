@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from cumulo.kit.errors import CloudError, Forbidden, Invalid
+from cumulo.kit.errors import CloudError, Forbidden, Invalid, Unavailable
 from cumulo.kit.outbound import CannotFetch, Destinations, Outbound, checked_url, may_visit
 from tests.websites import Website, listening, page, redirect
 
@@ -141,3 +141,37 @@ def test_what_breaks_off_is_not_taken_for_the_whole() -> None:
     site = Website({"/": page(b"half", length=8)})
     with pytest.raises(CannotFetch, match="broke off"):
         list(site.outbound().get("http://site/"))
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n"])
+def test_the_head_of_an_answer_has_its_time_and_no_more(head: bytes) -> None:
+    site = Website({"/": head}, held={"/"})
+    with pytest.raises(CannotFetch, match="does not answer"):
+        list(site.limited(answer_s=0.05).get("http://site/"))
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"Content-Length: 9\r\n\r\nbegin",
+        b"\r\nbegin",  # as long as the connection
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n4;and so on",
+    ],
+)
+def test_a_body_has_its_time_whatever_it_is_spent_on(begun: bytes) -> None:
+    site = Website({"/": b"HTTP/1.1 200 OK\r\n" + begun}, held={"/"})
+    with pytest.raises(CannotFetch, match="took longer than"):
+        list(site.limited(longest_s=0.2).get("http://site/"))
+
+
+def test_only_some_are_fetched_at_a_time() -> None:
+    site = Website({"/": page(b"content"), "/slow": page(b"begin", length=9)}, held={"/slow"})
+    outbound = site.limited(at_once=1)
+    slow = outbound.get("http://site/slow")
+    assert next(slow) == b"begin"
+    with pytest.raises(Unavailable, match="1 URLs are being fetched"):
+        list(outbound.get("http://site/"))
+    with pytest.raises(Forbidden):  # what never may be fetched is told at once
+        list(outbound.get("file:///etc/passwd"))
+    slow.close()
+    assert b"".join(outbound.get("http://site/")) == b"content"

@@ -10,15 +10,16 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 
-from cumulo.kit import clock
-from cumulo.kit.errors import CloudError, Forbidden, Invalid
+from cumulo.kit.errors import CloudError, Forbidden, Invalid, Unavailable
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -101,22 +102,44 @@ def connected(address: str, port: int, timeout_s: float) -> socket.socket:
 
 @dataclass(frozen=True)
 class Outbound:
-    """The way to what URLs of users name."""
+    """The way to what URLs of users name.
+
+    Only `at_once` are fetched at a time, since each keeps a thread busy for as long as the other
+    side likes; `Unavailable` is raised for others.
+    """
 
     rules: Destinations
     silence_s: float = 30.0  # after which the other side is given up
+    answer_s: float = 60.0  # the head of an answer may take
     longest_s: float = 6 * 3600.0  # a body may take
+    at_once: int = 4
     resolve: Callable[[str, int], list[str]] = field(default=resolved)
     connect: Callable[[str, int, float], socket.socket] = field(default=connected)
+    _places: threading.BoundedSemaphore = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Set up as many places as may be taken."""
+        object.__setattr__(self, "_places", threading.BoundedSemaphore(self.at_once))
 
     def get(self, url: str) -> Generator[bytes, None, None]:
         """Yield the bytes that a URL names; the first piece comes after all checks."""
+        checked_url(url, self.rules)
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(f"{self.at_once} URLs are being fetched: this one has to wait.")
+        try:
+            yield from self._followed(url)
+        finally:
+            self._places.release()
+
+    def _followed(self, url: str) -> Iterator[bytes]:
         for _ in range(_MOST_REDIRECTS + 1):
             parts = checked_url(url, self.rules)
             with contextlib.closing(self._connection(parts)) as connection:
+                line = connection.sock
                 answer = self._asked(connection, parts)
                 if answer.status not in _REDIRECTS:
-                    yield from self._body(answer, parts)
+                    with _Limit(line, self.longest_s) as limit:
+                        yield from self._body(answer, parts, limit)
                     return
                 url = urljoin(url, answer.headers.get("Location", ""))
         raise CannotFetch(f"{parts.hostname} redirects without end.")
@@ -165,30 +188,66 @@ class Outbound:
         path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         headers = {"Accept-Encoding": "identity", "User-Agent": "cumulo"}
         try:
-            connection.request("GET", path, headers=headers)
-            return connection.getresponse()
+            with _Limit(connection.sock, self.answer_s) as limit:
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CannotFetch(f"{parts.hostname} does not answer: {_why(error)}.") from error
+        if limit.is_over:
+            raise CannotFetch(f"{parts.hostname} does not answer within {self.answer_s:.0f} s.")
+        return answer
 
-    def _body(self, answer: http.client.HTTPResponse, parts: SplitResult) -> Iterator[bytes]:
+    def _body(
+        self, answer: http.client.HTTPResponse, parts: SplitResult, limit: "_Limit"
+    ) -> Iterator[bytes]:
         if answer.status != 200:
             raise CannotFetch(f"{parts.hostname} answers {answer.status}.")
-        until = clock.monotonic() + self.longest_s
         expected, size = answer.length, 0
-        while True:
-            try:
-                # One read of the connection at a time: a trickle cannot outlive the limit.
-                piece = answer.read1(_PIECE)
-            except (OSError, http.client.HTTPException) as error:
-                raise CannotFetch(f"{parts.hostname} broke off: {_why(error)}.") from error
-            if not piece:
-                break
+        while piece := self._piece(answer, parts, limit):
             size += len(piece)
-            if clock.monotonic() > until:
-                raise CannotFetch(f"{parts.hostname} took longer than {self.longest_s:.0f} s.")
             yield piece
         if expected is not None and size != expected:
             raise CannotFetch(f"{parts.hostname} broke off after {size} of {expected} bytes.")
+
+    def _piece(
+        self, answer: http.client.HTTPResponse, parts: SplitResult, limit: "_Limit"
+    ) -> bytes:
+        problem: Exception | None = None
+        try:
+            piece = answer.read1(_PIECE)
+        except (OSError, http.client.HTTPException) as error:
+            problem = error
+        if limit.is_over:  # what looks like the end of the body may be the limit's doing
+            raise CannotFetch(f"{parts.hostname} took longer than {self.longest_s:.0f} s.")
+        if problem is not None:
+            raise CannotFetch(f"{parts.hostname} broke off: {_why(problem)}.") from problem
+        return piece
+
+
+class _Limit:
+    """Hangs up on the other side in the end, however little it says at a time."""
+
+    def __init__(self, line: socket.socket, seconds: float) -> None:
+        self.is_over, self._line = False, line
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Limit":
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+
+    def _hang_up(self) -> None:
+        self.is_over = True
+        with contextlib.suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
 
 
 def _passes(value: object, allowed: tuple[object, ...], disallowed: tuple[object, ...]) -> bool:
