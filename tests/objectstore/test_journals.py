@@ -130,6 +130,7 @@ def test_what_did_not_reach_the_disk_has_no_name(
 def devices(directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[DiskDevice]:
     """Three on one disk, whose file system has a log."""
     monkeypatch.setattr(journals, "is_ordered", lambda _: True)
+    monkeypatch.setattr(journals, "is_logged", lambda _: True)
     made = [DiskDevice(f"d{n}", directory / f"d{n}", Connections()) for n in range(3)]
     for device in made:
         device.prepare()
@@ -303,15 +304,15 @@ def test_where_every_file_has_a_name_one_that_comes_in_has(
 
 
 @pytest.mark.parametrize(
-    ("number", "is_ordered"),
+    ("number", "is_ordered", "is_logged"),
     [
-        ((8, 1), True),
-        ((8, 17), True),
-        ((0, 40), False),
-        ((8, 33), False),
-        ((8, 49), False),
-        ((8, 65), False),
-        ((9, 9), False),
+        ((8, 1), True, True),
+        ((8, 17), True, True),
+        ((0, 40), False, False),
+        ((8, 33), False, False),
+        ((8, 49), True, False),
+        ((8, 65), True, False),
+        ((9, 9), False, False),
     ],
 )
 def test_file_systems_are_known_by_their_mounts(
@@ -320,6 +321,7 @@ def test_file_systems_are_known_by_their_mounts(
     number: tuple[int, int],
     *,
     is_ordered: bool,
+    is_logged: bool,
 ) -> None:
     directory.mkdir()
     path = directory / "mountinfo"
@@ -334,7 +336,7 @@ def test_file_systems_are_known_by_their_mounts(
     monkeypatch.setattr(journals, "_TYPES", journals._Types())
     disk = os.makedev(*number)
     with CLOCK.held() as time:
-        assert journals.is_ordered(disk) == is_ordered
+        assert (journals.is_ordered(disk), journals.is_logged(disk)) == (is_ordered, is_logged)
         path.write_text("")  # what is mounted is looked up again after a while
         assert journals.is_ordered(disk) == is_ordered
         time.move(10)

@@ -88,20 +88,15 @@ class DiskDevice:
         """Return which log orders its changes, or a name of its own where none does."""
         with contextlib.suppress(OSError):
             disk = os.stat(self.root).st_dev
-            if journals.is_ordered(disk):
+            if journals.is_logged(disk):
                 return str(disk)
         return self.name
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there, in a file that has no name before its own.
-
-        Where no log has its first name on disk with the file, it has another one before.
         ext4 puts a file near its directory.  One directory for all that comes in would have every
         file looked for a place in the same corner of the disk, and small ones far from theirs.
         """
-        if self.log == self.name:
-            fill(self.begin(), part, key, pieces, stored)
-            return
         try:
             made = self.make(part, key)
             flags = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC

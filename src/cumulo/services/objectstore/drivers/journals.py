@@ -7,7 +7,7 @@ its name already does for the file, the name, and the directories that were made
 It does as well for other files that were written out and named before it, of which `together`
 makes use: each `fsync` is a commit of the log, which takes longer than all else that a small write
 does.  An ext4 may have been made without a journal, as for some virtual machines: there an fsync
-has nothing on disk but the file.
+has a new name of its file on disk as well, and the new directories above, but no other file.
 
 Others' fsyncs write the same log, so the name may be on disk before that.  Hence the bytes are
 written before the file is named: what is found under a name after a power cut is whole.
@@ -26,6 +26,7 @@ from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
 
 K = TypeVar("K", bound=Hashable)
 _ORDERED = ("ext4", "xfs")
+_PLAIN = "ext4 without a journal"
 _MOUNTS = "/proc/self/mountinfo"
 _SYSTEM = "/sys"
 _KNOWN_S = 10.0  # no disk is taken out, made anew and mounted in less
@@ -56,8 +57,13 @@ _TYPES = _Types()
 
 
 def is_ordered(disk: int) -> bool:
-    """Say whether one fsync does for files of that device number that get their names before."""
-    return _sync_file_range is not None and _TYPES.of(disk) in _ORDERED
+    """Say whether one fsync does for a file of that device number that got its name before."""
+    return _sync_file_range is not None and _TYPES.of(disk) in (*_ORDERED, _PLAIN)
+
+
+def is_logged(disk: int) -> bool:
+    """Say whether it does for other files, too, that got their names before."""
+    return is_ordered(disk) and _TYPES.of(disk) != _PLAIN
 
 
 def begin_to_write(file: int) -> None:
@@ -204,8 +210,8 @@ def _mounted() -> dict[int, str]:
         fields, _, rest = line.partition(" - ")
         number, kind = fields.split()[2], rest.split()[0]
         major, _, minor = number.partition(":")
-        if kind != "ext4" or _has_journal(number):
-            found[os.makedev(int(major), int(minor))] = kind
+        is_plain = kind == "ext4" and not _has_journal(number)
+        found[os.makedev(int(major), int(minor))] = _PLAIN if is_plain else kind
     return found
 
 
