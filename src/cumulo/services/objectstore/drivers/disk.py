@@ -94,6 +94,7 @@ class DiskDevice:
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there, in a file that has no name before its own.
+
         ext4 puts a file near its directory.  One directory for all that comes in would have every
         file looked for a place in the same corner of the disk, and small ones far from theirs.
         """
