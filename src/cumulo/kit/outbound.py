@@ -13,7 +13,6 @@ import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -138,7 +137,7 @@ class Outbound:
                 line = connection.sock
                 answer = self._asked(connection, parts)
                 if answer.status not in _REDIRECTS:
-                    with _Limit(line, self.longest_s) as limit:
+                    with _limited(line, self.longest_s) as limit:
                         yield from self._body(answer, parts, limit)
                     return
                 url = urljoin(url, answer.headers.get("Location", ""))
@@ -188,7 +187,7 @@ class Outbound:
         path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         headers = {"Accept-Encoding": "identity", "User-Agent": "cumulo"}
         try:
-            with _Limit(connection.sock, self.answer_s) as limit:
+            with _limited(connection.sock, self.answer_s) as limit:
                 connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -227,27 +226,26 @@ class Outbound:
 class _Limit:
     """Hangs up on the other side in the end, however little it says at a time."""
 
-    def __init__(self, line: socket.socket, seconds: float) -> None:
+    def __init__(self, line: socket.socket) -> None:
         self.is_over, self._line = False, line
-        self._timer = threading.Timer(seconds, self._hang_up)
-        self._timer.daemon = True
 
-    def __enter__(self) -> "_Limit":
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         self.is_over = True
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _limited(line: socket.socket, seconds: float) -> Iterator[_Limit]:
+    """Let the block speak to the other side for so long."""
+    limit = _Limit(line)
+    timer = threading.Timer(seconds, limit.hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield limit
+    finally:
+        timer.cancel()
 
 
 def _passes(value: object, allowed: tuple[object, ...], disallowed: tuple[object, ...]) -> bool:
