@@ -66,7 +66,7 @@ def _metadata(
         key=key,
         user_data=base64.b64decode(server.user_data) if server.user_data else None,
         meta=store.metadata_of(tx, [server.id]).get(server.id, {}),
-        security_groups=networking.security_groups_of(tx, [server.id]).get(server.id, []),
+        security_groups=networking.shown_of(tx, [server.id])[1].get(server.id, []),
         ports=ports,
         subnets=networking.subnets_of(tx, ports),
         block_devices=_block_devices(own, disks),

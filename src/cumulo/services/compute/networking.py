@@ -206,11 +206,6 @@ def network_visible(tx: Tx, ctx: Context, network_id: str) -> tuple[str, str]:
     return found.id, found.name
 
 
-def security_groups_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the names of servers' security groups."""
-    return network.security_groups_of_servers(tx, server_ids)
-
-
 def add_security_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> None:
     """Put every port of a server into a group."""
     network.join_group(tx, ctx, tools, server_id, name)

@@ -65,7 +65,6 @@ ports_up = in_force.ports_up
 
 # Its security groups.
 server_group_ids = server_groups.server_group_ids
-security_groups_of_servers = server_groups.security_groups_of_servers
 join_group = server_groups.join_group
 leave_group = server_groups.leave_group
 SecurityGroup = security_groups.Details

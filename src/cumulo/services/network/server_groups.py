@@ -1,13 +1,9 @@
 """Security groups as Nova speaks of them: by name or id."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-
-import sqlalchemy as sa
+from collections.abc import Sequence
 
 from cumulo.auth import Context
 from cumulo.db import Tx
-from cumulo.db.statements import of_many
 from cumulo.kit.errors import Conflict, Invalid
 from cumulo.services.network import journal, security_group_rules, security_groups
 from cumulo.services.network.security_group_rules import RuleSpec
@@ -44,23 +40,6 @@ def _group_id(tx: Tx, project_id: str, name: str, default: str) -> str:
             f"Multiple security groups found matching '{name}'. Use an ID to be more specific."
         )
     return found[0].id
-
-
-def security_groups_of_servers(tx: Tx, server_ids: Collection[str]) -> dict[str, list[str]]:
-    """Return the names of the security groups that each server's ports are in."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for server_id, name in of_many(tx, _NAMES, tables.port.c.device_id, server_ids):
-        found[server_id].add(name)
-    return {server_id: sorted(names) for server_id, names in found.items()}
-
-
-_p, _m, _g = tables.port.c, tables.port_security_group.c, tables.security_group.c
-_NAMES = (
-    sa.select(_p.device_id, _g.name)
-    .join(tables.port_security_group, _m.port_id == _p.id)
-    .join(tables.security_group, _g.id == _m.security_group_id)
-    .where(_p.device_owner.startswith(COMPUTE, autoescape=True))
-)
 
 
 def join_group(tx: Tx, ctx: Context, tools: Tools, server_id: str, name: str) -> None:
