@@ -81,6 +81,8 @@ class Chromium:
         return self.one("body").text
 
     def one(self, words: str) -> WebElement:
+        """The first that a selector finds, once the page that is being loaded has it."""
+        eventually(lambda: self.all(words), tell=self._said, every_s=0.05)
         return self.driver.find_element(By.CSS_SELECTOR, words)
 
     def all(self, words: str) -> list[WebElement]:
@@ -92,7 +94,10 @@ class Chromium:
             eventually(lambda n=name, v=value: self._filled(n, v), tell=self._said, every_s=0.1)  # type: ignore[misc]
 
     def _filled(self, name: str, value: str) -> bool:
-        field = self.one(f"main [name='{name}']")
+        fields = self.all(f"main [name='{name}']")
+        if not fields:
+            return False
+        field = fields[0]
         if field.tag_name != "select":
             field.clear()
             field.send_keys(value)
@@ -148,6 +153,11 @@ class Chromium:
         found = "(document.querySelector('.head .state') || document.querySelector('td .state'))"
         text = f"return {found}?.textContent.trim() || ''"
         eventually(lambda: self.script(text) == status, tell=self._said, every_s=0.05)
+
+    def wait_for_project(self, name: str) -> None:
+        """Wait until the session works in a project, which every page tells in its head."""
+        text = "return document.querySelector('.where')?.textContent || ''"
+        eventually(lambda: name in self.script(text), tell=self._said, every_s=0.05)
 
     def _said(self) -> str:
         said: str = self.script("return document.body ? document.body.innerText : ''")

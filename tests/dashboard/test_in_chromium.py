@@ -245,6 +245,7 @@ def test_networks(browser: Chromium) -> None:
     browser.open("/server-groups/new")
     browser.fill(name="apart", policy="anti-affinity")
     browser.press("Create")
+    browser.wait_for("The server group is made.")
     browser.open("/servers/new")
     browser.fill(name="reached", image="small", flavor="tiny", server_group="apart")
     browser.tick("door")
@@ -401,8 +402,7 @@ def test_who_signs_in_and_where(browser: Chromium, view: View, emulated: Command
     browser.wait_for("Overview")
     browser.open("/scopes")
     browser.press("other")
-    browser.wait_for("Servers")
-    assert "other" in browser.one(".where").text
+    browser.wait_for_project("other")
     browser.fill_look(region="Second", language="fr", theme="dark")
     browser.wait_for("Serveurs")
     assert "Second" in browser.one(".where").text
@@ -411,7 +411,7 @@ def test_who_signs_in_and_where(browser: Chromium, view: View, emulated: Command
     browser.wait_for("Overview")
     browser.open("/scopes")
     browser.press("admin")
-    browser.wait_for("Servers")
+    browser.wait_for_project("admin")
 
 
 def test_programs(browser: Chromium) -> None:
