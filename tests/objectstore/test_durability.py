@@ -268,29 +268,28 @@ def test_a_device_that_cannot_keep_a_small_object_is_stood_in_for(
     assert not [path for path in service.files() if path.is_relative_to(bad.root)]
 
 
-@pytest.mark.parametrize("is_logged", [True, False])
+@pytest.mark.parametrize("is_ordered", [True, False])
 @pytest.mark.parametrize("size", [4096, MIB])
-def test_writes_are_grouped_with_others_only_where_one_sync_does_for_them(
+def test_writes_are_grouped_with_others_only_where_one_disk_takes_them(
     ann: User,
     service: Service,
     monkeypatch: pytest.MonkeyPatch,
     size: int,
     *,
-    is_logged: bool,
+    is_ordered: bool,
 ) -> None:
     cluster, grouped = service.tools.cluster, list[str]()
     real = cluster.commits.carry_out
 
-    def carry_out(log: str, steps: Any) -> Any:
-        grouped.append(log)
-        return real(log, steps)
+    def carry_out(disk: str, steps: Any) -> Any:
+        grouped.append(disk)
+        return real(disk, steps)
 
-    monkeypatch.setattr(journals, "is_ordered", lambda _: True)
-    monkeypatch.setattr(journals, "is_logged", lambda _: is_logged)
+    monkeypatch.setattr(journals, "is_ordered", lambda _: is_ordered)
     monkeypatch.setattr(cluster.commits, "carry_out", carry_out)
     ann.put("box/alone", bytes(size))
     assert not grouped
     cluster.writing.add("another")
     assert ann.put("box/crowded", bytes(size)).status == 201
-    assert bool(grouped) == is_logged
+    assert bool(grouped) == is_ordered
     assert copies(service) == 6

@@ -147,12 +147,31 @@ def put_on(devices: list[DiskDevice]) -> dict[str, DeviceFailed]:
 def test_one_sync_does_for_what_was_named_before(
     devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len({device.log for device in devices}) == 1
+    assert len({device.disk for device in devices}) == 1
     said = watched(monkeypatch)
     assert put_on(devices) == {}
     begun = ["begin_to_write file"] * 3
     assert said == [*begun, *["write_out file", "name file"] * 3, "fsync file"]
     assert [device.state(5, KEY) for device in devices] == [State("1.0")] * 3
+
+
+def test_without_a_log_each_file_is_synced_by_itself(
+    devices: list[DiskDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "is_logged", lambda _: False)
+    assert len({device.disk for device in devices}) == 1
+    bad, real = str(devices[1].root), os.fsync
+
+    def fsync(file: int) -> None:
+        if bad in os.readlink(f"/proc/self/fd/{file}"):
+            raise OSError(errno.EIO, "it is broken")
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    said = watched(monkeypatch)
+    assert put_on(devices).keys() == {"d1"}
+    assert said.count("fsync file") == 3
+    assert [device.state(5, KEY).data for device in devices] == ["1.0", "", "1.0"]
 
 
 def test_what_one_sync_did_not_do_none_has(

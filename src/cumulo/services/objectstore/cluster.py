@@ -168,19 +168,19 @@ class Cluster:
     ) -> set[str]:
         """Write something to several devices; return the names of those that have it on disk.
 
-        One sync does for those with one log, and for what others write there.  A write that is
-        alone is done sooner by a thread for each device; those without a log never wait for others.
+        One thread does what several want written to a disk at once.  A write that is alone is done
+        sooner by a thread for each device; those whose names need syncs of their own never wait.
         """
         by_name, groups = {one.name: one for one in devices}, dict[str, list[Device]]()
         for one in devices:
-            groups.setdefault(one.log if self.is_crowded else one.name, []).append(one)
+            groups.setdefault(one.disk if self.is_crowded else one.name, []).append(one)
 
-        def write(log: str) -> dict[str, DeviceFailed]:
-            steps = {one.name: act(one) for one in groups[log]}
-            return together(steps) if log in by_name else self.commits.carry_out(log, steps)
+        def write(disk: str) -> dict[str, DeviceFailed]:
+            steps = {one.name: act(one) for one in groups[disk]}
+            return together(steps) if disk in by_name else self.commits.carry_out(disk, steps)
 
         first, *others = groups
-        futures = [self.pool.submit(write, log) for log in others]
+        futures = [self.pool.submit(write, disk) for disk in others]
         failed = write(first)
         for future in futures:
             failed |= future.result()

@@ -325,8 +325,8 @@ class Device(Protocol):
     name: str
 
     @property
-    def log(self) -> str:
-        """Return what orders its changes: the same for devices that one sync does for."""
+    def disk(self) -> str:
+        """Return where it writes: the same for devices whose writes one thread does best."""
 
     def is_there(self) -> bool:
         """Say whether the device can be used."""

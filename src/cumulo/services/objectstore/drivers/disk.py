@@ -84,11 +84,11 @@ class DiskDevice:
         return IncomingFile(self, is_cached=is_read)
 
     @property
-    def log(self) -> str:
-        """Return which log orders its changes, or a name of its own where none does."""
+    def disk(self) -> str:
+        """Return its disk's number, or a name of its own where names need syncs of directories."""
         with contextlib.suppress(OSError):
             disk = os.stat(self.root).st_dev
-            if journals.is_logged(disk):
+            if journals.is_ordered(disk):
                 return str(disk)
         return self.name
 

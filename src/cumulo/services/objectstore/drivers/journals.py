@@ -81,7 +81,7 @@ def write_out(file: int) -> None:
 
 
 def together(steps: Mapping[K, Steps]) -> dict[K, DeviceFailed]:
-    """Carry out writes, all to one disk with one sync of its log; return what failed and why."""
+    """Carry out writes, with one sync for each log, else each file; return what failed and why."""
     failed, left = dict[K, DeviceFailed](), dict(steps)
 
     def step(advance: Callable[[K], tuple[int, int]]) -> dict[K, tuple[int, int]]:
@@ -102,10 +102,13 @@ def together(steps: Mapping[K, Steps]) -> dict[K, DeviceFailed]:
             begin_to_write(file)
     named = step(lambda name: next(left[name]))
     last = dict(named.values())  # of the files of each disk
-    problems = {disk: _synced(file) for disk, file in last.items()}
+    does_for = {
+        name: last[disk] if is_logged(disk) else file for name, (disk, file) in named.items()
+    }
+    problems = {file: _synced(file) for file in dict.fromkeys(does_for.values())}
 
     def end(name: K) -> tuple[int, int]:
-        problem = problems[named[name][0]]
+        problem = problems[does_for[name]]
         return next(left[name]) if problem is None else left[name].throw(problem)
 
     step(end)
@@ -129,7 +132,7 @@ class _Write:
 
 
 class GroupCommits:
-    """Carries out the writes of many threads: those that wait for one log at once, with one sync.
+    """Carries out the writes of many threads: those that wait for one disk, in one go.
 
     The first thread carries out its own.  Others leave theirs here meanwhile, and once it is done
     one of their threads carries out all that were left, while the rest sleep: at each system call
@@ -138,31 +141,31 @@ class GroupCommits:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[_Write]] = {}  # by the logs at which a thread is busy
+        self._waiting: dict[str, list[_Write]] = {}  # by the disks at which a thread is busy
 
-    def carry_out(self, log: str, steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
-        """Carry out writes to the disk of a log; return what failed and why."""
+    def carry_out(self, disk: str, steps: Mapping[str, Steps]) -> dict[str, DeviceFailed]:
+        """Carry out writes to a disk; return what failed and why."""
         mine = _Write(steps)
         with self._lock:
-            others = self._waiting.get(log)
+            others = self._waiting.get(disk)
             if others is None:
-                self._waiting[log], mine.batch = [], [mine]
+                self._waiting[disk], mine.batch = [], [mine]
             else:
                 others.append(mine)
         if others is not None:
             mine.goes_on.acquire()
         if mine.batch:
-            self._carry_out(log, mine.batch)
+            self._carry_out(disk, mine.batch)
         if mine.failed is None:
             raise DeviceFailed("the thread that was to write it broke down")
         return mine.failed
 
-    def waiting(self, log: str) -> int:
+    def waiting(self, disk: str) -> int:
         """Return how many threads have left writes for the next one."""
         with self._lock:
-            return len(self._waiting.get(log, ()))
+            return len(self._waiting.get(disk, ()))
 
-    def _carry_out(self, log: str, batch: Sequence[_Write]) -> None:
+    def _carry_out(self, disk: str, batch: Sequence[_Write]) -> None:
         try:
             failed = together(
                 {(one, name): steps for one in batch for name, steps in one.steps.items()}
@@ -170,16 +173,16 @@ class GroupCommits:
             for one in batch:
                 one.failed = {name: error for (of, name), error in failed.items() if of is one}
         finally:
-            self._hand_on(log)
+            self._hand_on(disk)
             for one in batch[1:]:
                 one.goes_on.release()
 
-    def _hand_on(self, log: str) -> None:
+    def _hand_on(self, disk: str) -> None:
         """Have the next thread carry out what waits."""
         with self._lock:
-            waiting = self._waiting.pop(log)
+            waiting = self._waiting.pop(disk)
             if waiting:
-                self._waiting[log] = []
+                self._waiting[disk] = []
         if waiting:
             waiting[0].batch = waiting
             waiting[0].goes_on.release()

@@ -142,8 +142,8 @@ class _RemoteDevice:
         return _RemoteIncoming(self.caller)
 
     @property
-    def log(self) -> str:
-        """Return a name of its own: its server syncs."""
+    def disk(self) -> str:
+        """Return a name of its own: its server writes."""
         return self.name
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
