@@ -116,9 +116,10 @@ class Connections:
             self.drop(path)
 
     def _take(self, path: str, *, make: bool) -> _Open | None:
+        is_there = os.path.exists(path)  # not under the lock: others want it meanwhile
         with patience.held(self._lock):
             found = self._open.get(path)
-            if found is not None and os.path.exists(path):
+            if found is not None and (is_there or os.path.exists(path)):
                 self._open.move_to_end(path)
                 return found
             patience.check()
