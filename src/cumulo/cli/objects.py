@@ -20,7 +20,7 @@ Their names are S3's access keys, their keys S3's secrets."""
 def command(state: State, config: Path | None) -> None:
     """Serve object storage alone, through Swift's API and S3's, until Ctrl-C."""
     from cumulo.alone import ObjectStore
-    from cumulo.kit import log
+    from cumulo.kit import garbage, log
     from cumulo.services.objectstore.public import LocalUser
 
     settings = settings_of(state, config)
@@ -37,6 +37,7 @@ def command(state: State, config: Path | None) -> None:
             click.echo(f"User {_USER}, key {key}")
         store = ObjectStore(settings, state.control / "objects", users)
         store.start()
+        garbage.settle()
         address = store.tools.own_address
         click.echo(f"Swift: http://{address}/auth/v1.0   S3: http://{address}")
         while not stop.wait(1):  # a signal that comes just before the wait would not end it
