@@ -18,9 +18,9 @@ from tests.chaos.machine import Look, at_rest, disagreements_of, kill_apis, look
 from tests.waiting import eventually as _eventually
 from tests.walks.clouds import CommandCloud
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 DISK = b"a disk that no firmware would start from".ljust(1 << 20, b"\0")
-PATIENCE_S = 120.0
+PATIENCE_S = 400.0
 # A look at a cloud costs it some time.
 eventually = functools.partial(_eventually, every_s=0.3)
 soon = functools.partial(_eventually, every_s=0.005, within_s=PATIENCE_S)

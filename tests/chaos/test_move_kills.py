@@ -28,7 +28,7 @@ from tests.chaos.test_deed_kills import await_all, doctor, larger
 from tests.chaos.test_kills import PATIENCE_S, Site, eventually, kill_all, nothing_left
 from tests.walks.racks import Machine, bytes_sent, rack, slowed
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 HERE, THERE = "rack1", "rack2"
 LIVE, RESIZED = (MOVE_SERVER, LEAVE_HOST), (RESIZE_SERVER, CONFIRM_RESIZE, REVERT_RESIZE)
 SENT, STEERED = f"{MOVE_SERVER.name}:expect:after", f"{STEER_MOVE.name}:tell:after"

@@ -15,7 +15,7 @@ from tests.chaos.resources import Maker, one_of_each_network
 from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 BACK_WITHIN_S = 10.0
 # Changes claimed; the first of them told; all told, and not noted yet; noted.
 MOMENTS = ("claimed", "begun", "told", "settled")

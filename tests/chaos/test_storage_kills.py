@@ -401,7 +401,7 @@ def stock(state: Path) -> Iterator[Stock]:
 
 
 @pytest.mark.walk
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_everything_is_killed_at_every_step(stock: Stock) -> None:
     before = Counter(rows(stock.database)), stock.files()
     wanted = moments()
