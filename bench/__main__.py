@@ -70,8 +70,17 @@ def answers(url: str) -> bool:
     return True
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and those that it started."""
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
 def pss(pid: int) -> float:
-    """Return the memory of a process, shared pages by share."""
+    """Return the memory of a process and of those that it started, shared pages by share."""
+    return sum(map(_pss, family(pid)))
+
+
+def _pss(pid: int) -> float:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) / 1024 for line in rollup.splitlines() if "Pss:" in line)
 

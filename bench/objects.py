@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.__main__ import pss, start
+from bench.__main__ import family, pss, start
 from bench.hammer import spelled, volley
 from bench.http import Cloud, tell, timed, together
 
@@ -94,7 +94,11 @@ def start_alone(directory: Path, more: str) -> tuple[subprocess.Popen[bytes], Cl
 
 
 def cpu_ms(pid: int) -> float:
-    """Return how long a process has computed."""
+    """Return how long a process and those that it started have computed."""
+    return sum(map(_cpu_ms, family(pid)))
+
+
+def _cpu_ms(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 

@@ -1,5 +1,6 @@
 """Object storage alone: its two APIs on one port, its reconcilers in a thread, nothing else."""
 
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from cumulo.auth import Policy
 from cumulo.db import Database
 from cumulo.kit import clock, log
+from cumulo.kit.siblings import Siblings, sensible
 from cumulo.services.objectstore.api import FAMILY, OPERATIONS, new_trans_id, quick_reads
 from cumulo.services.objectstore.api.local_users import routes as local_users
 from cumulo.services.objectstore.api.s3 import FAMILY as S3_FAMILY
@@ -15,8 +17,9 @@ from cumulo.services.objectstore.api.s3 import is_s3
 from cumulo.services.objectstore.assembly import assembled
 from cumulo.services.objectstore.local_users import LocalUsers
 from cumulo.services.objectstore.policy import RULES
-from cumulo.services.objectstore.reconcile import RECONCILERS
-from cumulo.services.objectstore.settings import LocalUser
+from cumulo.services.objectstore.reconcile import RECONCILERS, RECONCILERS_OF_OTHERS
+from cumulo.services.objectstore.settings import LocalUser, ObjectStoreSettings, RateLimits
+from cumulo.services.objectstore.stamps import Stamps
 from cumulo.services.objectstore.tools import Tools
 from cumulo.settings import Settings
 from cumulo.web.edge import Api, Edge
@@ -26,8 +29,20 @@ from cumulo.web.streaming import StreamingServer
 LOG = log.get("objectstore")
 
 
+ALONE = Siblings(0, 1)
+
+
+def processes(settings: ObjectStoreSettings) -> int:
+    """Return how many processes are to serve a store that runs alone."""
+    is_limited = settings.ratelimit != RateLimits()  # rates are counted within a process
+    return settings.processes or (1 if is_limited else sensible())
+
+
 class ObjectStore:
-    """A store with users of its own; it serves from `start` to `stop`."""
+    """A store with users of its own; it serves from `start` to `stop`.
+
+    Made before the processes are that serve it together, it is started in each of them.
+    """
 
     def __init__(self, settings: Settings, directory: Path, users: dict[str, LocalUser]) -> None:
         http, mine = settings.http, settings.objectstore
@@ -67,12 +82,14 @@ class ObjectStore:
             threads=http.streaming_threads,
             is_quick=quick_reads(self.tools),
         )
-        self._over = threading.Event()
+        self._over, self._reconcilers = threading.Event(), RECONCILERS
         self._keeper = threading.Thread(target=self._keep, name="reconcilers", daemon=True)
 
-    def start(self) -> None:
-        """Open the port, and begin to keep things in order."""
-        self._server.start()
+    def start(self, me: Siblings = ALONE, listener: socket.socket | None = None) -> None:
+        """Open the port, or serve a socket that listens, and begin to keep things in order."""
+        self._reconcilers = RECONCILERS if me.is_first else RECONCILERS_OF_OTHERS
+        self.tools.cluster.stamps = Stamps(me.number, me.count)
+        self._server.start(listener)
         self._keeper.start()
 
     def stop(self) -> None:
@@ -84,9 +101,9 @@ class ObjectStore:
         self._db.close()
 
     def _keep(self) -> None:
-        due = {each.name: clock.monotonic() for each in RECONCILERS}
+        due = {each.name: clock.monotonic() for each in self._reconcilers}
         while not self._over.wait(1.0):
-            for each in RECONCILERS:
+            for each in self._reconcilers:
                 if clock.monotonic() < due[each.name] or self._over.is_set():
                     continue
                 try:

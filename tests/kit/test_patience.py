@@ -68,6 +68,9 @@ def test_a_part_that_is_in_memory_is_not_taken_for_all(
 def test_a_lock_that_is_held_is_waited_for() -> None:
     lock = threading.Lock()
     with patience.hurry():
-        with patience.held(lock), pytest.raises(WouldWait), patience.held(lock):
-            pass
-        assert not lock.locked()
+        patience.acquire(lock)
+        with pytest.raises(WouldWait):
+            patience.acquire(lock)
+    lock.release()
+    patience.acquire(lock)
+    assert lock.locked()

@@ -1,5 +1,6 @@
 """What every kind of device keeps to, here and over the network; and who may speak to a server."""
 
+import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from cumulo.services.objectstore.drivers.base import (
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import CALL, Call, Wire, encoded, secret_of
+from cumulo.services.objectstore.drivers.index import SqliteIndex
 from cumulo.services.objectstore.drivers.journals import alone
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
@@ -322,6 +324,64 @@ def test_a_row_is_written_though_who_wrote_before_failed(
     assert [type(one) for one in problems if one] == [DeviceFailed]
     [kept] = [name for name, one in zip("ab", problems, strict=True) if one is None]
     assert device.index("container", 3, KEY).get(kept).row is not None
+
+
+def test_a_listing_that_another_process_replaced_is_not_written_to(directory: Path) -> None:
+    mine, theirs = (DiskDevice("d1", directory / "d1", Connections()) for _ in range(2))
+    mine.prepare()
+    index, other = mine.index("container", 3, KEY), theirs.index("container", 3, KEY)
+    assert index.create("1.0", "a/c", {})
+    index.put(Row("old", "2.0", count=1))
+    assert other.get("old").row is not None
+    mine.drop_index("container", 3, KEY)
+    assert other.head() is None
+    assert mine.index("container", 3, KEY).create("3.0", "a/c", {})
+    other.put(Row("new", "4.0", count=1))
+    assert [one.name for one in index.page(Asked()).rows if isinstance(one, Row)] == ["new"]
+    assert sorted(os.listdir(os.path.dirname(index.path)))[0] == f"{KEY}.db"
+
+
+def test_a_listing_that_goes_while_it_is_written_to_takes_nothing(directory: Path) -> None:
+    connections, theirs = Connections(), DiskDevice("d1", directory / "d1", Connections())
+    theirs.prepare()
+    index = SqliteIndex(connections, theirs.index("container", 3, KEY).path, theirs.root)
+    assert index.create("1.0", "a/c", {})
+    with connections.use(index.path) as db:
+        assert db is not None
+        theirs.drop_index("container", 3, KEY)
+        transaction = connections.transaction(index.path, db)
+        with pytest.raises(DeviceFailed, match="removed this moment"):
+            transaction.__enter__()
+        assert not db.in_transaction
+    assert theirs.indexes("container") == []
+    index.put(Row("o", "2.0"))
+    assert theirs.index("container", 3, KEY).get("o").row is not None
+
+
+def test_a_listing_that_two_make_at_once_is_one(directory: Path) -> None:
+    devices = [DiskDevice("d1", directory / "d1", Connections()) for _ in range(4)]
+    devices[0].prepare()
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for n in range(10):
+            key = f"{n:032x}"
+            made = [
+                pool.submit(one.index("container", 3, key).put, Row(f"o{at}", "2.0", count=1))
+                for at, one in enumerate(devices)
+            ]
+            assert [one.result() for one in made] == [""] * len(devices)
+            page = devices[0].index("container", 3, key).page(Asked())
+            assert len(page.rows) == len(devices)
+    names = os.listdir(f"{directory}/d1/container/3")
+    assert not [name for name in names if name.endswith(".new")]
+
+
+def test_figures_of_several_are_kept_together(directory: Path) -> None:
+    devices = [DiskDevice("d1", directory / "d1", Connections()) for _ in range(4)]
+    devices[0].prepare()
+    with ThreadPoolExecutor(len(devices)) as pool:
+        told = [pool.submit(one.remember, {f"{n}": 1}) for n, one in enumerate(devices * 10)]
+        assert not [one.exception() for one in told if one.exception()]
+    assert len(devices[0].figures()) == 40
 
 
 def test_notes(device: Device) -> None:

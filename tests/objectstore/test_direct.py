@@ -14,6 +14,7 @@ import pytest
 from cumulo.db import Database
 from cumulo.kit import patience
 from cumulo.services.objectstore.drivers import direct
+from cumulo.services.objectstore.drivers.base import Stored
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from tests.objectstore.service import ANN, MIB, Service, User
 
@@ -70,20 +71,68 @@ def in_memory(devices: list[DiskDevice], path: Path) -> str:
     return ""
 
 
-def test_only_the_replica_that_is_read_stays_in_memory(on_disk: Service) -> None:
+def test_what_is_read_stays_in_memory_and_not_what_is_written(on_disk: Service) -> None:
     ann, whole = on_disk.user(ANN), bytes_of(2 * MIB + 100)
     ann.put("box")
     assert ann.put("box/o", whole).status == 201
     cluster = on_disk.tools.cluster
     first = cluster.place("object", "AUTH_p1", "box", "o").primaries[0]
-    assert len(on_disk.files()) == 3
-    held = {in_memory(on_disk.devices, path) for path in on_disk.files()} - {""}
-    assert first.name in held
+
+    def held(files: list[Path]) -> set[str]:
+        """Look once at each: to look has the system begin to read."""
+        return {in_memory(on_disk.devices, path) for path in files} - {""}
+
+    read = on_disk.files()
+    assert len(read) == 3
+    assert ann.put("box/p", whole).status == 201
     if os.major(on_disk.directory.stat().st_dev) == 0:  # on no disk of its own
         pytest.skip("these files may lie in memory, or where none can be written past it")
-    assert held == {first.name}
+    assert held(sorted({*on_disk.files()} - {*read})) == set()
+    assert ann.get("box/o").body == whole
+    assert held(read) == {first.name}
     for path in on_disk.files():
         assert path.read_bytes().startswith(whole)
+
+
+def test_large_pieces_are_copied_once_for_all_disks(directory: Path) -> None:
+    directory.mkdir()
+    whole, files = bytes_of(MIB - 100), [directory / f"file{number}" for number in range(3)]
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(open(path, "wb", buffering=0)) for path in files]
+        with direct.lent(whole) as lent:
+            assert isinstance(lent, memoryview)
+            left = [
+                direct.write(one.fileno(), [lent]) for one in opened if direct.begin(one.fileno())
+            ]
+            assert [bytes(rest[0]) for rest in left] == [whole[-len(left[0][0]) :]] * 3
+            size = MIB - 4096
+            assert [path.read_bytes() for path in files] == [whole[:size]] * 3
+    for odd in (b"x" * 4095, bytes(MIB + 1)):
+        with direct.lent(odd) as lent:
+            assert lent is odd
+
+
+def test_a_disk_that_keeps_all_buffers_holds_up_no_other(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_PATIENCE_S", 0.001)
+    with contextlib.ExitStack() as stack:
+        lent = [stack.enter_context(direct.lent(bytes([n]) * 8192)) for n in range(9)]
+        assert [bytes(one) for one in lent] == [bytes([n]) * 8192 for n in range(9)]
+
+
+@pytest.mark.parametrize("sizes", [[MIB, 5], [300_000, 300_000, MIB - 600_000], [10, MIB]])
+def test_what_was_lent_may_change_afterwards(service: Service, sizes: list[int]) -> None:
+    whole, at, incoming = bytes_of(sum(sizes)), 0, service.devices[0].begin()
+    for size in sizes:
+        room = bytearray(whole[at : at + size])
+        incoming.write(memoryview(room))
+        room[:] = bytes(size)
+        at += size
+    incoming.write_out()
+    one = Stored(name="/a/c/o", stamp="1.0", size=len(whole), etag="", content_type="")
+    incoming.keep(0, "0" * 32, one)
+    assert service.files()[0].read_bytes().startswith(whole)
 
 
 def test_where_files_cannot_be_written_so_they_are_as_others(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cumulo.kit.clock import CLOCK
-from cumulo.services.objectstore.drivers import journals
+from cumulo.services.objectstore.drivers import file_syncs, journals
 from cumulo.services.objectstore.drivers.base import DeviceFailed, State, Steps, Stored
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
@@ -25,6 +25,12 @@ MOUNTS = r"""
 38 22 8:49 / /plain rw - ext4 /dev/sdd1 rw
 39 22 8:65 / /hidden rw - ext4 /dev/sde1 rw
 """
+
+
+@pytest.fixture(autouse=True)
+def _without_aio(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each file synced by a call that can be watched."""
+    monkeypatch.setattr(file_syncs, "_library", lambda: None)
 
 
 @pytest.fixture

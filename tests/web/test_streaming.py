@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cumulo.kit import patience
 from cumulo.kit.clock import CLOCK, Clock
 from cumulo.kit.errors import Invalid
-from cumulo.web.streaming import StreamingServer
+from cumulo.web.streaming import StreamingServer, _Body
 from cumulo.web.upload import Upload
 from tests.ports import free_port
 from tests.waiting import eventually
@@ -373,3 +375,12 @@ def test_what_two_parsers_could_read_differently_is_refused(port: int) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n0\r\n\r\n")
             assert b" 400 " in connection.recv(1000).split(b"\r\n")[0], head
+
+
+@given(st.lists(st.binary(max_size=9000) | st.binary(max_size=3), max_size=30))
+def test_a_body_is_what_its_pieces_were(pieces: list[bytes]) -> None:
+    body = _Body()
+    for piece in pieces:
+        body += piece
+        assert len(body._pieces) <= 1 + 2 * sum(len(one) >= 4096 for one in pieces)
+    assert (len(body), bytes(body)) == (sum(map(len, pieces)), b"".join(pieces))

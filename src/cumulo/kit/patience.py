@@ -32,8 +32,6 @@ class Lock(Protocol):
 
     def acquire(self, blocking: bool = ...) -> bool: ...  # noqa: D102
 
-    def release(self) -> None: ...  # noqa: D102
-
 
 class _How(ctypes.Structure):
     """`struct open_how` of linux/openat2.h."""
@@ -75,15 +73,10 @@ def is_hurried() -> bool:
     return getattr(_local, "is_hurried", False)
 
 
-@contextlib.contextmanager
-def held(lock: Lock) -> Iterator[None]:
-    """Hold a lock that others may hold while they wait."""
+def acquire(lock: Lock) -> None:
+    """Take a lock that others may hold while they wait; it is released in the usual way."""
     if not lock.acquire(blocking=not is_hurried()):
         raise WouldWait
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def open_to_read(path: str, flags: int = 0) -> int:

@@ -372,6 +372,8 @@ def _path(environ: Environ, *, slash_counts: bool) -> str:
 
 def _query(environ: Environ) -> dict[str, list[str]]:
     text = environ.get("QUERY_STRING", "")
+    if not text:
+        return {}
     if "%00" in text or "\0" in text:
         raise Invalid("The query must not contain NUL characters.")
     try:

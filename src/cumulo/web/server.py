@@ -38,6 +38,8 @@ COMMON: dict[str, Any] = {
 class HttpServer:
     """One port; it listens from `start` to `stop`."""
 
+    _listener: socket.socket | None = None  # what listens already
+
     def __init__(self, app: Callable[..., Any], host: str, port: int, *, threads: int = 16) -> None:
         self._app, self._threads = app, threads
         self.host, self.port = host, port
@@ -46,7 +48,8 @@ class HttpServer:
 
     def start(self) -> None:
         """Return once the port listens; raises `Conflict` when somebody else has it."""
-        _check_free(self.host, self.port)
+        if self._listener is None:
+            _check_free(self.host, self.port)
         self._signal.add_cb(self._stopped.set)
         self._thread = threading.Thread(target=self._run, name=f"http-{self.port}", daemon=True)
         self._thread.start()
@@ -75,15 +78,35 @@ class HttpServer:
             loop.close()
 
 
+def listeners(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return sockets that listen on one port, for as many processes; each takes its share.
+
+    Raises `Conflict` when somebody else has the port.
+    """
+    _check_free(host, port)
+    found = list[socket.socket]()
+    for _ in range(count):
+        one = socket.socket(_family(host), socket.SOCK_STREAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind((host, port))
+        one.listen(BACKLOG)
+        found.append(one)
+    return found
+
+
 def _check_free(host: str, port: int) -> None:
     """Find a taken port now, with its number, rather than in a thread that nobody watches."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise Conflict(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _wait_for(host: str, port: int, server: threading.Thread) -> None:

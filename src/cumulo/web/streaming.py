@@ -9,10 +9,11 @@ the few lines here and in `exchange` are asynchronous.
 import asyncio
 import ctypes
 import logging
+import socket
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import unquote_to_bytes
 
 import uvicorn
@@ -35,6 +36,7 @@ _LONG_S = 0.005
 _LONG_IN_A_ROW = 2
 _WHILE_S = 1.0
 _LONGEST_HEAD = 64 << 10
+_LEAST = 4096  # bytes of a piece of a body that is kept by itself
 _M_ARENA_MAX = -8  # of malloc.h
 _HEAPS = 2
 
@@ -65,8 +67,12 @@ class StreamingServer(HttpServer):
         self._silence_s, self._grace_s, self._is_quick = silence_s, grace_s, is_quick
         self._server: uvicorn.Server | None = None
 
-    def start(self) -> None:
-        """Return once the port listens; raises `Conflict` when somebody else has it."""
+    def start(self, listener: socket.socket | None = None) -> None:
+        """Return once the port listens, or serve a socket that does and is given up with the stop.
+
+        Raises `Conflict` when somebody else has the port.
+        """
+        self._listener = listener
         share_heaps()
         super().start()
 
@@ -105,7 +111,7 @@ class StreamingServer(HttpServer):
             )
         )
         try:
-            await self._server.serve()
+            await self._server.serve(sockets=[self._listener] if self._listener else None)
         finally:
             calls.close()
             await asyncio.to_thread(pool.shutdown)
@@ -166,6 +172,8 @@ class _Protocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete:
             return
+        if not isinstance(cycle.body, _Body):
+            cycle.body = _Body()  # type: ignore[assignment]
         cycle.body += body
         if len(cycle.body) > max(self._wanted, HIGH_WATER_LIMIT):
             self.flow.pause_reading()
@@ -218,6 +226,32 @@ class _Protocol(HttpToolsProtocol):
             return
         self._last_seen = seen if self._waits else self
         self._look = self.loop.call_later(IDLE_S, self._check)
+
+
+class _Body:
+    """What came of a body, in place of uvicorn's bytearray, which copies all when more comes.
+
+    Small pieces are put together, as each takes more memory than its bytes.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes | bytearray] = []
+        self._length = 0
+
+    def __iadd__(self, piece: bytes) -> Self:
+        last = self._pieces[-1] if self._pieces else None
+        if isinstance(last, bytearray) and len(piece) < _LEAST:
+            last += piece
+        else:
+            self._pieces.append(piece if len(piece) >= _LEAST else bytearray(piece))
+        self._length += len(piece)
+        return self
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._pieces)
 
 
 class _Bridge:

@@ -17,6 +17,7 @@ from cumulo.services.objectstore.drivers.base import Device, DeviceFailed, Schem
 from cumulo.services.objectstore.drivers.connections import Connections
 from cumulo.services.objectstore.drivers.disk import DiskDevice
 from cumulo.services.objectstore.drivers.frames import secret_of
+from cumulo.services.objectstore.drivers.locks import Locks
 from cumulo.services.objectstore.drivers.remote import Channel, remote_device
 from cumulo.services.objectstore.drivers.server import DeviceServer
 from cumulo.services.objectstore.policies import ring_name
@@ -87,6 +88,7 @@ def assembled(directory: Path, settings: ObjectStoreSettings) -> Cluster:
         rings,
         devices,
         salt,
+        Locks(directory / "locks"),
         areas=areas,
         schemes=schemes,
         releases=[found.close],

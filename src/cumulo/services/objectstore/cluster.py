@@ -5,11 +5,13 @@ spread over a pool, so that three replicas take the time of one.
 """
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
+
+import msgspec
 
 from cumulo.kit import log
 from cumulo.kit.errors import Unavailable
@@ -22,6 +24,7 @@ from cumulo.services.objectstore.drivers.base import (
     Steps,
 )
 from cumulo.services.objectstore.drivers.journals import GroupCommits, together
+from cumulo.services.objectstore.drivers.locks import Locks
 from cumulo.services.objectstore.ring import Ring
 from cumulo.services.objectstore.stamps import Stamps
 
@@ -33,8 +36,7 @@ _LAYOUTS = 4096  # partitions whose devices are remembered
 INTERNAL = "."  # begins the names of accounts that are this service's own
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where one thing lies."""
 
     kind: str
@@ -63,6 +65,7 @@ class Cluster:
     rings: Mapping[str, Ring]
     devices: Mapping[str, Device]
     salt: str
+    locks: Locks
     # Devices as they hold the objects of policies beside the first, by the rings' names.
     areas: Mapping[str, Mapping[str, Device]] = field(default_factory=dict)
     schemes: Mapping[str, Scheme] = field(default_factory=dict)  # of rings that place fragments
@@ -78,9 +81,6 @@ class Cluster:
     releases: Sequence[Callable[[], None]] = ()  # of what holds connections
     is_here: bool = True  # all devices are directories of this machine
     _layouts: dict[tuple[str, int], "Layout"] = field(default_factory=dict)
-    _locks: list[threading.Lock] = field(
-        default_factory=lambda: [threading.Lock() for _ in range(256)]
-    )
 
     def place(self, kind: str, *names: str) -> Place:
         """Return where an account, a container or an object lies."""
@@ -125,9 +125,9 @@ class Cluster:
         """Return the rings that place objects, one for each policy."""
         return [kind for kind in self.rings if kind not in KINDS]
 
-    def lock(self, place: Place) -> threading.Lock:
-        """Return the lock under which a thing of this name is decided upon."""
-        return self._locks[int(place.key[-2:], 16)]
+    def lock(self, place: Place) -> AbstractContextManager[None]:
+        """Hold the lock under which a thing of this name is decided upon on this machine."""
+        return self.locks.held(int(place.key[-2:], 16))
 
     def index(self, place: Place) -> "Indexes":
         """Return all replicas of an account's or container's index."""
@@ -168,12 +168,12 @@ class Cluster:
     ) -> set[str]:
         """Write something to several devices; return the names of those that have it on disk.
 
-        One thread does what several want written to a disk at once.  A write that is alone is done
-        sooner by a thread for each device; those whose names need syncs of their own never wait.
+        One thread does what several want written to a disk at once.  Other machines, and devices
+        whose names need syncs of their own, have a thread for each write.
         """
         by_name, groups = {one.name: one for one in devices}, dict[str, list[Device]]()
         for one in devices:
-            groups.setdefault(one.disk if self.is_crowded else one.name, []).append(one)
+            groups.setdefault(one.disk, []).append(one)
 
         def write(disk: str) -> dict[str, DeviceFailed]:
             steps = {one.name: act(one) for one in groups[disk]}

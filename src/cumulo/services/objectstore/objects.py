@@ -3,7 +3,6 @@
 import hashlib
 import mimetypes
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -46,8 +45,7 @@ class Content(Protocol):
         """Let go of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """An object as it was found, with its bytes within reach."""
 
     account: str

@@ -166,9 +166,19 @@ def _is_there(tools: Tools, name: str) -> bool:
         return False
 
 
-RECONCILERS = [
+def replicate_missed(tools: Tools) -> None:
+    """Compare all replicas if a device missed something that this process wrote."""
+    if tools.cluster.stale:
+        replicate(tools)
+
+
+# Where several processes serve the same devices, what each knows of alone is its own to tell.
+_OF_EACH = [
     Reconciler(repair, every_s=5.0, name="objectstore.repair"),
-    Reconciler(update, every_s=5.0, name="objectstore.update"),
+    Reconciler(update, every_s=1.0, name="objectstore.update"),
+]
+RECONCILERS = [
+    *_OF_EACH,
     Reconciler(expire, every_s=30.0, name="objectstore.expire"),
     Reconciler(shard, every_s=30.0, name="objectstore.shard"),
     Reconciler(delete_later, every_s=15.0, name="objectstore.delete_later"),
@@ -177,4 +187,8 @@ RECONCILERS = [
     Reconciler(recount, every_s=600.0, name="objectstore.recount"),
     Reconciler(replicate, every_s=300.0, name="objectstore.replicate"),
     Reconciler(audit, every_s=3600.0, name="objectstore.audit"),
+]
+RECONCILERS_OF_OTHERS = [
+    *_OF_EACH,
+    Reconciler(replicate_missed, every_s=300.0, name="objectstore.replicate_missed"),
 ]

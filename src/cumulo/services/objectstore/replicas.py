@@ -9,6 +9,7 @@ import msgspec
 from cumulo.kit.checksums import crc32
 from cumulo.kit.errors import Unavailable
 from cumulo.services.objectstore.cluster import Cluster, Place
+from cumulo.services.objectstore.drivers import direct
 from cumulo.services.objectstore.drivers.base import (
     BLOCK,
     Device,
@@ -37,6 +38,7 @@ class Writing:
         self._replicas: list[tuple[Device, Incoming]] = []
         self._taking: dict[str, Future[None]] = {}  # by devices: what they are taking now
         self._held: list[bytes] | None = []  # None once the devices have what came
+        self._lent = contextlib.ExitStack()  # holds what they are taking
         self._size = 0
         self._checks: list[bytes] = []
         self._check = self._filled = 0
@@ -116,7 +118,7 @@ class Writing:
 
     def _begin(self, device: Device) -> bool:
         try:
-            self._replicas.append((device, device.begin(is_read=not self._replicas)))
+            self._replicas.append((device, device.begin()))
         except DeviceFailed as error:
             self._cluster.failed(self._place, device, error)
             return False
@@ -125,24 +127,28 @@ class Writing:
     def _pass_on(self, piece: bytes) -> None:
         """Have the devices take a piece, alone while it is hashed and the next one comes."""
         self._check_taken()
+        given = self._lent.enter_context(direct.lent(piece))
         if self._cluster.is_crowded:
             for device, incoming in list(self._replicas):
                 try:
-                    incoming.write(piece)
+                    incoming.write(given)
                 except DeviceFailed as error:
                     self._lose(device, incoming, error)
+            self._lent.close()
             self._require(len(self._replicas))
             return
         is_early = self._size <= _EARLY
         self._taking = {
-            device.name: self._cluster.pool.submit(_take, incoming, piece, is_early)
+            device.name: self._cluster.pool.submit(_take, incoming, given, is_early)
             for device, incoming in self._replicas
         }
 
     def _taken(self) -> dict[str, BaseException | None]:
         """Wait until the devices are done with what was passed on; return what went wrong."""
         taking, self._taking = self._taking, {}
-        return {name: future.exception() for name, future in taking.items()}
+        found = {name: future.exception() for name, future in taking.items()}
+        self._lent.close()
+        return found
 
     def _check_taken(self) -> None:
         """Wait likewise, and go on without those devices that did not take it."""
@@ -171,7 +177,7 @@ class Writing:
             raise Unavailable("Too few devices could be written to.")
 
 
-def _take(incoming: Incoming, piece: bytes, is_early: bool) -> None:
+def _take(incoming: Incoming, piece: bytes | memoryview, is_early: bool) -> None:
     incoming.write(piece)
     if is_early:
         incoming.write_out()

@@ -1,7 +1,6 @@
 """Large objects: one object made of many, by a list (static) or by a prefix (dynamic)."""
 
 import base64
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
@@ -112,7 +111,7 @@ def static(visit: Visit, found: Found, depth: int = 0) -> Found:
     joined = Joined(visit.sub("GET"), found.account, parts, depth)
     size = sum(part.span()[1] for part in parts)
     etag = f'"{found.stored.system[SLO]}"'
-    return dataclasses.replace(found, content=joined, size=size, etag=etag)
+    return msgspec.structs.replace(found, content=joined, size=size, etag=etag)
 
 
 def spans(found: Found) -> list[tuple[int, int]] | None:
@@ -163,7 +162,7 @@ def _dynamic(visit: Visit, found: Found) -> Found:
     joined = Joined(visit.sub("GET"), found.account, parts)
     size = sum(part.bytes for part in parts)
     etag = f'"{together.hexdigest()}"'
-    return dataclasses.replace(found, content=joined, size=size, etag=etag)
+    return msgspec.structs.replace(found, content=joined, size=size, etag=etag)
 
 
 def _is_itself(found: Found, container: str, name: str) -> bool:

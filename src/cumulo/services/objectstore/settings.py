@@ -110,7 +110,13 @@ class ObjectStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     ] = ("Policy-0",)
     ratelimit: RateLimits = RateLimits()
     users: dict[str, LocalUser] = {}  # PROJECT:USER, where the store runs alone
+    # That serve where the store runs alone; 0 is one for each processor, four at most.
+    processes: Annotated[int, Meta(ge=0, le=64)] = 0
     sync_realms: dict[str, SyncRealm] = {}
+
+    def __post_init__(self) -> None:
+        if self.processes > 1 and self.ratelimit != RateLimits():
+            raise ValueError("processes: rates are counted within one; with ratelimit, say 0 or 1")
 
     @property
     def storage_policies(self) -> list[StoragePolicy]:

@@ -9,15 +9,22 @@ from cumulo.kit import clock
 
 
 class Stamps:
-    """A source of times, no two alike, none earlier than the one before."""
+    """A source of times, no two alike, none earlier than the one before.
 
-    def __init__(self) -> None:
+    Several processes of a machine have their times differ by what remains of each, in units of ten
+    microseconds, when it is divided by how many they are: `number`, of `count`.
+    """
+
+    def __init__(self, number: int = 0, count: int = 1) -> None:
+        self._number, self._count = number, count
         self._last, self._lock = 0, threading.Lock()
 
     def next(self) -> str:
         """Return the time now, to ten microseconds, in sixteen characters that sort."""
         with self._lock:
-            self._last = max(self._last + 1, int(clock.timestamp() * 100_000))
+            now = int(clock.timestamp() * 100_000)
+            now += (self._number - now) % self._count
+            self._last = max(self._last + self._count, now)
             return spelled(self._last / 100_000)
 
 

@@ -1,8 +1,9 @@
 """One request as the domain sees it: who, what, and what the client said about it."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from cumulo.auth import Context
 from cumulo.services.objectstore.cluster import Cluster
@@ -23,8 +24,7 @@ class Grant:
         return account == self.account and self.container in (None, container)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """Who asks for what; header names are in lower case."""
 
     tools: Tools
@@ -54,7 +54,7 @@ class Visit:
 
     def with_grant(self, grant: Grant) -> "Visit":
         """Return the same request with what its signature is worth."""
-        return dataclasses.replace(self, grant=grant)
+        return msgspec.structs.replace(self, grant=grant)
 
     def sub(
         self,
@@ -63,7 +63,7 @@ class Visit:
         query: Mapping[str, list[str]] | None = None,
     ) -> "Visit":
         """Return a request by the same caller that follows from this one."""
-        return dataclasses.replace(self, method=method, headers=headers or {}, query=query or {})
+        return Visit(self.tools, self.ctx, method, headers or {}, query or {}, self.grant)
 
 
 def truth(value: str | None) -> bool:

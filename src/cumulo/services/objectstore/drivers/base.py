@@ -209,7 +209,7 @@ class Incoming(Protocol):
     """A replica on its way in; nobody sees it before `keep`."""
 
     def write(self, piece: bytes | memoryview) -> None:
-        """Add bytes."""
+        """Add bytes; those of a view may change afterwards."""
 
     def write_out(self) -> None:
         """Have the disk busy with what came, which it has to be sometime."""
@@ -334,8 +334,8 @@ class Device(Protocol):
     def adopt(self) -> None:
         """Begin anew where somebody put an empty disk in."""
 
-    def begin(self, *, is_read: bool = True) -> Incoming:
-        """Open a place for a replica's bytes; others are read as long as there is one `is_read`."""
+    def begin(self) -> Incoming:
+        """Open a place for a replica's bytes."""
 
     def put(self, part: int, key: str, pieces: Sequence[bytes], stored: Stored) -> Steps:
         """Make an object of bytes that are all there, in steps."""

@@ -1,4 +1,7 @@
-"""Open SQLite files: a bounded number, each used by one thread at a time."""
+"""Open SQLite files: a bounded number, each used by one thread at a time.
+
+Other processes may have the same files open, and may remove one and make another in its place.
+"""
 
 import contextlib
 import os
@@ -7,8 +10,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import quote
 
 from cumulo.kit import patience
+from cumulo.kit.ids import new_hex_id
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Row
 
 _SCHEMA = """
@@ -43,11 +49,32 @@ INSERT INTO fact (name, id) VALUES ('', lower(hex(randomblob(16))));
 """
 
 
+_Identity: TypeAlias = tuple[int, int]  # of a file, whatever its name: numbers of device and inode
+
+
+class Database(sqlite3.Connection):
+    """An open file."""
+
+    identity: _Identity | None = None
+
+
 class _Open:
     def __init__(self, path: str) -> None:
         self.lock, self.is_closed = threading.RLock(), False
-        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        identity = _identity(path)
+        self.db = sqlite3.connect(
+            f"file:{quote(path)}?mode=rw",  # what is not there is not to be made, without tables
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=30,
+            uri=True,
+            factory=Database,
+        )
+        self.db.identity = identity
         self.db.execute("PRAGMA journal_mode = WAL")
+        if _identity(path) != identity:
+            self.db.close()
+            raise DeviceFailed(f"{path} was removed this moment")
         # A crash of the machine may cost the last rows of a listing, never the file; the
         # objects themselves are on disk, and the updater puts their rows back.
         self.db.execute("PRAGMA synchronous = NORMAL")
@@ -75,20 +102,52 @@ class Connections:
         self._lock, self._most = threading.Lock(), most
 
     @contextlib.contextmanager
-    def use(self, path: str, *, make: bool = False) -> Iterator[sqlite3.Connection | None]:
+    def use(self, path: str, *, make: bool = False) -> Iterator[Database | None]:
         """Hold a database; None when there is none and none is to be made."""
         found = self._take(path, make=make)
         while found is not None:
-            with patience.held(found.lock):
+            patience.acquire(found.lock)
+            try:
                 if not found.is_closed:
-                    try:
-                        yield found.db
-                    except sqlite3.DatabaseError as error:
-                        self.drop(path)
-                        raise DeviceFailed(f"{path}: {error}") from error
+                    yield found.db
                     return
+            except sqlite3.DatabaseError as error:
+                self.drop(path)
+                raise DeviceFailed(f"{path}: {error}") from error
+            finally:
+                found.lock.release()
             found = self._take(path, make=make)
         yield None
+
+    @contextlib.contextmanager
+    def transaction(self, path: str, db: Database) -> Iterator[None]:
+        """Write all that is done meanwhile to a database that is held, or nothing.
+
+        Raises `DeviceFailed` when it was removed by then: what is written would be lost.
+        """
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if db.identity != _identity(path):
+                raise DeviceFailed(f"{path} was removed this moment")
+            yield
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def remove(self, path: str) -> None:
+        """Remove a database and its file, while nobody anywhere writes to it."""
+        with self.use(path) as db:
+            if db is None:
+                return
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for name in (path, f"{path}-wal", f"{path}-shm"):
+                    with contextlib.suppress(OSError):
+                        os.unlink(name)
+            finally:
+                db.execute("ROLLBACK")
+        self.drop(path)
 
     def wait(self, path: str, turn: Turn) -> None:
         """Leave a row to be written; who leaves it must yet see that it is."""
@@ -116,23 +175,29 @@ class Connections:
             self.drop(path)
 
     def _take(self, path: str, *, make: bool) -> _Open | None:
-        is_there = os.path.exists(path)  # not under the lock: others want it meanwhile
-        with patience.held(self._lock):
+        identity = _identity(path)  # not under the lock: others want it meanwhile
+        old = list[_Open]()
+        patience.acquire(self._lock)
+        try:
             found = self._open.get(path)
-            if found is not None and (is_there or os.path.exists(path)):
+            if found is not None and found.db.identity in (identity, _identity(path)):
                 self._open.move_to_end(path)
                 return found
             patience.check()
-            if not make and not os.path.exists(path):
-                return None
-            try:
-                self._open[path] = opened = _opened(path)
-            except (sqlite3.DatabaseError, OSError) as error:
-                raise DeviceFailed(f"{path}: {error}") from error
-            old = [self._open.popitem(last=False)[1] for _ in range(len(self._open) - self._most)]
-        for one in old:
-            _close(one)
-        return opened
+            if found is not None:
+                old.append(self._open.pop(path))
+                found = None
+            if make or _identity(path) is not None:
+                found = self._open[path] = _opened(path)
+            spare = len(self._open) - self._most
+            old += [self._open.popitem(last=False)[1] for _ in range(spare)]
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise DeviceFailed(f"{path}: {error}") from error
+        finally:
+            self._lock.release()
+            for one in old:
+                _close(one)
+        return found
 
 
 def _opened(path: str) -> _Open:
@@ -140,11 +205,24 @@ def _opened(path: str) -> _Open:
         # Not all that leads there: of a device that vanished nothing is to come back.
         with contextlib.suppress(FileExistsError):
             os.mkdir(os.path.dirname(path))
-        made = f"{path}.{os.getpid()}.new"
-        with contextlib.closing(sqlite3.connect(made)) as db:
-            db.executescript(_SCHEMA)
-        os.rename(made, path)
+        made = f"{path}.{new_hex_id()}.new"
+        try:
+            with contextlib.closing(sqlite3.connect(made)) as db:
+                db.execute("PRAGMA journal_mode = WAL")  # which two could not both make it
+                db.executescript(_SCHEMA)
+            with contextlib.suppress(FileExistsError):  # somebody else made it this moment
+                os.link(made, path)
+        finally:
+            os.unlink(made)
     return _Open(path)
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _close(one: _Open) -> None:

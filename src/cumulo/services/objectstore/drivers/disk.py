@@ -3,7 +3,7 @@
     incoming/                                   what is being written
     objects/PART/KEY/                           an object's files, see `object_names.py`
     account/PART/KEY.db, container/...     indexes
-    notes/ quarantined/ figures.json
+    notes/ quarantined/ figures.json figures.lock
 
 A file gets its name only when it is whole, and nobody is told before it is on disk by that name;
 the newest name counts.
@@ -20,7 +20,7 @@ import msgspec
 
 from cumulo.kit import clock, patience
 from cumulo.kit.ids import new_hex_id
-from cumulo.services.objectstore.drivers import journals
+from cumulo.services.objectstore.drivers import journals, locks
 from cumulo.services.objectstore.drivers.base import (
     DeviceFailed,
     NotWhole,
@@ -48,6 +48,7 @@ from cumulo.services.objectstore.drivers.object_names import (
 )
 
 _FIGURES = "figures.json"
+_FIGURES_LOCK = "figures.lock"
 _AREAS = ("incoming", "objects", "account", "container", "notes", "quarantined")
 
 
@@ -72,16 +73,16 @@ class DiskDevice:
             return
         # Writes that were under way when the old one went may have left something of ours there.
         names = {name.partition("-")[0] for name in os.listdir(self.root)}
-        if names <= {*_AREAS, _FIGURES, "lost+found"}:
+        if names <= {*_AREAS, _FIGURES, _FIGURES_LOCK, "lost+found"}:
             self.prepare()
 
     def is_there(self) -> bool:
         """Say whether the device can be used."""
         return os.path.isdir(f"{self.root}/incoming")
 
-    def begin(self, *, is_read: bool = True) -> IncomingFile:
+    def begin(self) -> IncomingFile:
         """Open a place for a replica's bytes."""
-        return IncomingFile(self, is_cached=is_read)
+        return IncomingFile(self)
 
     @property
     def disk(self) -> str:
@@ -278,11 +279,7 @@ class DiskDevice:
 
     def drop_index(self, kind: str, part: int, key: str) -> None:
         """Remove an index."""
-        path = self._index_path(kind, part, key)
-        self._connections.drop(path)
-        for name in (path, f"{path}-wal", f"{path}-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
+        self._connections.remove(self._index_path(kind, part, key))
 
     def note(self, name: str, content: bytes) -> None:
         """Keep a note."""
@@ -314,8 +311,12 @@ class DiskDevice:
 
     def remember(self, figures: dict[str, Any]) -> None:
         """Keep figures."""
-        content = msgspec.json.encode(self.figures() | figures)
-        self._put_file(content, self.root, _FIGURES)
+        try:
+            with locks.held(f"{self.root}/{_FIGURES_LOCK}"):
+                content = msgspec.json.encode(self.figures() | figures)
+                self._put_file(content, self.root, _FIGURES)
+        except OSError as error:
+            raise DeviceFailed(f"{self.name}: {error.strerror}") from error
 
     def figures(self) -> dict[str, Any]:
         """Return the figures that were kept, as far as they can be read."""

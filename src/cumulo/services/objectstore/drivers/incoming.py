@@ -29,8 +29,7 @@ class Keeper(Protocol):
 class IncomingFile:
     """A replica on its way in; small ones are written in one call."""
 
-    def __init__(self, device: Keeper, *, is_cached: bool = True) -> None:
-        """Open a file whose bytes stay in memory, or if not `is_cached` need not."""
+    def __init__(self, device: Keeper) -> None:
         self._device = device
         self._path = f"{device.root}/incoming/{new_hex_id()}"
         self._held: list[bytes | memoryview] = []
@@ -40,7 +39,7 @@ class IncomingFile:
             self._file = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise DeviceFailed(f"{device.name}: {error.strerror}") from error
-        self._is_direct = not is_cached and direct.begin(self._file)
+        self._is_direct = direct.begin(self._file)
 
     def write(self, piece: bytes | memoryview) -> None:
         """Add bytes."""
@@ -48,6 +47,7 @@ class IncomingFile:
         self._size += len(piece)
         if self._size >= _HELD:
             self._flush()
+        self._held = [bytes(one) for one in self._held]  # what is bytes already stays as it is
 
     def write_out(self) -> None:
         """Have the disk busy with what came."""
@@ -105,4 +105,4 @@ class IncomingFile:
     def _close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
-            self._file = -1
+            self._file, self._is_direct = -1, False

@@ -138,7 +138,7 @@ class SqliteIndex:
             # Whoever had the database before may have written this one along with its own.
             if turn.told is None:
                 turns = self._connections.waiting(self.path, turn)
-                with _transaction(db):
+                with self._connections.transaction(self.path, db):
                     told = [_put_alone(db, one.row) for one in turns]
                 for one, shard in zip(turns, told, strict=True):
                     one.told = shard
@@ -311,20 +311,8 @@ class SqliteIndex:
         self._check_device()
         with self._connections.use(self.path, make=True) as db:
             assert db is not None, "it was to be made"
-            with _transaction(db):
+            with self._connections.transaction(self.path, db):
                 yield db
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Write all that is done meanwhile, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
 
 
 def _set_headers(db: sqlite3.Connection, stamp: str, headers: dict[str, str]) -> None:

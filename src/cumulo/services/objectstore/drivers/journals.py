@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from cumulo.kit import clock
 from cumulo.services.objectstore.drivers.base import DeviceFailed, Steps
+from cumulo.services.objectstore.drivers.file_syncs import FileSyncs
 
 K = TypeVar("K", bound=Hashable)
 _ORDERED = ("ext4", "xfs")
@@ -54,6 +55,7 @@ class _Types:
 
 
 _TYPES = _Types()
+_SYNCS = FileSyncs()
 
 
 def is_ordered(disk: int) -> bool:
@@ -105,10 +107,10 @@ def together(steps: Mapping[K, Steps]) -> dict[K, DeviceFailed]:
     does_for = {
         name: last[disk] if is_logged(disk) else file for name, (disk, file) in named.items()
     }
-    problems = {file: _synced(file) for file in dict.fromkeys(does_for.values())}
+    problems = _SYNCS.sync(list(dict.fromkeys(does_for.values())))
 
     def end(name: K) -> tuple[int, int]:
-        problem = problems[does_for[name]]
+        problem = problems.get(does_for[name])
         return next(left[name]) if problem is None else left[name].throw(problem)
 
     step(end)
@@ -186,14 +188,6 @@ class GroupCommits:
         if waiting:
             waiting[0].batch = waiting
             waiting[0].goes_on.release()
-
-
-def _synced(file: int) -> OSError | None:
-    try:
-        os.fsync(file)
-    except OSError as error:
-        return error
-    return None
 
 
 def _write(file: int, start: int, flags: int) -> None:

@@ -136,9 +136,8 @@ class _RemoteDevice:
     def __init__(self, name: str, device: str, channel: Channel) -> None:
         self.name, self.caller = name, _Caller(device, channel, None)
 
-    def begin(self, *, is_read: bool = True) -> "_RemoteIncoming":
+    def begin(self) -> "_RemoteIncoming":
         """Open a place for a replica's bytes; its server keeps all in memory as it sees fit."""
-        del is_read
         return _RemoteIncoming(self.caller)
 
     @property

@@ -1,6 +1,5 @@
 """Objects as S3 sees them."""
 
-import dataclasses
 from base64 import b64decode
 from binascii import Error as NotBase64
 from urllib.parse import unquote
@@ -214,7 +213,7 @@ def _sent(signed: Signed, bucket: Container, found: Found) -> Reply | Stream:
         if said:
             headers["-".join(part.capitalize() for part in name.split("-"))] = said
     part = _part(signed, found, headers)
-    answer = bodies.sent(signed.visit, dataclasses.replace(found, etag=etag), headers, part)
+    answer = bodies.sent(signed.visit, msgspec.structs.replace(found, etag=etag), headers, part)
     if answer.status == 416:
         raise refusals.RangeNotSatisfiable("")
     return answer
