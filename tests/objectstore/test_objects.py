@@ -7,7 +7,9 @@ import pytest
 
 from cumulo.kit.clock import CLOCK
 from cumulo.services.objectstore import reconcile
-from tests.objectstore.service import MIB, Service, User
+from cumulo.services.objectstore.drivers.base import Head
+from cumulo.services.objectstore.drivers.index import SqliteIndex
+from tests.objectstore.service import BEN, MIB, Service, User
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,29 @@ def test_what_goes_in_comes_out(ann: User) -> None:
     assert head.headers["content-length"] == str(len(body))
     assert ann.head("box").headers["x-container-bytes-used"] == str(len(body))
     assert ann.head("").headers["x-account-object-count"] == "1"
+
+
+def test_a_container_is_looked_at_only_where_its_list_may_decide(
+    ann: User, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.filled("box/o")
+    ben, looked = service.user(BEN), list[str]()
+    real = SqliteIndex.head
+
+    def head(index: SqliteIndex) -> Head | None:
+        looked.append(index.path)
+        return real(index)
+
+    monkeypatch.setattr(SqliteIndex, "head", head)
+    assert ann.get("box/o").status == 200
+    assert ann.get("box/missing").status == ann.get("nobox/o").status == 404
+    assert not looked
+    assert ben.get("box/o").status == 403
+    assert looked
+    assert ann.post("box", x_container_read="p2:ben").status == 204
+    assert ben.get("box/o").body == b"box/o"
+    assert ben.get("box/missing").status == 404
+    assert ben.get("nobox/o").status == 403
 
 
 def test_what_is_deleted_is_gone(ann: User, service: Service) -> None:
