@@ -187,7 +187,7 @@ def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:
     for server in site.servers().values():
         assert server["status"] in RESTS, server
         assert server["status"] != "ERROR" or server["fault"]["message"], server
-    eventually(lambda: doctor(site) == [], 60, tell=lambda: doctor(site))
+    eventually(lambda: doctor(site) == [], PATIENCE_S, tell=lambda: doctor(site))
     for server in site.servers().values():
         site.delete(server["id"])
     eventually(lambda: not site.servers(), PATIENCE_S, tell=site.servers)

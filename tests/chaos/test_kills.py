@@ -116,8 +116,8 @@ def nothing_left(site: Site, empty: Look) -> None:
         return more(empty, look(site.cloud))
 
     eventually(lambda: not site.servers(), PATIENCE_S, tell=site.servers)
-    eventually(lambda: not left(), 60, tell=left)
-    eventually(lambda: not site.disagreements(), 60, tell=site.disagreements)
+    eventually(lambda: not left(), PATIENCE_S, tell=left)
+    eventually(lambda: not site.disagreements(), PATIENCE_S, tell=site.disagreements)
 
 
 def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:

@@ -14,8 +14,8 @@ from tests.chaos.inside import Speaker
 from tests.debian import PACKAGE, debian_image
 from tests.walks.clouds import CommandCloud
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
-BOOTS_IN_S = 420
+pytestmark = [pytest.mark.real, pytest.mark.timeout(2400)]
+BOOTS_IN_S = 1200
 USER = "deploy"
 USER_DATA = f"""#cloud-config
 hostname: web01
