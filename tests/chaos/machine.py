@@ -104,10 +104,23 @@ def at_rest(cloud: CommandCloud) -> Look:
 
     def same() -> bool:
         looks.append(look(cloud))
-        return looks[-1] == looks[-2]
+        return looks[-1] == looks[-2] and not looks[-1]["rows"]["work_run"]
 
     eventually(same, 60, every_s=5)
     return looks[-1]
+
+
+def rows_at_rest(path: Path) -> Counter[str]:
+    """Return the rows of a SQLite file by table once no workflow runs any more."""
+    found = Counter(rows(path))
+
+    def idle() -> bool:
+        nonlocal found
+        found = Counter(rows(path))
+        return not found["work_run"]
+
+    eventually(idle, 60, tell=lambda: found, every_s=0.5)
+    return found
 
 
 def more(before: Look, after: Look) -> dict[str, list[str]]:

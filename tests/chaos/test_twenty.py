@@ -7,7 +7,7 @@ import pytest
 
 from cumulo.node import processes
 from tests.chaos.inside import Speaker
-from tests.chaos.machine import at_rest, look, memory_kib, more, rows
+from tests.chaos.machine import at_rest, look, memory_kib, more, rows, rows_at_rest
 from tests.chaos.resources import one_of_each
 from tests.waiting import eventually
 from tests.walks.clouds import CommandCloud
@@ -61,7 +61,7 @@ def test_an_emulated_cloud(emulated: CommandCloud) -> None:
     assert program is not None
     with one_of_each(speak, ROUNDS, boots=False):
         pass
-    before = Counter(rows(database))
+    before = rows_at_rest(database)
     held = twenty_times(speak, emulated, BOOTS, lambda: program.pid)
 
     def left() -> dict[str, list[str]]:

@@ -38,13 +38,12 @@ COMMON: dict[str, Any] = {
 class HttpServer:
     """One port; it listens from `start` to `stop`."""
 
-    _listener: socket.socket | None = None  # what listens already
-
     def __init__(self, app: Callable[..., Any], host: str, port: int, *, threads: int = 16) -> None:
         self._app, self._threads = app, threads
         self.host, self.port = host, port
         self._signal, self._stopped = WorkerSignal(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._listener: socket.socket | None = None  # what listens already
 
     def start(self) -> None:
         """Return once the port listens; raises `Conflict` when somebody else has it."""

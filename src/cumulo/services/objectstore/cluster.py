@@ -1,7 +1,7 @@
 """Many devices as one store: replicas placed by rings, quorums, and stand-ins for what is away.
 
-A request's own thread talks to the devices; only what waits for disks (the end of a write) is
-spread over a pool, so that three replicas take the time of one.
+A request's own thread talks to the devices of one disk, for all who wait for that disk.  A pool has
+what would wait one after the other: other machines, other disks, and the bytes of large objects.
 """
 
 import hashlib
