@@ -295,13 +295,46 @@ there.wait()
 """
 
 
+# Bodies that come and go in a thread; printed is how many pages of the system's that took.
+BODIES = """
+import resource, threading
+from cumulo.web.streaming import share_heaps
+share_heaps()
+def body():
+    pieces = [b"x" * (256 << 10) for _ in range(8)]
+    return len(b"".join(pieces[:4]))
+def bodies(count):
+    for _ in range(count):
+        body()
+def pages():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def run():
+    bodies(10)
+    before = pages()
+    bodies(100)
+    print(pages() - before)
+threading.Thread(target=run).start()
+"""
+
+
+def ran(program: str, allocator: str = "pymalloc") -> subprocess.CompletedProcess[str]:
+    """Run a program in an interpreter of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONMALLOC": allocator}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+
 def test_threads_share_heaps() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONMALLOC": "malloc"}
-    command = [sys.executable, "-c", HEAPS]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    if "Arena" not in done.stderr:
+    told = ran(HEAPS, "malloc").stderr
+    if "Arena" not in told:
         pytest.skip("the library of this machine tells of no heaps")
-    assert done.stderr.count("Arena ") <= 2
+    assert told.count("Arena ") <= 2
+
+
+def test_heaps_keep_what_the_next_body_takes() -> None:
+    if "Arena" not in ran(HEAPS, "malloc").stderr:
+        pytest.skip("the library of this machine tells of no heaps")
+    assert int(ran(BODIES).stdout) < 1000  # a body takes 768 pages
 
 
 def test_resting_connections_keep_nobody_out(port: int) -> None:

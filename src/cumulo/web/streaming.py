@@ -37,8 +37,9 @@ _LONG_IN_A_ROW = 2
 _WHILE_S = 1.0
 _LONGEST_HEAD = 64 << 10
 _LEAST = 4096  # bytes of a piece of a body that is kept by itself
-_M_ARENA_MAX = -8  # of malloc.h
+_M_ARENA_MAX, _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -8, -1, -3  # of malloc.h
 _HEAPS = 2
+_AT_HAND = 4 << 20  # bytes that a heap may have left at its end
 
 
 class StreamingServer(HttpServer):
@@ -121,14 +122,18 @@ class StreamingServer(HttpServer):
 
 
 def share_heaps() -> None:
-    """Have all threads of the process take memory from a few heaps.
+    """Have all threads of the process take memory from a few heaps, which keep some at hand.
 
     glibc would give each of the first sixteen its own, which keeps room for the pieces of bodies
-    that passed through it.  A mapping for each piece instead doubles what it costs to send one.
+    that passed through it.  A mapping for each piece instead doubles what it costs to send one.  To
+    give the end of a heap back after each is a quarter of what it costs to store one of a MiB, as
+    the system has to find and clear those pages again; `garbage.settle` has it back soon enough.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries than glibc have none
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, _HEAPS)
+        mallopt(_M_TRIM_THRESHOLD, _AT_HAND)
+        mallopt(_M_MMAP_THRESHOLD, _AT_HAND)
 
 
 class _Protocol(HttpToolsProtocol):
