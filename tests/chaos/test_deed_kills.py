@@ -228,5 +228,7 @@ def missing(site: Site, wanted: dict[str, Workflow[Any, Any]]) -> set[str]:
 
 def doctor(site: Site) -> list[str]:
     """Return what the doctor finds, who mends nothing and has settings of tests to complain of."""
-    told = site.cloud.cumulo("doctor", "--dry-run").stdout.splitlines()
+    done = site.cloud.cumulo("doctor", "--dry-run")
+    told = done.stdout.splitlines()
+    assert told, done.stderr
     return [line for line in told if line not in ("Nothing is wrong.", "1 to look at.")]

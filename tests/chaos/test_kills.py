@@ -137,7 +137,7 @@ def test_everything_is_killed_at_every_step(site: Site, empty: Look) -> None:
         failed = server["status"] == "ERROR" and server["fault"]["message"]
         assert server["status"] == "ACTIVE" or failed, server
     assert not dying.keys() & site.servers().keys()
-    eventually(lambda: not site.disagreements(), 60, tell=site.disagreements)
+    eventually(lambda: not site.disagreements(), PATIENCE_S, tell=site.disagreements)
     for server in site.servers().values():
         site.delete(server["id"])
     nothing_left(site, empty)

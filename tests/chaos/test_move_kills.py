@@ -108,8 +108,8 @@ class Pair(Site):
         eventually(self.is_at_rest, PATIENCE_S, tell=self.servers)
         for server in self.servers().values():
             assert server["status"] in ("ACTIVE", "SHUTOFF", "VERIFY_RESIZE"), server
-        eventually(lambda: not self.misplaced(), 60, tell=self.misplaced)
-        eventually(lambda: doctor(self) == [], 60, tell=lambda: doctor(self))
+        eventually(lambda: not self.misplaced(), PATIENCE_S, tell=self.misplaced)
+        eventually(lambda: doctor(self) == [], PATIENCE_S, tell=lambda: doctor(self))
 
     def clear(self, empty: Look) -> None:
         """Delete everything, and find nothing left of it."""
@@ -200,7 +200,7 @@ def test_moves_are_killed_at_every_step(pair: Pair, empty: Look) -> None:
     for number, server in enumerate(tried):
         pair.act(server["id"], ("confirmResize", "revertResize")[number % 2])
     pair.settled()
-    eventually(lambda: not pair.disagreements(), 60, tell=pair.disagreements)
+    eventually(lambda: not pair.disagreements(), PATIENCE_S, tell=pair.disagreements)
     pair.clear(empty)
 
 
@@ -243,7 +243,7 @@ def test_a_transfer_is_killed_on_its_way(pair: Pair, empty: Look, dying: tuple[s
     if THERE in dying:
         there.start()
     pair.settled()
-    eventually(lambda: not pair.disagreements(), 60, tell=pair.disagreements)
+    eventually(lambda: not pair.disagreements(), PATIENCE_S, tell=pair.disagreements)
     pair.clear(empty)
 
 
@@ -278,5 +278,5 @@ def test_evacuations_are_killed_at_every_step(pair: Pair, empty: Look) -> None:
     pair.machines[1].start()
     pair.change(THERE, "force-down", forced_down=False)
     pair.settled()
-    eventually(lambda: not pair.disagreements(), 60, tell=pair.disagreements)
+    eventually(lambda: not pair.disagreements(), PATIENCE_S, tell=pair.disagreements)
     pair.clear(empty)

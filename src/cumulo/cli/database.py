@@ -57,6 +57,7 @@ def _is_there(state: State, settings: "Settings") -> bool:
 def _opened(state: State, settings: "Settings") -> Iterator["Database"]:
     from cumulo.db import Database
 
+    "".encode("idna")  # sockets want it for names; who has fewer rights may not get at the module
     owner = state.control.stat() if state.control.exists() else None
     if owner is not None and os.geteuid() == 0 and owner.st_uid != 0:
         os.setegid(owner.st_gid)
