@@ -117,6 +117,7 @@ class Machine(CommandCloud):
 
     def end(self) -> None:
         self.cumulo("down")
+        self.kill()  # what runs on where a test failed with its machine off
         self._holder.kill()
         self._holder.wait()
 
