@@ -57,9 +57,9 @@ def _is_there(state: State, settings: "Settings") -> bool:
 def _opened(state: State, settings: "Settings") -> Iterator["Database"]:
     from cumulo.db import Database
 
-    "".encode("idna")  # sockets want it for names; who has fewer rights may not get at the module
     owner = state.control.stat() if state.control.exists() else None
     if owner is not None and os.geteuid() == 0 and owner.st_uid != 0:
+        "".encode("idna")  # sockets load it for names, and the owner may not get at the module
         os.setegid(owner.st_gid)
         os.seteuid(owner.st_uid)
     db = Database(settings.database.url(state.control))
